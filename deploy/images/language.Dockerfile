@@ -1,0 +1,23 @@
+# A language's sandbox image. The build context is services/sandbox/languages/<name>/image; setup.sh there may change the image.
+ARG AGENT
+FROM ${AGENT} AS agent
+
+FROM debian:trixie-slim
+ARG PACKAGES
+RUN if [ -n "${PACKAGES}" ]; then \
+      export DEBIAN_FRONTEND=noninteractive \
+      && apt-get update \
+      && apt-get install -y --no-install-recommends ${PACKAGES} \
+      && apt-get clean && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*; \
+    fi
+COPY . /rungrid/language
+COPY --from=agent /rungrid/agent /rungrid/agent
+# No file may raise privileges, and nothing but /tmp is writable for a uid that owns nothing.
+RUN set -eu; cd /rungrid/language; \
+    if [ -f setup.sh ]; then sh setup.sh; rm setup.sh; fi; \
+    find / -xdev -type f -perm /6000 -exec chmod a-s {} +; \
+    chmod -R u=rwX,go=rX /rungrid/language; rm -rf /tmp/* /tmp/.[!.]*
+ENV HOME=/tmp LANG=C.UTF-8
+USER 65534:65534
+WORKDIR /tmp
+ENTRYPOINT ["/rungrid/agent"]

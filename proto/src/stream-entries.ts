@@ -1,0 +1,95 @@
+// What goes through Redis: the run request (gateway -> worker), the claim (worker -> gateway), the worker's announcement.
+import Type, { type Static } from 'typebox';
+import { Compile } from 'typebox/compile';
+
+const id = Type.String({ pattern: '^[A-Za-z0-9_-]{8,64}$' });
+
+/** A run as the gateway asks for it: field `request` of an entry in the stream of its language. */
+export const RunRequestSchema = Type.Object({
+  /** Run id, minted by the gateway. */
+  run: id,
+  /** The secret that attaches to this run over gRPC: only the gateway that accepted it has it. */
+  key: Type.String({ pattern: '^[A-Za-z0-9_-]{22}$' }),
+  /** Gateway to answer. */
+  gateway: id,
+  /** Canonical language name. */
+  language: Type.String({ pattern: '^[a-z0-9+#-]{1,32}$' }),
+  code: Type.String(),
+  files: Type.Array(Type.Object({ name: Type.String(), content: Type.String() })),
+  args: Type.Array(Type.String()),
+  /** All of stdin, then EOF; absent: interactive. */
+  stdin: Type.Optional(Type.String()),
+  /** Lower limits that the client or its token asked for. */
+  limits: Type.Object({
+    wall_ms: Type.Optional(Type.Integer({ minimum: 1 })),
+    cpu_ms: Type.Optional(Type.Integer({ minimum: 1 })),
+    output_bytes: Type.Optional(Type.Integer({ minimum: 1 })),
+  }),
+  /** Gateway's clock when the click arrived, microseconds since the Unix epoch. */
+  accepted_us: Type.Integer(),
+});
+export type RunRequest = Static<typeof RunRequestSchema>;
+
+/** A claim, on the gateway's reply stream: fields of the entry, all strings on the wire. */
+export interface Claim {
+  readonly run: string;
+  /** 1 for the first claim of a run; frames of an older epoch are dropped. */
+  readonly epoch: number;
+  readonly worker: string;
+  /** host:port of the worker's gRPC server. */
+  readonly address: string;
+}
+
+/** What a worker says of itself, renewed every few seconds under a key with a TTL. */
+export const WorkerInfoSchema = Type.Object({
+  id,
+  /** host:port of its gRPC server. */
+  grpc: Type.String({ pattern: '^[A-Za-z0-9.:\\[\\]-]{3,255}$' }),
+  /** http URL of its metrics and health. */
+  metrics: Type.String({ maxLength: 255 }),
+  pid: Type.Integer(),
+  draining: Type.Boolean(),
+  languages: Type.Array(
+    Type.Object({
+      name: Type.String({ pattern: '^[a-z0-9+#-]{1,32}$' }),
+      title: Type.String({ maxLength: 64 }),
+      version: Type.String({ maxLength: 64 }),
+      aliases: Type.Array(Type.String({ maxLength: 32 }), { maxItems: 16 }),
+      file_name: Type.String({ maxLength: 64 }),
+      hello: Type.String({ maxLength: 4096 }),
+    }),
+    { maxItems: 128 },
+  ),
+});
+export type WorkerInfo = Static<typeof WorkerInfoSchema>;
+
+const requestCheck = Compile(RunRequestSchema);
+const workerCheck = Compile(WorkerInfoSchema);
+
+/** The request, or undefined when the entry is not one of ours. */
+export function parseRunRequest(text: string): RunRequest | undefined {
+  const value = parseJson(text);
+  return requestCheck.Check(value) ? value : undefined;
+}
+
+export function parseWorkerInfo(text: string): WorkerInfo | undefined {
+  const value = parseJson(text);
+  return workerCheck.Check(value) ? value : undefined;
+}
+
+/** A claim out of an entry's flat field list; undefined when it is not one. */
+export function parseClaim(fields: readonly string[]): Claim | undefined {
+  const map = new Map<string, string>();
+  for (let i = 0; i + 1 < fields.length; i += 2) map.set(fields[i] as string, fields[i + 1] as string);
+  const [run, epoch, worker, address] = [map.get('run'), Number(map.get('epoch')), map.get('worker'), map.get('address')];
+  if (run === undefined || worker === undefined || address === undefined || !Number.isSafeInteger(epoch)) return undefined;
+  return { run, epoch, worker, address };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,37 @@
+// Redis keys: the only place that makes one. A hash tag keeps them in one cluster slot, so that a script may touch several.
+
+/** Default prefix; RUNGRID_PREFIX changes it, so that several installations share one Redis. */
+export const DEFAULT_PREFIX = 'rungrid';
+/** The consumer group of all workers. */
+export const WORKER_GROUP = 'workers';
+
+export interface Keys {
+  /** Stream of run requests of one language. */
+  queue(language: string): string;
+  /** Registry hash of one run: state, epoch, worker, gateway, entry. */
+  run(runId: string): string;
+  /** A spent token nonce. */
+  nonce(nonceKey: string): string;
+  /** Run counter of one client address, in one window. */
+  rate(addressHash: string): string;
+  /** Reply stream of one gateway. */
+  replies(gatewayId: string): string;
+  /** Set of worker ids that may be alive. */
+  readonly workers: string;
+  /** What one worker says of itself; gone when it stops renewing it. */
+  worker(workerId: string): string;
+}
+
+/** `prefix` comes from configuration, `[a-z0-9-]{1,32}`. */
+export function createKeys(prefix: string): Keys {
+  const tag = `{${prefix}}`;
+  return {
+    queue: (language) => `${tag}:queue:${language}`,
+    run: (runId) => `${tag}:run:${runId}`,
+    nonce: (nonceKey) => `${tag}:nonce:${nonceKey}`,
+    rate: (addressHash) => `${tag}:rate:${addressHash}`,
+    replies: (gatewayId) => `${tag}:replies:${gatewayId}`,
+    workers: `${tag}:workers`,
+    worker: (workerId) => `${tag}:worker:${workerId}`,
+  };
+}

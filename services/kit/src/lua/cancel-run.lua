@@ -1,0 +1,12 @@
+-- Takes a run back that no worker has claimed.
+-- KEYS 1 run hash, 2 queue stream
+-- ARGV 1 group
+-- Returns 1 when it was still queued and is cancelled now, 0 otherwise.
+if redis.call('HGET', KEYS[1], 'state') ~= 'queued' then
+  return 0
+end
+redis.call('HSET', KEYS[1], 'state', 'cancelled')
+local entry = redis.call('HGET', KEYS[1], 'entry')
+pcall(redis.call, 'XACK', KEYS[2], ARGV[1], entry)
+redis.call('XDEL', KEYS[2], entry)
+return 1

@@ -1,0 +1,143 @@
+// Redis on ioredis: connections with deadlines and jittered reconnects, and our Lua scripts as typed commands.
+import { readFileSync } from 'node:fs';
+import { Redis } from 'ioredis';
+import { type Keys, WORKER_GROUP } from './keys.js';
+import type { Logger } from './logger.js';
+
+export type { Redis } from 'ioredis';
+
+/** How long one command may take, ms, before it is given up. Blocking reads have their own. */
+const COMMAND_TIMEOUT_MS = 5_000;
+/** Longest pause between two tries to connect, ms. */
+const MAX_RECONNECT_MS = 2_000;
+/** Replies kept for a gateway that does not read: far above what waits while it is alive. */
+const MAX_REPLIES = 10_000;
+
+export interface RedisOptions {
+  /** redis://[user:password@]host:port[/db] or unix:///path */
+  readonly url: string;
+  readonly logger: Logger;
+  /** CLIENT SETNAME: who is who in CLIENT LIST. */
+  readonly name: string;
+  /** For XREAD … BLOCK: no command deadline, no pipelining with others. Default false. */
+  readonly blocking?: boolean;
+}
+
+/**
+ * Opens a connection. It reconnects by itself; while it is down, a command fails with the next failed try to connect, so that none queue up
+ * (a blocking one waits). The owner closes it with `disconnect()`.
+ */
+export function connectRedis(options: RedisOptions): Redis {
+  const redis = new Redis(options.url.replace(/^unix:\/\//, ''), {
+    connectionName: options.name,
+    maxRetriesPerRequest: options.blocking === true ? null : 1,
+    enableOfflineQueue: true,
+    ...(options.blocking === true ? {} : { commandTimeout: COMMAND_TIMEOUT_MS }),
+    retryStrategy: (times) => Math.min(MAX_RECONNECT_MS, 50 * 2 ** Math.min(times, 6)) * (0.5 + Math.random() / 2),
+    noDelay: true,
+    keepAlive: 10_000,
+  });
+  redis.on('error', (error: Error) => options.logger.warn({ err: error.message, connection: options.name }, 'redis'));
+  return redis;
+}
+
+interface RunScripts {
+  submitRun(...args: (string | number)[]): Promise<[string, number]>;
+  claimRun(...args: (string | number)[]): Promise<number>;
+  cancelRun(...args: (string | number)[]): Promise<number>;
+}
+
+export interface SubmitInput {
+  readonly nonceKey: string;
+  readonly nonceTtlMs: number;
+  /** Hash of the client's address. */
+  readonly address: string;
+  readonly rateLimit: number;
+  readonly rateWindowMs: number;
+  readonly maxQueue: number;
+  readonly language: string;
+  readonly runId: string;
+  readonly request: string;
+  readonly gatewayId: string;
+  readonly runTtlMs: number;
+}
+export type SubmitResult =
+  | { readonly outcome: 'ok'; readonly position: number }
+  | { readonly outcome: 'replayed' }
+  | { readonly outcome: 'rate'; readonly retryAfterMs: number }
+  | { readonly outcome: 'full'; readonly length: number };
+
+export interface ClaimInput {
+  readonly runId: string;
+  readonly language: string;
+  readonly entryId: string;
+  readonly gatewayId: string;
+  readonly workerId: string;
+  readonly address: string;
+}
+
+/** The registry's verbs: each one script, one round trip. */
+export class RunRegistry {
+  readonly #redis: Redis & RunScripts;
+  readonly #keys: Keys;
+
+  constructor(redis: Redis, keys: Keys) {
+    redis.defineCommand('submitRun', { numberOfKeys: 4, lua: script('submit-run') });
+    redis.defineCommand('claimRun', { numberOfKeys: 3, lua: script('claim-run') });
+    redis.defineCommand('cancelRun', { numberOfKeys: 2, lua: script('cancel-run') });
+    this.#redis = redis as Redis & RunScripts;
+    this.#keys = keys;
+  }
+
+  async submit(input: SubmitInput): Promise<SubmitResult> {
+    const [outcome, value] = await this.#redis.submitRun(
+      this.#keys.nonce(input.nonceKey),
+      this.#keys.rate(input.address),
+      this.#keys.queue(input.language),
+      this.#keys.run(input.runId),
+      input.nonceTtlMs,
+      input.rateLimit,
+      input.rateWindowMs,
+      input.maxQueue,
+      input.request,
+      input.gatewayId,
+      input.runTtlMs,
+    );
+    switch (outcome) {
+      case 'ok':
+        return { outcome, position: value };
+      case 'replayed':
+        return { outcome };
+      case 'rate':
+        return { outcome, retryAfterMs: value };
+      case 'full':
+        return { outcome, length: value };
+      default:
+        throw new Error(`submit-run.lua answered ${outcome}`);
+    }
+  }
+
+  /** The epoch, or 0 when the run is not to be had. */
+  claim(input: ClaimInput): Promise<number> {
+    return this.#redis.claimRun(
+      this.#keys.run(input.runId),
+      this.#keys.queue(input.language),
+      this.#keys.replies(input.gatewayId),
+      WORKER_GROUP,
+      input.entryId,
+      input.workerId,
+      input.runId,
+      input.address,
+      MAX_REPLIES,
+    );
+  }
+
+  /** Whether the run was still queued, and is cancelled now. */
+  async cancel(runId: string, language: string): Promise<boolean> {
+    return (await this.#redis.cancelRun(this.#keys.run(runId), this.#keys.queue(language), WORKER_GROUP)) === 1;
+  }
+}
+
+function script(name: string): string {
+  return readFileSync(new URL(`../src/lua/${name}.lua`, import.meta.url), 'utf8');
+}

@@ -1,0 +1,35 @@
+// The workers' announcements in Redis: each renews its own under a TTL; gateways and workers read who is alive.
+import { parseWorkerInfo, type WorkerInfo } from '@rungrid/proto/stream-entries';
+import type { Keys } from './keys.js';
+import type { Redis } from './redis.js';
+
+/** How often a worker renews, and how long its word holds, ms: two renewals may be lost. */
+export const HEARTBEAT_MS = 2_000;
+export const HEARTBEAT_TTL_MS = 7_000;
+
+/** Says that the worker lives, and what it offers. */
+export async function announceWorker(redis: Redis, keys: Keys, info: WorkerInfo): Promise<void> {
+  await redis
+    .multi()
+    .set(keys.worker(info.id), JSON.stringify(info), 'PX', HEARTBEAT_TTL_MS)
+    .sadd(keys.workers, info.id)
+    .exec();
+}
+
+/** Takes the word back. */
+export async function retractWorker(redis: Redis, keys: Keys, workerId: string): Promise<void> {
+  await redis.multi().del(keys.worker(workerId)).srem(keys.workers, workerId).exec();
+}
+
+/** Who is alive. Forgets the ids of those that are not. */
+export async function listWorkers(redis: Redis, keys: Keys): Promise<WorkerInfo[]> {
+  const ids = await redis.smembers(keys.workers);
+  if (ids.length === 0) return [];
+  const texts = await redis.mget(ids.map((id) => keys.worker(id)));
+  const gone = ids.filter((_, index) => texts[index] === null);
+  if (gone.length > 0) await redis.srem(keys.workers, ...gone);
+  return texts.flatMap((text) => {
+    const info = text === null ? undefined : parseWorkerInfo(text);
+    return info === undefined ? [] : [info];
+  });
+}

@@ -1,0 +1,115 @@
+// What running a program needs of the world: an engine that makes sandboxes. Engines implement it; nothing above knows which one.
+
+/** How a sandbox's program is connected: pipes (exact bytes), or a terminal. */
+export type SandboxMode = 'pipe';
+
+/** What an engine is asked to make. Everything in it comes from manifests and configuration, never from a request. */
+export interface SandboxSpec {
+  /** Canonical language name, `[a-z0-9+#-]{1,32}`. */
+  readonly language: string;
+  readonly mode: SandboxMode;
+  /** Image reference built by us. */
+  readonly image: string;
+  /** The agent's arguments: `['--warm', 'python3', …]`, or none. */
+  readonly command: readonly string[];
+  /** Environment, `KEY=VALUE`. */
+  readonly env: readonly string[];
+  readonly limits: SandboxLimits;
+}
+
+/** Limits that the kernel enforces. */
+export interface SandboxLimits {
+  /** Memory and swap together, bytes. */
+  readonly memoryBytes: number;
+  /** CPU quota in CPUs, such as 0.2. */
+  readonly cpus: number;
+  readonly pids: number;
+  /** Size of /tmp, bytes, and its inodes. */
+  readonly tmpBytes: number;
+  readonly tmpInodes: number;
+}
+
+/** Counters of one sandbox, read from outside the program. */
+export interface SandboxUsage {
+  /** CPU time of all processes that ever lived in the sandbox, milliseconds. */
+  readonly cpuMs: number;
+  /** Peak memory, bytes. */
+  readonly memoryPeakBytes: number;
+  /** Processes killed for want of memory. */
+  readonly oomKills: number;
+  /** fork/clone calls refused by the process limit. */
+  readonly pidsRefused: number;
+}
+
+/** Why the byte stream ended. */
+export interface SandboxExit {
+  /** The engine saw an out-of-memory kill in the sandbox. */
+  readonly oom: boolean;
+  /** Exit status of PID 1 as the engine reports it; undefined when the engine could not say. */
+  readonly status: number | undefined;
+}
+
+/**
+ * One sandbox: a started container with a duplex byte stream to its PID 1, which carries the agent protocol. It serves one
+ * run and is destroyed.
+ */
+export interface Sandbox {
+  /** Unique among the engine's sandboxes; safe in logs. */
+  readonly id: string;
+  readonly createdAtMs: number;
+  /** Writes to PID 1's stdin. Bounded by the agent protocol's window, so the result is not asked for. No-op after the end. */
+  write(bytes: Uint8Array): void;
+  /** Takes the stream's listeners; bytes that came before are delivered first, in the same turn. Called again, it replaces them. */
+  listen(listener: SandboxListener): void;
+  /** Stops and resumes reading, so that back-pressure reaches the program's write(). */
+  pause(): void;
+  resume(): void;
+  /** Settles once when the stream has ended and the engine knows why. Never rejects. */
+  readonly exited: Promise<SandboxExit>;
+  /** Counters now; undefined when they are gone. Cheap and synchronous where the cgroup is readable. */
+  usage(): SandboxUsage | undefined;
+  /** The same by any means, also the engine's slower interface. Undefined when the sandbox is gone. Never rejects. */
+  finalUsage(): Promise<SandboxUsage | undefined>;
+  /** Puts the run's id and deadline where a janitor that knows nothing but the engine can read them. In the background. */
+  assign(run: { runId: string; deadlineMs: number }): void;
+  /** Kills and removes it, whatever its state; idempotent; settles when nothing of it is left. Rejects only with EngineError. */
+  destroy(): Promise<void>;
+}
+
+export interface SandboxListener {
+  /** A chunk of PID 1's stdout. Valid during the call only unless copied. */
+  data(chunk: Buffer): void;
+  /** The stream has ended: no more data. */
+  end(): void;
+}
+
+/** Makes sandboxes. Every call has a deadline of its own and rejects with EngineError past it. */
+export interface Engine {
+  /** Name for metrics and hello: "docker". */
+  readonly name: string;
+  /** Checks that the engine answers; rejects with EngineError. */
+  ping(): Promise<void>;
+  /** Creates, attaches, then starts a sandbox. Its PID 1 may not be READY yet. */
+  create(spec: SandboxSpec): Promise<Sandbox>;
+  /** Whether the image is there. */
+  hasImage(image: string): Promise<boolean>;
+  /**
+   * Removes sandboxes that have no owner: those of workers for which `isAlive` says false, and any one past its deadline.
+   * Returns how many. The caller's own live sandboxes are only removed past their deadline.
+   */
+  sweep(isAlive: (workerId: string) => Promise<boolean>): Promise<number>;
+  /** Destroys everything this instance made and closes its connections. */
+  close(): Promise<void>;
+}
+
+/** An engine call that failed or ran past its deadline. */
+export class EngineError extends Error {
+  override readonly name = 'EngineError';
+  /** Whether the same call may work on another try. */
+  readonly retryable: boolean;
+
+  constructor(message: string, options: { retryable: boolean; cause?: unknown }) {
+    super(message, { cause: options.cause });
+    this.retryable = options.retryable;
+  }
+}
