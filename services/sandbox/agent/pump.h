@@ -1,0 +1,46 @@
+// Bytes between the program's pipes and the worker's frames: output channels and the bounded stdin buffer.
+#ifndef RUNGRID_PUMP_H
+#define RUNGRID_PUMP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "frames.h"
+
+// After a read a pipe rests this long, so that a flood of tiny writes becomes few frames. 64 KiB a rest is 32 MB/s.
+#define COALESCE_NS 2000000
+// An acknowledgement waits for output to travel with, but no longer than this, and not while the worker's window may run dry.
+#define ACK_DELAY_NS 10000000
+#define ACK_BYTES_MAX 8192u
+
+struct channel {
+  int fd; // -1: closed
+  enum frame_out type;
+  int64_t rest_until_ns;
+};
+
+int64_t now_ns(void);
+
+// True when the channel may be read now (open, rested, and the worker keeps up).
+bool channel_ready(const struct channel *channel, int64_t now);
+// Reads once. Closes the channel at EOF.
+void channel_read(struct channel *channel, int64_t now);
+// After every writer is dead: reads as far as the worker keeps up. True when nothing is left (the channel is closed then).
+bool channel_drain(struct channel *channel);
+
+// stdin of the program: at most STDIN_MAX bytes wait here. `fd` -1: the program's end is gone, or EOF was delivered.
+void stdin_open(int fd);
+// False when the worker sent more than it may have unacknowledged.
+bool stdin_put(const uint8_t *bytes, size_t length);
+void stdin_end(void);
+// Writes what the pipe takes.
+void stdin_flush(void);
+// The descriptor to poll for writing, or -1 when nothing waits.
+int stdin_waiting_fd(void);
+// Queues STDIN_ACK when it is due, or at once when `now_or_never` or when other output travels anyway.
+void ack_flush(int64_t now, bool now_or_never);
+// When ack_flush() has something to do; INT64_MAX: never.
+int64_t ack_due_ns(void);
+
+#endif

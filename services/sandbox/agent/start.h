@@ -1,0 +1,26 @@
+// The START request: checked field by field, its files written to /tmp, its words kept for exec or for the warm process.
+#ifndef RUNGRID_START_H
+#define RUNGRID_START_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// All of `C`, `R`, `A` and `E` together. The hand-over to a warm process must fit a socket buffer in one go.
+#define WORDS_MAX 65536u
+#define WORD_COUNT_MAX 1024u
+
+struct start {
+  char *compile[WORD_COUNT_MAX + 1]; // argv, NULL-terminated; empty: no compile step
+  char *run[WORD_COUNT_MAX + 1];     // argv with the arguments appended; only the arguments when there is no `R`
+  char *env[WORD_COUNT_MAX + 1];     // KEY=VALUE
+  size_t compile_count, run_count, arg_count, env_count;
+};
+
+// Reads the fields and writes the files. NULL, or why the request can't be served.
+const char *start_parse(struct start *start, const uint8_t *payload, size_t length);
+// What the warm process is told: NUL-terminated `A<arg>` and `E<KEY>=<VALUE>`. Returns its length (bounded by the parse).
+size_t start_handover(const struct start *start, char *into, size_t size);
+#define HANDOVER_MAX (WORDS_MAX + WORD_COUNT_MAX)
+
+#endif
