@@ -60,9 +60,14 @@ function checkData(event: Exclude<ClientEvent, 'ping'>, data: unknown): ParseRes
   const frame = { event, data } as ClientFrame;
   if (frame.event === 'run_code') {
     const files = frame.data.files ?? [];
-    const bytes = files.reduce((sum, file) => sum + Buffer.byteLength(file.content), Buffer.byteLength(frame.data.code) + Buffer.byteLength(frame.data.stdin ?? ''));
-    if (bytes > MAX_CODE_BYTES) return refuse('code_too_large', `code, files and stdin are over ${MAX_CODE_BYTES} bytes`, data);
-    if (new Set(files.map((file) => file.name)).size !== files.length) return refuse('invalid_frame', 'run_code: two files of one name', data);
+    const bytes = files.reduce(
+      (sum, file) => sum + Buffer.byteLength(file.content),
+      Buffer.byteLength(frame.data.code) + Buffer.byteLength(frame.data.stdin ?? ''),
+    );
+    if (bytes > MAX_CODE_BYTES)
+      return refuse('code_too_large', `code, files and stdin are over ${MAX_CODE_BYTES} bytes`, data);
+    if (new Set(files.map((file) => file.name)).size !== files.length)
+      return refuse('invalid_frame', 'run_code: two files of one name', data);
   }
   if (frame.event === 'stdin' && Buffer.byteLength(frame.data.text) > MAX_STDIN_FRAME_BYTES) {
     return refuse('stdin_full', `a stdin frame is over ${MAX_STDIN_FRAME_BYTES} bytes`, data);

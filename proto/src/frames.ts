@@ -1,5 +1,5 @@
 // The socket's frames: their schemas (the types are derived from them) and the server's events.
-import Type, { type Static } from 'typebox';
+import { type Static, Type } from 'typebox';
 import type { ErrorCode } from './errors.js';
 import { type EndReason, MAX_ARG_BYTES, MAX_ARGS, MAX_FILES, type SignalName, SIGNALS } from './limits.js';
 
@@ -31,13 +31,20 @@ export const RunCodeSchema = Type.Object({
   run: runName,
   version: Type.Optional(Type.String({ minLength: 1, maxLength: 32 })),
   files: Type.Optional(
-    Type.Array(Type.Object({ name: Type.String({ pattern: FILE_NAME }), content: Type.String() }), { maxItems: MAX_FILES }),
+    Type.Array(Type.Object({ name: Type.String({ pattern: FILE_NAME }), content: Type.String() }), {
+      maxItems: MAX_FILES,
+    }),
   ),
-  args: Type.Optional(Type.Array(Type.String({ maxLength: MAX_ARG_BYTES, pattern: '^[^\\u0000]*$' }), { maxItems: MAX_ARGS })),
+  args: Type.Optional(
+    Type.Array(Type.String({ maxLength: MAX_ARG_BYTES, pattern: '^[^\\u0000]*$' }), { maxItems: MAX_ARGS }),
+  ),
   /** All of stdin; EOF follows it. */
   stdin: Type.Optional(Type.String()),
   tty: Type.Optional(
-    Type.Object({ cols: Type.Integer({ minimum: 1, maximum: 1000 }), rows: Type.Integer({ minimum: 1, maximum: 1000 }) }),
+    Type.Object({
+      cols: Type.Integer({ minimum: 1, maximum: 1000 }),
+      rows: Type.Integer({ minimum: 1, maximum: 1000 }),
+    }),
   ),
   limits: Type.Optional(RunLimitsSchema),
   on_disconnect: Type.Optional(Type.Union([Type.Literal('kill'), Type.Literal('keep')])),

@@ -1,5 +1,5 @@
 // What goes through Redis: the run request (gateway -> worker), the claim (worker -> gateway), the worker's announcement.
-import Type, { type Static } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 
 const id = Type.String({ pattern: '^[A-Za-z0-9_-]{8,64}$' });
@@ -81,8 +81,14 @@ export function parseWorkerInfo(text: string): WorkerInfo | undefined {
 export function parseClaim(fields: readonly string[]): Claim | undefined {
   const map = new Map<string, string>();
   for (let i = 0; i + 1 < fields.length; i += 2) map.set(fields[i] as string, fields[i + 1] as string);
-  const [run, epoch, worker, address] = [map.get('run'), Number(map.get('epoch')), map.get('worker'), map.get('address')];
-  if (run === undefined || worker === undefined || address === undefined || !Number.isSafeInteger(epoch)) return undefined;
+  const [run, epoch, worker, address] = [
+    map.get('run'),
+    Number(map.get('epoch')),
+    map.get('worker'),
+    map.get('address'),
+  ];
+  if (run === undefined || worker === undefined || address === undefined || !Number.isSafeInteger(epoch))
+    return undefined;
   return { run, epoch, worker, address };
 }
 

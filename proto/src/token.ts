@@ -1,7 +1,7 @@
 // Run tokens: PAYLOAD_SIGNATURE, where SIGNATURE = hex HMAC-SHA256(key, PAYLOAD + "\n" + origin) (RFC 2104). Signing and checking.
 import { Buffer } from 'node:buffer';
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import Type, { type Static } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { RunLimitsSchema } from './frames.js';
 
@@ -36,7 +36,8 @@ export interface SignOptions {
 /** Makes a token. */
 export function signToken(options: SignOptions): string {
   const nonce = randomBytes(12).toString('base64url').replaceAll('_', '-');
-  const claims = options.claims === undefined ? '' : `.${Buffer.from(JSON.stringify(options.claims)).toString('base64url')}`;
+  const claims =
+    options.claims === undefined ? '' : `.${Buffer.from(JSON.stringify(options.claims)).toString('base64url')}`;
   const payload = `${options.nowMs ?? Date.now()}.${options.keyId}.${nonce}${claims}`;
   return `${payload}_${signature(options.key, payload, options.origin).toString('hex')}`;
 }
@@ -62,7 +63,15 @@ const claimsCheck = Compile(TokenClaimsSchema);
 export function checkToken(token: string, options: CheckOptions): TokenResult {
   const match = FORM.exec(token);
   if (match === null) return invalid('malformed token');
-  const [, payload, stamp, keyId, nonce, encodedClaims, given] = match as unknown as [string, string, string, string, string, string | undefined, string];
+  const [, payload, stamp, keyId, nonce, encodedClaims, given] = match as unknown as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string | undefined,
+    string,
+  ];
   const key = options.keys.get(keyId);
   const expected = signature(key ?? 'no such key', payload, options.origin);
   const equal = timingSafeEqual(expected, Buffer.from(given, 'hex'));

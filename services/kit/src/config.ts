@@ -10,8 +10,13 @@ export class ConfigError extends Error {
  * Reads the variables that `schema` names from `env`. Empty means unset; unknown variables are ignored; defaults come from the
  * schema. Throws ConfigError with every fault, one a line, each naming its variable and what it says.
  */
-export function readConfig<P extends TProperties>(schema: TObject<P>, env: NodeJS.ProcessEnv = process.env): Readonly<Static<TObject<P>>> {
-  const given = Object.fromEntries(Object.entries(env).filter(([name, value]) => name in schema.properties && value !== ''));
+export function readConfig<P extends TProperties>(
+  schema: TObject<P>,
+  env: NodeJS.ProcessEnv = process.env,
+): Readonly<Static<TObject<P>>> {
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([name, value]) => name in schema.properties && value !== ''),
+  );
   const value = Clean(schema, Convert(schema, Default(schema, given)));
   const faults = Errors(schema, value);
   if (faults.length > 0) {

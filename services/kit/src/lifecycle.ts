@@ -52,7 +52,10 @@ export class Lifecycle {
 export async function withDeadline<T>(promise: Promise<T>, options: { timeoutMs: number; what: string }): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${options.what} took longer than ${options.timeoutMs} ms`)), options.timeoutMs);
+    timer = setTimeout(
+      () => reject(new Error(`${options.what} took longer than ${options.timeoutMs} ms`)),
+      options.timeoutMs,
+    );
   });
   try {
     return await Promise.race([promise, deadline]);

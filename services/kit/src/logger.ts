@@ -17,7 +17,10 @@ export function createLogger(options: LoggerOptions): Logger {
     base: { service: options.service, pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
     // A second line of defence: the names under which secrets and strangers' data would travel.
-    redact: { paths: ['token', 'code', 'stdin', 'key', 'text', '*.token', '*.code', '*.stdin', '*.key', '*.text'], censor: '[redacted]' },
+    redact: {
+      paths: ['token', 'code', 'stdin', 'key', 'text', '*.token', '*.code', '*.stdin', '*.key', '*.text'],
+      censor: '[redacted]',
+    },
   };
   return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
 }

@@ -1,0 +1,64 @@
+// Token buckets: how often something may happen, for one thing or for many named ones in bounded memory.
+
+export interface BucketOptions {
+  /** How many may happen at once, after a quiet time. */
+  readonly capacity: number;
+  /** How many a second in the long run. */
+  readonly perSecond: number;
+}
+
+export class TokenBucket {
+  readonly #options: BucketOptions;
+  #tokens: number;
+  #atMs: number;
+
+  constructor(options: BucketOptions, nowMs: number) {
+    this.#options = options;
+    this.#tokens = options.capacity;
+    this.#atMs = nowMs;
+  }
+
+  /** Takes one token. Returns 0, or how long to wait for the next one, ms. A clock that steps back costs nothing. */
+  take(nowMs: number): number {
+    const { capacity, perSecond } = this.#options;
+    const passedMs = Math.max(0, nowMs - this.#atMs);
+    this.#tokens = Math.min(capacity, this.#tokens + (passedMs * perSecond) / 1000);
+    this.#atMs = nowMs;
+    if (this.#tokens >= 1) {
+      this.#tokens -= 1;
+      return 0;
+    }
+    return Math.max(1, Math.ceil(((1 - this.#tokens) * 1000) / perSecond));
+  }
+}
+
+export interface BucketMapOptions extends BucketOptions {
+  /** Most names remembered. Past it the one unused for longest is forgotten, and starts full again. */
+  readonly maxNames: number;
+}
+
+export class BucketMap {
+  readonly #options: BucketMapOptions;
+  readonly #buckets = new Map<string, TokenBucket>();
+
+  constructor(options: BucketMapOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#buckets.size;
+  }
+
+  /** Takes one token of `name`. Returns 0, or how long to wait for the next one, ms. */
+  take(name: string, nowMs: number): number {
+    const bucket = this.#buckets.get(name) ?? new TokenBucket(this.#options, nowMs);
+    // Moves the name to the young end: a Map keeps the order of insertion.
+    this.#buckets.delete(name);
+    this.#buckets.set(name, bucket);
+    if (this.#buckets.size > this.#options.maxNames) {
+      const [oldest] = this.#buckets.keys();
+      if (oldest !== undefined) this.#buckets.delete(oldest);
+    }
+    return bucket.take(nowMs);
+  }
+}

@@ -1,0 +1,65 @@
+// The worker's configuration: every environment variable, its meaning, unit, default and range.
+import { readConfig } from '@rungrid/kit/config';
+import { type Static, Type } from 'typebox';
+
+const port = (value: number) => Type.Integer({ default: value, minimum: 0, maximum: 65_535 });
+const count = (value: number, maximum: number, minimum = 1) => Type.Integer({ default: value, minimum, maximum });
+
+const WorkerConfigSchema = Type.Object({
+  /** redis://[user:password@]host:port[/db], or unix:///path. */
+  RUNGRID_REDIS_URL: Type.String({ default: 'redis://127.0.0.1:6379', pattern: '^(rediss?|unix)://' }),
+  /** Prefix of every Redis key, so that installations can share a Redis. */
+  RUNGRID_PREFIX: Type.String({ default: 'rungrid', pattern: '^[a-z0-9-]{1,32}$' }),
+  RUNGRID_LOG_LEVEL: Type.Union(
+    ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) => Type.Literal(level)),
+    { default: 'info' },
+  ),
+  /** Where the gRPC server listens. Internal: gateways only. */
+  WORKER_GRPC_HOST: Type.String({ default: '127.0.0.1' }),
+  /** 0 takes a free port. */
+  WORKER_GRPC_PORT: port(0),
+  /** host:port that gateways dial; default: where the server listens. */
+  WORKER_ADVERTISE: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9.:\\[\\]-]{3,255}$' })),
+  /** Metrics and health, internal. */
+  WORKER_INTERNAL_HOST: Type.String({ default: '127.0.0.1' }),
+  WORKER_INTERNAL_PORT: port(0),
+  /** Comma list of languages to serve; default: all whose image exists. */
+  WORKER_LANGUAGES: Type.String({ default: '' }),
+  /** The Docker engine: unix:///path or tcp://host:port. */
+  DOCKER_HOST: Type.String({ default: 'unix:///var/run/docker.sock', pattern: '^(unix|tcp)://' }),
+  /** Warm sandboxes kept for each language. */
+  WORKER_POOL_FLOOR: count(4, 256, 0),
+  /** Sandboxes at most, in all states together. */
+  WORKER_MAX_SANDBOXES: count(96, 4096),
+  /** Execution sandbox: memory and swap together, bytes (6 MiB is the engine's least). */
+  WORKER_MEMORY_BYTES: count(134_217_728, 68_719_476_736, 6_291_456),
+  /** Execution sandbox: CPUs. */
+  WORKER_CPUS: Type.Number({ default: 0.2, minimum: 0.01, maximum: 64 }),
+  /** Execution sandbox: processes and threads. */
+  WORKER_PIDS: count(64, 32_768, 8),
+  /** Execution sandbox: size of /tmp, bytes. */
+  WORKER_TMP_BYTES: count(10_485_760, 4_294_967_296, 65_536),
+  /** Execution sandbox: files in /tmp. */
+  WORKER_TMP_INODES: count(1024, 1_000_000, 16),
+  /** Wall clock of a run, ms. */
+  WORKER_WALL_MS: count(300_000, 86_400_000),
+  /** CPU time of a run, ms. */
+  WORKER_CPU_MS: count(3_000, 86_400_000),
+  /** Without output and input, ms. */
+  WORKER_IDLE_MS: count(120_000, 86_400_000),
+  /** stdout and stderr together, bytes. */
+  WORKER_OUTPUT_BYTES: count(1_048_576, 1_073_741_824),
+  /** Wall clock of the compile step, ms. */
+  WORKER_COMPILE_MS: count(10_000, 600_000),
+  /** Output of a run that is kept for a gateway that attaches later, bytes. */
+  WORKER_RING_BYTES: count(262_144, 67_108_864, 16_384),
+  /** How long a claimed run goes on without a gateway attached, ms. */
+  WORKER_UNATTACHED_MS: count(10_000, 600_000),
+});
+
+export type WorkerConfig = Readonly<Static<typeof WorkerConfigSchema>>;
+
+/** Throws ConfigError, which names what is wrong. */
+export function readWorkerConfig(env?: NodeJS.ProcessEnv): WorkerConfig {
+  return readConfig(WorkerConfigSchema, env);
+}

@@ -1,0 +1,179 @@
+// The gRPC server of runner.proto: finds the run, checks the key, and carries events and input between a stream and the run.
+import { timingSafeEqual } from 'node:crypto';
+import { Server, ServerCredentials, status } from '@grpc/grpc-js';
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { type RunEvent as WireEvent, type RunInput, RunnerService } from '@rungrid/proto/gen/rungrid/v1/runner';
+import { type SignalName, SIGNALS } from '@rungrid/proto/limits';
+import type { EventSink, RunEvent } from '../run/events.js';
+import type { Run } from '../run/run.js';
+
+/** Streams at most on one connection, and so runs of one gateway here. */
+const MAX_STREAMS = 4096;
+/** Longest message: 64 KiB of stdin and its frame. */
+const MAX_MESSAGE_BYTES = 131_072;
+/** A stream without an attach is ended after this, ms. */
+const ATTACH_TIMEOUT_MS = 5_000;
+
+type Call = ServerDuplexStream<RunInput, WireEvent>;
+
+export interface GrpcServerOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly find: (runId: string) => Run | undefined;
+}
+
+export interface GrpcServer {
+  readonly port: number;
+  /** Ends the streams that are left, and stops. */
+  close(): Promise<void>;
+}
+
+/** Starts it. Rejects when the address can't be bound. */
+export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
+  const server = new Server({
+    'grpc.max_concurrent_streams': MAX_STREAMS,
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    'grpc.keepalive_time_ms': 10_000,
+    'grpc.keepalive_timeout_ms': 5_000,
+  });
+  server.addService(RunnerService, { run: (call: Call) => new RunStream(call, options.find) });
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(`${options.host}:${options.port}`, ServerCredentials.createInsecure(), (error, bound) => {
+      if (error === null) resolve(bound);
+      else reject(error);
+    });
+  });
+  return {
+    port,
+    close: () =>
+      new Promise((resolve) => {
+        server.tryShutdown(() => resolve());
+        // A gateway keeps its connection open: what is left after its streams have ended is cut.
+        setTimeout(() => server.forceShutdown(), 500).unref();
+      }),
+  };
+}
+
+/** One stream: waits for its attach, then is the run's sink. */
+class RunStream implements EventSink {
+  readonly #call: Call;
+  readonly #find: (runId: string) => Run | undefined;
+  readonly #attachTimer: NodeJS.Timeout;
+  #run: Run | undefined;
+  #over = false;
+
+  constructor(call: Call, find: (runId: string) => Run | undefined) {
+    this.#call = call;
+    this.#find = find;
+    this.#attachTimer = setTimeout(() => this.#refuse(status.DEADLINE_EXCEEDED, 'no attach'), ATTACH_TIMEOUT_MS);
+    call.on('data', (input: RunInput) => this.#onInput(input));
+    call.on('drain', () => this.#run?.resume(this));
+    call.on('cancelled', () => this.#onGone());
+    call.on('error', () => this.#onGone());
+    call.on('end', () => this.#onGone());
+  }
+
+  event(seq: number, event: RunEvent): boolean {
+    return this.#call.write({ seq, event: toWire(event) });
+  }
+
+  stdinConsumed(bytes: number): void {
+    this.#call.write({ seq: 0, event: { $case: 'stdinConsumed', value: bytes } });
+  }
+
+  end(why: 'done' | 'taken_over' | 'gap'): void {
+    if (why === 'taken_over') this.#refuse(status.ABORTED, 'another stream has attached');
+    else if (why === 'gap') this.#refuse(status.OUT_OF_RANGE, 'events after after_seq are no longer held');
+    else this.#finish(() => this.#call.end());
+  }
+
+  #onInput(message: RunInput): void {
+    const { input } = message;
+    if (this.#over || input === undefined) return;
+    const run = this.#run;
+    if (run === undefined) {
+      if (input.$case === 'attach') this.#attach(input.value);
+      else this.#refuse(status.FAILED_PRECONDITION, 'the first message must be attach');
+      return;
+    }
+    switch (input.$case) {
+      case 'stdin':
+        if (!run.writeStdin(input.value)) this.#refuse(status.RESOURCE_EXHAUSTED, 'stdin past its window');
+        return;
+      case 'stdinClose':
+        return run.closeStdin();
+      case 'signal':
+        if (Object.hasOwn(SIGNALS, input.value.name)) run.signal(input.value.name as SignalName);
+        return;
+      case 'stop':
+        return run.stop(input.value.disconnected ? 'disconnected' : 'stopped');
+      case 'resize':
+        return;
+      case 'attach':
+        return this.#refuse(status.FAILED_PRECONDITION, 'attached already');
+    }
+  }
+
+  #attach(attach: { runId: string; epoch: number; key: string; afterSeq: number }): void {
+    clearTimeout(this.#attachTimer);
+    const run = this.#find(attach.runId);
+    // The gateway may hear of the claim before this worker does: its epoch is 0 until then.
+    if (run === undefined || (run.epoch !== 0 && run.epoch !== attach.epoch))
+      return this.#refuse(status.NOT_FOUND, 'no such run');
+    if (!sameKey(run.key, attach.key)) return this.#refuse(status.PERMISSION_DENIED, 'wrong key');
+    this.#run = run;
+    run.attach(this, attach.afterSeq);
+  }
+
+  #onGone(): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearTimeout(this.#attachTimer);
+    this.#run?.detach(this);
+    this.#run?.stop('disconnected');
+    this.#call.end();
+  }
+
+  #refuse(code: number, details: string): void {
+    this.#finish(() => this.#call.emit('error', { code, details }));
+  }
+
+  #finish(last: () => void): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearTimeout(this.#attachTimer);
+    this.#run?.detach(this);
+    last();
+  }
+}
+
+function toWire(event: RunEvent): NonNullable<WireEvent['event']> {
+  switch (event.type) {
+    case 'started':
+      return {
+        $case: 'started',
+        value: { language: event.language, version: event.version, warm: event.warm, atUs: event.atUs },
+      };
+    case 'exit':
+      return {
+        $case: 'exit',
+        value: {
+          code: event.code,
+          signal: event.signal,
+          reason: event.reason,
+          usage: event.usage,
+          truncated: event.truncated,
+        },
+      };
+    case 'error':
+      return { $case: 'error', value: { code: event.code, message: event.message } };
+    default:
+      return { $case: event.type, value: event.text };
+  }
+}
+
+function sameKey(expected: string, given: string): boolean {
+  const [a, b] = [Buffer.from(expected), Buffer.from(given)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}

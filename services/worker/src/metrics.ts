@@ -1,0 +1,63 @@
+// The worker's metrics, each documented where it is declared.
+import { Counter, Gauge, Histogram, LATENCY_BUCKETS, type Registry } from '@rungrid/kit/metrics';
+
+export type WorkerMetrics = ReturnType<typeof createWorkerMetrics>;
+
+export function createWorkerMetrics(registry: Registry) {
+  const registers = [registry];
+  const hop = (name: string, help: string) =>
+    new Histogram({
+      name: `rungrid_worker_${name}_seconds`,
+      help,
+      labelNames: ['language'],
+      buckets: LATENCY_BUCKETS,
+      registers,
+    });
+  return {
+    /** Runs that ended here. `reason`: an end reason or an error code, both closed lists. */
+    runs: new Counter({
+      name: 'rungrid_worker_runs_total',
+      help: 'Runs that ended, by reason',
+      labelNames: ['language', 'reason'],
+      registers,
+    }),
+    /** Runs that are claimed and have not ended. */
+    liveRuns: new Gauge({ name: 'rungrid_worker_live_runs', help: 'Runs that live now', registers }),
+    /** Requests of which another worker or a cancel was faster. */
+    lostClaims: new Counter({
+      name: 'rungrid_worker_lost_claims_total',
+      help: 'Requests that were not to be had any more',
+      registers,
+    }),
+    /** Queue entries that are not requests. */
+    badEntries: new Counter({
+      name: 'rungrid_worker_bad_entries_total',
+      help: 'Queue entries that could not be read',
+      registers,
+    }),
+    /** Hop: the gateway accepted the click until this worker read the request. Needs one clock, or clocks in step. */
+    queueSeconds: hop('queue', 'From the click to the read of the request'),
+    /** Hop: the claim's round trip. */
+    claimSeconds: hop('claim', 'Round trip of the claim'),
+    /** Hop: the program was handed to the sandbox until the agent said that it runs. */
+    handOverSeconds: hop('hand_over', 'From the hand-over to the start'),
+    /** Hop: the program was handed over until its first byte of output arrived. */
+    firstOutputSeconds: hop('first_output', 'From the hand-over to the first output'),
+    /** Sandboxes by state: warm, starting, live, destroying. */
+    sandboxes: new Gauge({
+      name: 'rungrid_worker_sandboxes',
+      help: 'Sandboxes by state',
+      labelNames: ['language', 'state'],
+      registers,
+    }),
+    /** Checkouts by whether the sandbox was warm. */
+    checkouts: new Counter({
+      name: 'rungrid_worker_checkouts_total',
+      help: 'Sandboxes taken for a run',
+      labelNames: ['language', 'warm'],
+      registers,
+    }),
+    /** Sandboxes of dead workers, and overdue ones, that this worker's janitor removed. */
+    swept: new Counter({ name: 'rungrid_worker_swept_sandboxes_total', help: 'Orphans removed', registers }),
+  };
+}

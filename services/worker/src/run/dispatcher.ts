@@ -1,0 +1,147 @@
+// Takes run requests: makes the run known, claims it, gets it a sandbox and hands the program over, in that order and at once.
+import type { Logger } from '@rungrid/kit/logger';
+import { nowUs } from '@rungrid/kit/clock';
+import type { RunRequest } from '@rungrid/proto/stream-entries';
+import { encodeStart } from '@rungrid/sandbox/agent-frames';
+import type { Language } from '@rungrid/sandbox/languages';
+import type { WorkerMetrics } from '../metrics.js';
+import { lowerLimits, type RunLimits } from './limits.js';
+import { type Lease, Run } from './run.js';
+import type { RunTable } from './table.js';
+
+/** How long a claimed run waits for a sandbox that is not there yet, ms. */
+const COLD_START_TIMEOUT_MS = 20_000;
+
+/** Where sandboxes come from. */
+export interface SandboxSource {
+  /** A warm one at once, or undefined. */
+  tryAcquire(language: string): Lease | undefined;
+  /** The next one to be ready. Rejects when none can be made, or on the signal. */
+  acquireCold(language: string, signal: AbortSignal): Promise<Lease>;
+}
+
+export interface ClaimRequest {
+  readonly runId: string;
+  readonly language: string;
+  readonly entryId: string;
+  readonly gatewayId: string;
+}
+
+export interface DispatcherOptions {
+  readonly languages: ReadonlyMap<string, Language>;
+  readonly limits: RunLimits;
+  readonly ringBytes: number;
+  readonly unattachedMs: number;
+  readonly pool: SandboxSource;
+  readonly table: RunTable;
+  /** The epoch, or 0 when the run is not to be had; tells the run's gateway too. */
+  readonly claim: (request: ClaimRequest) => Promise<number>;
+  readonly metrics: WorkerMetrics;
+  readonly logger: Logger;
+}
+
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a request that this worker read. Never throws and never rejects: a fault is the run's outcome. */
+  take(request: RunRequest, entryId: string): void {
+    const { languages, metrics, logger } = this.#options;
+    const language = languages.get(request.language);
+    if (language === undefined) return;
+    metrics.queueSeconds.observe({ language: language.name }, Math.max(0, nowUs() - request.accepted_us) / 1e6);
+    this.#dispatch(request, language, entryId).catch((error: unknown) =>
+      logger.error({ err: error, run: request.run }, 'dispatch failed'),
+    );
+  }
+
+  async #dispatch(request: RunRequest, language: Language, entryId: string): Promise<void> {
+    const { pool, table, metrics, logger } = this.#options;
+    const labels = { language: language.name };
+    // Known before the claim: the gateway may attach before the claim's answer is here.
+    const run = this.#createRun(request, language);
+    table.add(run);
+    metrics.liveRuns.inc();
+    // The sandbox is taken before the claim, so that the hand-over needs nothing but the claim's answer.
+    const warm = pool.tryAcquire(language.name);
+    let epoch = 0;
+    try {
+      const claimUs = nowUs();
+      const { run: runId, gateway: gatewayId } = request;
+      epoch = await this.#options.claim({ runId, language: language.name, entryId, gatewayId });
+      metrics.claimSeconds.observe(labels, (nowUs() - claimUs) / 1e6);
+    } catch (error) {
+      logger.warn({ err: error, run: run.id }, 'claim failed');
+    }
+    if (epoch === 0) {
+      metrics.lostClaims.inc();
+      warm?.release();
+      run.abandon();
+      return;
+    }
+    run.claimed(epoch);
+    metrics.checkouts.inc({ ...labels, warm: String(warm !== undefined) });
+    if (warm === undefined) await this.#beginCold(run);
+    else run.begin(warm);
+  }
+
+  async #beginCold(run: Run): Promise<void> {
+    try {
+      run.begin(await this.#options.pool.acquireCold(run.language, AbortSignal.timeout(COLD_START_TIMEOUT_MS)));
+    } catch (error) {
+      this.#options.logger.warn({ err: error, run: run.id }, 'no sandbox');
+      run.fail('start_failed', 'no sandbox could be started');
+    }
+  }
+
+  #createRun(request: RunRequest, language: Language): Run {
+    const { limits, ringBytes, unattachedMs, metrics, table } = this.#options;
+    const labels = { language: language.name };
+    const run: Run = new Run({
+      id: request.run,
+      key: request.key,
+      language: language.name,
+      start: encodeStart({
+        files: [...request.files, { name: language.fileName, content: request.code }],
+        compile: language.mode === 'compile' ? language.compile : undefined,
+        run: language.mode === 'warm' ? undefined : language.run,
+        args: request.args,
+      }),
+      compiled: language.mode === 'compile',
+      stdin: request.stdin === undefined ? undefined : Buffer.from(request.stdin),
+      limits: lowerLimits(limits, manifestLimits(language), requestLimits(request)),
+      ringBytes,
+      unattachedMs,
+      observer: {
+        started: (us) => metrics.handOverSeconds.observe(labels, us / 1e6),
+        firstOutput: (us) => metrics.firstOutputSeconds.observe(labels, us / 1e6),
+        ended: (reason) => {
+          metrics.runs.inc({ ...labels, reason });
+          metrics.liveRuns.dec();
+        },
+        closed: () => table.remove(run),
+      },
+    });
+    return run;
+  }
+}
+
+function manifestLimits({ limits = {} }: Language): Partial<RunLimits> {
+  return defined({
+    wallMs: limits.wallMs,
+    cpuMs: limits.cpuTimeMs,
+    idleMs: limits.idleMs,
+    outputBytes: limits.outputBytes,
+  });
+}
+
+function requestLimits({ limits }: RunRequest): Partial<RunLimits> {
+  return defined({ wallMs: limits.wall_ms, cpuMs: limits.cpu_ms, outputBytes: limits.output_bytes });
+}
+
+function defined(limits: { [K in keyof RunLimits]?: number | undefined }): Partial<RunLimits> {
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+}

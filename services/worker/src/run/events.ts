@@ -1,0 +1,43 @@
+// What a run tells whoever is attached to it, in the shapes of the wire contract but free of gRPC.
+import type { ErrorCode } from '@rungrid/proto/errors';
+import type { EndReason } from '@rungrid/proto/limits';
+
+export interface Usage {
+  readonly wallMs: number;
+  readonly cpuMs: number;
+  readonly memoryBytes: number;
+  readonly outputBytes: number;
+}
+
+export type RunEvent =
+  | {
+      readonly type: 'started';
+      readonly language: string;
+      readonly version: string;
+      readonly warm: boolean;
+      readonly atUs: number;
+    }
+  | { readonly type: 'compile' | 'stdout' | 'stderr'; readonly text: string }
+  | {
+      readonly type: 'exit';
+      readonly code: number | undefined;
+      readonly signal: string | undefined;
+      readonly reason: EndReason;
+      readonly usage: Usage;
+      readonly truncated: boolean;
+    }
+  | { readonly type: 'error'; readonly code: ErrorCode; readonly message: string };
+
+/** Where a run's events go while somebody is attached. */
+export interface EventSink {
+  /** Takes one event; false: take no more until `attachment.resume()`. */
+  event(seq: number, event: RunEvent): boolean;
+  /** The program has read that much stdin. */
+  stdinConsumed(bytes: number): void;
+  /** No more events: the run is over, another one took over, or what was asked for is no longer held. */
+  end(why: 'done' | 'taken_over' | 'gap'): void;
+}
+
+export function isTerminal(event: RunEvent): boolean {
+  return event.type === 'exit' || event.type === 'error';
+}

@@ -1,0 +1,50 @@
+// How a run ended, decided from counters taken outside the program; what the agent reports is only its exit status.
+import { constants } from 'node:os';
+import type { EndReason } from '@rungrid/proto/limits';
+import type { AgentEnd } from '@rungrid/sandbox/agent-status';
+import type { SandboxUsage } from './ports.js';
+
+export interface Outcome {
+  readonly reason: EndReason;
+  readonly code: number | undefined;
+  readonly signal: string | undefined;
+}
+
+/** The program ended by itself, or something in the sandbox killed it. An out-of-memory kill of any process is the reason. */
+export function outcomeOfExit(end: AgentEnd, usage: SandboxUsage | undefined): Outcome {
+  const code = end.kind === 'exited' ? end.code : undefined;
+  const signal = end.kind === 'signaled' ? signalName(end.signo) : undefined;
+  if ((usage?.oomKills ?? 0) > 0) return { reason: 'memory_limit', code, signal };
+  return { reason: end.kind, code, signal };
+}
+
+/** What the sweep sees of a run that is still going. */
+export interface Sample {
+  readonly usage: SandboxUsage;
+  /** CPU time that was spent before the program began (the interpreter's start, the compile step), ms. */
+  readonly cpuBaseMs: number;
+  /** pidsRefused at the two sweeps before, oldest first; the counter's start value where there was none. */
+  readonly refusedBefore: readonly [number, number];
+}
+
+/**
+ * The limit that a running program has gone over, if any. The process limit ends a run that goes on hitting it, over two
+ * sweeps: a program that meets it once, says so and ends is an honest program.
+ */
+export function limitPassed(sample: Sample, limits: { readonly cpuMs: number }): EndReason | undefined {
+  const { usage } = sample;
+  if (usage.oomKills > 0) return 'memory_limit';
+  const [older, old] = sample.refusedBefore;
+  if (usage.pidsRefused > old && old > older) return 'process_limit';
+  if (usage.cpuMs - sample.cpuBaseMs >= limits.cpuMs) return 'cpu_limit';
+  return undefined;
+}
+
+const names = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
+// These numbers have two names each; the one of signal(7) is ours.
+names.set(6, 'SIGABRT').set(29, 'SIGIO').set(31, 'SIGSYS');
+
+/** Name of a signal number; real-time signals have none of their own and are SIGRT<n>. */
+export function signalName(number: number): string {
+  return names.get(number) ?? `SIGRT${number}`;
+}

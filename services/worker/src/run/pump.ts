@@ -1,0 +1,102 @@
+// The output pump: counts bytes against the limit, joins small writes, cuts large ones, never splits a code point.
+import { StringDecoder } from 'node:string_decoder';
+import { OUTPUT_CHUNK_BYTES, OUTPUT_COALESCE_MS } from '@rungrid/proto/limits';
+
+export type OutputStream = 'stdout' | 'stderr';
+
+export interface PumpOptions {
+  /** Most bytes of both streams together. */
+  readonly limitBytes: number;
+  /** Takes text in order; at most OUTPUT_CHUNK_BYTES code units each. */
+  readonly emit: (stream: OutputStream, text: string) => void;
+  /** Called once, when a byte over the limit came; what fits was taken. */
+  readonly onLimit: () => void;
+}
+
+/**
+ * The first bytes after a quiet time go out at once; what follows within OUTPUT_COALESCE_MS is joined, up to OUTPUT_CHUNK_BYTES.
+ * Holds at most OUTPUT_CHUNK_BYTES of text and 3 bytes of a cut code point for each stream.
+ */
+export class OutputPump {
+  readonly #options: PumpOptions;
+  readonly #decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') };
+  #pending = '';
+  #pendingStream: OutputStream = 'stdout';
+  #timer: NodeJS.Timeout | undefined;
+  #bytes = 0;
+  #limitReached = false;
+  #ended = false;
+
+  constructor(options: PumpOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes that the program wrote and that were taken. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether bytes were refused. */
+  get truncated(): boolean {
+    return this.#limitReached;
+  }
+
+  push(stream: OutputStream, chunk: Buffer): void {
+    if (this.#limitReached || this.#ended) return;
+    const room = this.#options.limitBytes - this.#bytes;
+    const taken = chunk.length > room ? chunk.subarray(0, room) : chunk;
+    this.#bytes += taken.length;
+    if (stream !== this.#pendingStream) this.#flush();
+    this.#pendingStream = stream;
+    this.#pending += this.#decoders[stream].write(taken);
+    if (this.#timer === undefined) {
+      this.#flush();
+      this.#timer = setTimeout(() => this.#onTimer(), OUTPUT_COALESCE_MS);
+    } else if (this.#pending.length >= OUTPUT_CHUNK_BYTES) {
+      this.#flush();
+    }
+    if (taken.length < chunk.length) {
+      this.#limitReached = true;
+      this.#options.onLimit();
+    }
+  }
+
+  /** Sends what is held; an unfinished code point becomes U+FFFD. What is pushed after it is dropped. Idempotent. */
+  end(): void {
+    if (this.#ended) return;
+    this.#flush();
+    for (const stream of ['stdout', 'stderr'] as const) {
+      this.#pendingStream = stream;
+      this.#pending = this.#decoders[stream].end();
+      this.#flush();
+    }
+    clearTimeout(this.#timer);
+    this.#ended = true;
+  }
+
+  /** The quiet time is over when nothing came in it; else the burst goes on. */
+  #onTimer(): void {
+    this.#timer = undefined;
+    if (this.#pending === '') return;
+    this.#flush();
+    this.#timer = setTimeout(() => this.#onTimer(), OUTPUT_COALESCE_MS);
+  }
+
+  #flush(): void {
+    const text = this.#pending;
+    if (text === '') return;
+    this.#pending = '';
+    for (let start = 0; start < text.length; ) {
+      const end = cut(text, start + OUTPUT_CHUNK_BYTES);
+      this.#options.emit(this.#pendingStream, start === 0 && end === text.length ? text : text.slice(start, end));
+      start = end;
+    }
+  }
+}
+
+/** The index nearest below `end` that does not split a surrogate pair. */
+function cut(text: string, end: number): number {
+  if (end >= text.length) return text.length;
+  const unit = text.charCodeAt(end - 1);
+  return unit >= 0xd800 && unit <= 0xdbff ? end - 1 : end;
+}

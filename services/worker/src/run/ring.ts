@@ -1,0 +1,56 @@
+// The events of one run, numbered from 1, bounded in bytes: what came before an attach, and what a resume may ask for again.
+import type { RunEvent } from './events.js';
+
+/** Counted for an event beside its text: an event without text is not free. */
+const EVENT_OVERHEAD_BYTES = 64;
+
+export class EventRing {
+  readonly #capacityBytes: number;
+  #events: { readonly seq: number; readonly event: RunEvent; readonly bytes: number }[] = [];
+  #bytes = 0;
+  #lastSeq = 0;
+
+  /** `capacityBytes`: how much is kept once somebody has read it, and how much may wait unread before the program is held. */
+  constructor(capacityBytes: number) {
+    this.#capacityBytes = capacityBytes;
+  }
+
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+
+  /** Whether as much waits as may. */
+  get full(): boolean {
+    return this.#bytes >= this.#capacityBytes;
+  }
+
+  /** Numbers and keeps an event. */
+  add(event: RunEvent): number {
+    const bytes = EVENT_OVERHEAD_BYTES + ('text' in event ? event.text.length : 0);
+    this.#events.push({ seq: ++this.#lastSeq, event, bytes });
+    this.#bytes += bytes;
+    return this.#lastSeq;
+  }
+
+  /** Lets go of the oldest events, but none after `seenSeq`, until the rest fits. */
+  trim(seenSeq: number): void {
+    let drop = 0;
+    while (
+      this.full &&
+      drop < this.#events.length &&
+      (this.#events[drop]?.seq ?? Number.POSITIVE_INFINITY) <= seenSeq
+    ) {
+      this.#bytes -= this.#events[drop]?.bytes ?? 0;
+      drop++;
+    }
+    if (drop > 0) this.#events = this.#events.slice(drop);
+  }
+
+  /** The event that follows `seq`: undefined when there is none yet, 'gap' when it is no longer held. */
+  after(seq: number): { readonly seq: number; readonly event: RunEvent } | 'gap' | undefined {
+    if (seq >= this.#lastSeq) return undefined;
+    const first = this.#events[0]?.seq ?? this.#lastSeq + 1;
+    if (seq + 1 < first) return 'gap';
+    return this.#events[seq + 1 - first];
+  }
+}

@@ -1,0 +1,389 @@
+// One run, from the hand-over of the program to its one terminal event. It owns its sandbox, its timers and its outcome.
+import type { SignalName } from '@rungrid/proto/limits';
+import { type EndReason, SIGNALS } from '@rungrid/proto/limits';
+import type { ErrorCode } from '@rungrid/proto/errors';
+import { nowUs } from '@rungrid/kit/clock';
+import { AgentFrameDecoder, encodeFrame, FromAgent, ToAgent } from '@rungrid/sandbox/agent-frames';
+import { type AgentEnd, decodeEnd, decodeExit, decodeStdinAck } from '@rungrid/sandbox/agent-status';
+import { Delivery } from './delivery.js';
+import type { EventSink, RunEvent, Usage } from './events.js';
+import type { RunLimits } from './limits.js';
+import { limitPassed, outcomeOfExit, signalName } from './outcome.js';
+import type { Sandbox, SandboxUsage } from './ports.js';
+import { type OutputStream, OutputPump } from './pump.js';
+import { StdinWindow } from './stdin-window.js';
+
+/** Compiler diagnostics that are passed on, bytes; the rest is dropped: nobody reads that many. */
+const COMPILE_OUTPUT_BYTES = 65_536;
+
+/** Signals kept for a program that has not started; more of them say nothing new. */
+const MAX_EARLY_SIGNALS = 8;
+
+/** A sandbox that is the run's own until it is given back. */
+export interface Lease {
+  readonly sandbox: Sandbox;
+  readonly warm: boolean;
+  /** Language version as the sandbox reported it. */
+  readonly version: string;
+  /** Destroys the sandbox, in the background. Idempotent. */
+  release(): void;
+}
+
+export interface RunOptions {
+  readonly id: string;
+  /** Who shows it may attach. */
+  readonly key: string;
+  readonly language: string;
+  /** The START frame for the agent. */
+  readonly start: Buffer;
+  /** Whether a compile step comes before the program. */
+  readonly compiled: boolean;
+  /** All of stdin; undefined: interactive. */
+  readonly stdin: Buffer | undefined;
+  readonly limits: RunLimits;
+  /** Events kept for those who attach later, bytes. */
+  readonly ringBytes: number;
+  /** How long a run without anybody attached goes on, and how long an unread end is kept, ms. */
+  readonly unattachedMs: number;
+  readonly observer: RunObserver;
+}
+
+/** Where the run's milestones go: metrics and the registry. Each is called at most once. */
+export interface RunObserver {
+  /** The program runs; microseconds since the hand-over. */
+  started(us: number): void;
+  /** First byte of output; microseconds since the hand-over. */
+  firstOutput(us: number): void;
+  /** The terminal event is set. `reason` is the exit's reason or the error's code. */
+  ended(reason: string): void;
+  /** Nothing of the run is needed any more. */
+  closed(): void;
+}
+
+export class Run {
+  readonly id: string;
+  readonly key: string;
+  readonly language: string;
+  readonly #options: RunOptions;
+  readonly #delivery: Delivery;
+  readonly #pump: OutputPump;
+  readonly #compilePump: OutputPump;
+  readonly #stdin: StdinWindow;
+  readonly #decoder = new AgentFrameDecoder();
+  #epoch = 0;
+  #lease: Lease | undefined;
+  #state: 'waiting' | 'preparing' | 'running' | 'ended' | 'closed' = 'waiting';
+  #ending = false;
+  #held = false;
+  #handedOverUs = 0;
+  #startedMs = 0;
+  #activeMs = 0;
+  #cpuBaseMs = 0;
+  #refusedBefore: [number, number] = [0, 0];
+  #lastUsage: SandboxUsage | undefined;
+  #sawOutput = false;
+  #earlySignals: SignalName[] = [];
+  #wallTimer: NodeJS.Timeout | undefined;
+  #unattachedTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+    ({ id: this.id, key: this.key, language: this.language } = options);
+    this.#delivery = new Delivery({
+      ringBytes: options.ringBytes,
+      onHold: (held) => this.#hold(held),
+      onDelivered: () => this.#close(),
+    });
+    const onLimit = () => this.#finish('output_limit');
+    this.#pump = new OutputPump({
+      limitBytes: options.limits.outputBytes,
+      emit: (type, text) => this.#delivery.add({ type, text }),
+      onLimit,
+    });
+    this.#compilePump = new OutputPump({
+      limitBytes: COMPILE_OUTPUT_BYTES,
+      emit: (_, text) => this.#delivery.add({ type: 'compile', text }),
+      onLimit: () => undefined,
+    });
+    this.#stdin = new StdinWindow({
+      send: (bytes) => this.#toAgent(ToAgent.STDIN, bytes),
+      close: () => this.#toAgent(ToAgent.STDIN_CLOSE),
+    });
+    this.#waitForAttach();
+  }
+
+  /** Epoch of the claim; 0 until it is claimed. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** The claim is ours: frames of this epoch count from now on. */
+  claimed(epoch: number): void {
+    this.#epoch = epoch;
+  }
+
+  /** Hands the program to its sandbox. A run that ended meanwhile gives the sandbox back. */
+  begin(lease: Lease): void {
+    if (this.#state !== 'waiting') {
+      lease.release();
+      return;
+    }
+    this.#lease = lease;
+    this.#state = 'preparing';
+    lease.sandbox.listen({ data: (chunk) => this.#onData(chunk), end: () => void this.#onSandboxEnd() });
+    lease.sandbox.write(this.#options.start);
+    this.#handedOverUs = nowUs();
+    if (this.#options.stdin !== undefined) this.#stdin.preset(this.#options.stdin);
+    this.#stdin.open();
+    this.#activeMs = Date.now();
+    // The program does its work meanwhile: what follows is off its path.
+    this.#takeBase();
+    this.#wallTimer = setTimeout(() => this.#onStartTimeout(), this.#options.limits.compileMs);
+    lease.sandbox.assign({
+      runId: this.id,
+      deadlineMs: Date.now() + this.#options.limits.compileMs + this.#options.limits.wallMs,
+    });
+  }
+
+  /** Sends the events after `afterSeq` to `sink`, and what comes. */
+  attach(sink: EventSink, afterSeq: number): void {
+    clearTimeout(this.#unattachedTimer);
+    this.#delivery.attach(sink, afterSeq);
+    if (!this.#delivery.attached && this.#state !== 'closed') this.#waitForAttach();
+  }
+
+  detach(sink: EventSink): void {
+    this.#delivery.detach(sink);
+    if (!this.#delivery.attached && this.#state !== 'closed') this.#waitForAttach();
+  }
+
+  resume(sink: EventSink): void {
+    this.#delivery.resume(sink);
+  }
+
+  /** false: past the stdin window, nothing of it was taken. */
+  writeStdin(bytes: Buffer): boolean {
+    this.#activeMs = Date.now();
+    return this.#stdin.write(bytes);
+  }
+
+  closeStdin(): void {
+    this.#stdin.close();
+  }
+
+  /** Sent to the program's processes; one that comes before the start is kept until then. */
+  signal(name: SignalName): void {
+    if (this.#state === 'running') this.#toAgent(ToAgent.SIGNAL, Buffer.from([SIGNALS[name]]));
+    else if (this.#earlySignals.length < MAX_EARLY_SIGNALS) this.#earlySignals.push(name);
+  }
+
+  /** Ends it now, whatever its state. */
+  stop(reason: 'stopped' | 'disconnected'): void {
+    this.#finish(reason);
+  }
+
+  /** Ends it as a fault that is not the program's. */
+  fail(code: ErrorCode, message: string): void {
+    this.#end({ type: 'error', code, message });
+  }
+
+  /** The claim was not ours: the run is forgotten without an event, for it is another worker's to end. */
+  abandon(): void {
+    if (this.#state !== 'waiting') return;
+    this.#state = 'ended';
+    this.#options.observer.ended('abandoned');
+    this.#close();
+  }
+
+  /** The worker's sweep looks at the counters: the limits that no timer of the run's own sees. */
+  sweep(nowMs: number): void {
+    const { limits } = this.#options;
+    if (this.#state !== 'running' && this.#state !== 'preparing') return;
+    if (nowMs - this.#activeMs >= limits.idleMs) return this.#finish('idle_limit');
+    if (this.#state === 'running' && nowMs - this.#startedMs >= limits.wallMs) return this.#finish('wall_limit');
+    const usage = this.#lease?.sandbox.usage();
+    if (usage === undefined) return;
+    this.#lastUsage = usage;
+    // The compile step has a clock of its own.
+    const cpuMs = this.#state === 'running' ? limits.cpuMs : Number.POSITIVE_INFINITY;
+    const passed = limitPassed({ usage, cpuBaseMs: this.#cpuBaseMs, refusedBefore: this.#refusedBefore }, { cpuMs });
+    this.#refusedBefore = [this.#refusedBefore[1], usage.pidsRefused];
+    if (passed !== undefined) this.#finish(passed);
+  }
+
+  #toAgent(type: ToAgent, payload?: Buffer): void {
+    this.#lease?.sandbox.write(encodeFrame(type, payload));
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.#state === 'ended' || this.#state === 'closed') return;
+    try {
+      this.#decoder.push(chunk, (type, payload) => this.#onFrame(type, payload));
+    } catch (error) {
+      // Only the agent writes this stream; it is ours, so a bad frame is a fault of ours.
+      this.fail('internal', error instanceof Error ? error.message : 'bad agent frame');
+    }
+  }
+
+  #onFrame(type: FromAgent, payload: Buffer): void {
+    if (this.#state === 'ended' || this.#state === 'closed') return;
+    switch (type) {
+      case FromAgent.STDOUT:
+        return this.#onOutput('stdout', payload);
+      case FromAgent.STDERR:
+        return this.#onOutput('stderr', payload);
+      case FromAgent.STARTED:
+        return this.#onStarted();
+      case FromAgent.STDIN_ACK:
+        return this.#delivery.stdinConsumed(this.#stdin.acknowledge(decodeStdinAck(payload)));
+      case FromAgent.COMPILE:
+        this.#activeMs = Date.now();
+        return this.#compilePump.push('stdout', payload);
+      case FromAgent.EXIT:
+        return this.#onExit(decodeExit(payload).end);
+      case FromAgent.COMPILE_FAILED:
+        return this.#onCompileFailed(decodeEnd(payload));
+      case FromAgent.FAULT:
+        return this.fail(
+          this.#state === 'running' ? 'internal' : 'start_failed',
+          `sandbox: ${payload.toString('utf8', 0, 200)}`,
+        );
+      case FromAgent.READY:
+        return this.fail('internal', 'the agent was not waiting for a program');
+    }
+  }
+
+  #onStarted(): void {
+    this.#compilePump.end();
+    this.#state = 'running';
+    const { version, warm } = this.#lease as Lease;
+    this.#delivery.add({ type: 'started', language: this.language, version, warm, atUs: nowUs() });
+    this.#options.observer.started(nowUs() - this.#handedOverUs);
+    this.#startedMs = this.#activeMs = Date.now();
+    clearTimeout(this.#wallTimer);
+    this.#wallTimer = setTimeout(() => this.#finish('wall_limit'), this.#options.limits.wallMs);
+    // A compile step's time is not the program's; a warm process has spent nothing since the hand-over.
+    if (this.#options.compiled) this.#takeBase();
+    for (const name of this.#earlySignals.splice(0)) this.signal(name);
+  }
+
+  #onOutput(stream: OutputStream, payload: Buffer): void {
+    this.#pump.push(stream, payload);
+    this.#activeMs = Date.now();
+    if (this.#sawOutput) return;
+    this.#sawOutput = true;
+    this.#options.observer.firstOutput(nowUs() - this.#handedOverUs);
+  }
+
+  #onExit(status: AgentEnd): void {
+    this.#pump.end();
+    this.#endWith((usage) => outcomeOfExit(status, usage));
+  }
+
+  #onCompileFailed(status: AgentEnd): void {
+    if (status.kind === 'signaled')
+      this.#compilePump.push('stdout', Buffer.from(`compiler killed by ${signalName(status.signo)}\n`));
+    this.#compilePump.end();
+    const code = status.kind === 'exited' ? status.code : undefined;
+    this.#endWith(() => ({ reason: 'compile_error', code, signal: undefined }));
+  }
+
+  #onStartTimeout(): void {
+    if (!this.#options.compiled) return this.fail('start_failed', 'the sandbox did not start the program in time');
+    this.#compilePump.push(
+      'stdout',
+      Buffer.from(`the compile step took longer than ${this.#options.limits.compileMs} ms\n`),
+    );
+    this.#compilePump.end();
+    this.#finish('compile_error');
+  }
+
+  /** The byte stream ended without a last frame: PID 1 was killed with everything else. */
+  async #onSandboxEnd(): Promise<void> {
+    const exit = await this.#lease?.sandbox.exited;
+    if (this.#state === 'ended' || this.#state === 'closed') return;
+    if (exit?.oom === true || (this.#lastUsage?.oomKills ?? 0) > 0) this.#finish('memory_limit');
+    else if (this.#state === 'running') this.fail('worker_lost', 'the sandbox was lost');
+    else this.fail('start_failed', 'the sandbox ended before the program started');
+  }
+
+  /** A limit or a person ends it: everything in the sandbox dies, and that is the outcome. */
+  #finish(reason: EndReason): void {
+    this.#pump.end();
+    this.#endWith(() => ({ reason, code: undefined, signal: undefined }));
+  }
+
+  #endWith(
+    outcome: (usage: SandboxUsage | undefined) => {
+      reason: EndReason;
+      code: number | undefined;
+      signal: string | undefined;
+    },
+  ): void {
+    if (this.#ending || this.#state === 'ended' || this.#state === 'closed') return;
+    this.#ending = true;
+    const endedMs = Date.now();
+    const sandbox = this.#lease?.sandbox;
+    const usage = sandbox === undefined ? undefined : sandbox.usage();
+    const exit = (counters: SandboxUsage | undefined) =>
+      this.#end({
+        type: 'exit',
+        ...outcome(counters),
+        usage: this.#usage(counters, endedMs),
+        truncated: this.#pump.truncated,
+      });
+    if (sandbox === undefined || usage !== undefined) return exit(usage);
+    // The counters are not readable here: the engine's own interface is slower, and the end waits for it.
+    void sandbox.finalUsage().then((counters) => exit(counters ?? this.#lastUsage));
+  }
+
+  #end(event: RunEvent): void {
+    if (this.#state === 'ended' || this.#state === 'closed') return;
+    this.#pump.end();
+    this.#compilePump.end();
+    this.#state = 'ended';
+    clearTimeout(this.#wallTimer);
+    this.#lease?.release();
+    this.#options.observer.ended(
+      event.type === 'exit' ? event.reason : event.type === 'error' ? event.code : event.type,
+    );
+    this.#delivery.add(event);
+  }
+
+  #usage(usage: SandboxUsage | undefined, endedMs: number): Usage {
+    return {
+      wallMs: this.#startedMs === 0 ? 0 : endedMs - this.#startedMs,
+      cpuMs: Math.max(0, Math.round((usage?.cpuMs ?? 0) - this.#cpuBaseMs)),
+      memoryBytes: usage?.memoryPeakBytes ?? 0,
+      outputBytes: this.#pump.bytes,
+    };
+  }
+
+  #takeBase(): void {
+    const usage = this.#lease?.sandbox.usage();
+    this.#cpuBaseMs = usage?.cpuMs ?? 0;
+    this.#refusedBefore = [usage?.pidsRefused ?? 0, usage?.pidsRefused ?? 0];
+  }
+
+  #hold(held: boolean): void {
+    if (this.#held === held) return;
+    this.#held = held;
+    if (held) this.#lease?.sandbox.pause();
+    else this.#lease?.sandbox.resume();
+  }
+
+  #waitForAttach(): void {
+    clearTimeout(this.#unattachedTimer);
+    this.#unattachedTimer = setTimeout(() => {
+      this.stop('disconnected');
+      this.#close();
+    }, this.#options.unattachedMs);
+  }
+
+  #close(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    clearTimeout(this.#unattachedTimer);
+    this.#options.observer.closed();
+  }
+}

@@ -1,0 +1,90 @@
+// stdin on its way to the agent: in order, never more under way than the agent can hold, never more waiting than the contract allows.
+import { STDIN_WINDOW_BYTES } from '@rungrid/proto/limits';
+
+/** What the agent buffers (services/sandbox/agent/PROTOCOL.md, STDIN). */
+const AGENT_WINDOW_BYTES = 65_536;
+const EOF = 'eof';
+
+export interface StdinWindowOptions {
+  readonly send: (bytes: Buffer) => void;
+  readonly close: () => void;
+}
+
+export class StdinWindow {
+  readonly #options: StdinWindowOptions;
+  readonly #queue: (Buffer | typeof EOF)[] = [];
+  #queuedBytes = 0;
+  #underWayBytes = 0;
+  #opened = false;
+  #closed = false;
+  /** Bytes that came with the request: nobody waits for their acknowledgement. */
+  #unreportedBytes = 0;
+
+  constructor(options: StdinWindowOptions) {
+    this.#options = options;
+  }
+
+  /** The program is handed over: what waits goes on its way. */
+  open(): void {
+    this.#opened = true;
+    this.#fill();
+  }
+
+  /** Queues the stdin of the request itself, then EOF. Bounded by the size of a request. */
+  preset(bytes: Buffer): void {
+    this.#unreportedBytes += bytes.length;
+    this.#enqueue(bytes);
+    this.close();
+  }
+
+  /** false: more than STDIN_WINDOW_BYTES wait; nothing of it was taken. After close() it is dropped. */
+  write(bytes: Buffer): boolean {
+    if (this.#closed || bytes.length === 0) return true;
+    if (this.#queuedBytes + this.#underWayBytes - this.#unreportedBytes + bytes.length > STDIN_WINDOW_BYTES)
+      return false;
+    this.#enqueue(bytes);
+    return true;
+  }
+
+  /** EOF after what was written. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#queue.push(EOF);
+    this.#fill();
+  }
+
+  /** The agent has passed that much on. Returns how much of it a client may be told of. */
+  acknowledge(bytes: number): number {
+    this.#underWayBytes = Math.max(0, this.#underWayBytes - bytes);
+    const unreported = Math.min(bytes, this.#unreportedBytes);
+    this.#unreportedBytes -= unreported;
+    this.#fill();
+    return bytes - unreported;
+  }
+
+  #enqueue(bytes: Buffer): void {
+    this.#queue.push(bytes);
+    this.#queuedBytes += bytes.length;
+    this.#fill();
+  }
+
+  #fill(): void {
+    if (!this.#opened) return;
+    for (let head = this.#queue[0]; head !== undefined; head = this.#queue[0]) {
+      if (head === EOF) {
+        this.#queue.shift();
+        this.#options.close();
+        continue;
+      }
+      const room = AGENT_WINDOW_BYTES - this.#underWayBytes;
+      if (room <= 0) return;
+      const piece = head.subarray(0, room);
+      if (piece.length === head.length) this.#queue.shift();
+      else this.#queue[0] = head.subarray(room);
+      this.#queuedBytes -= piece.length;
+      this.#underWayBytes += piece.length;
+      this.#options.send(piece);
+    }
+  }
+}
