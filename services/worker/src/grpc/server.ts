@@ -168,7 +168,9 @@ function toWire(event: RunEvent): NonNullable<WireEvent['event']> {
       };
     case 'error':
       return { $case: 'error', value: { code: event.code, message: event.message } };
-    default:
+    case 'compile':
+    case 'stdout':
+    case 'stderr':
       return { $case: event.type, value: event.text };
   }
 }
