@@ -1,0 +1,2 @@
+# warm.js is loaded with --require; nothing else to prepare.
+set -eu
