@@ -1,0 +1,190 @@
+// Who may run what: tokens, origins, rates, queues.
+import { createHash } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { KEYS, ORIGIN } from '../testkit/stack.js';
+import { useStack } from '../testkit/use-stack.js';
+
+const CODE = 'print("ran")';
+const stack = useStack({ languages: ['python', 'bash'] });
+
+async function refusal(token: string, options: { origin?: string; code?: string; language?: string } = {}) {
+  const client = await stack().connect(options.origin === undefined ? {} : { origin: options.origin });
+  const run = client.run(options.code ?? CODE, options.language ?? 'python', { token });
+  const end = await run.end();
+  await client.close();
+  return end.event === 'error' ? end.data.code : end.data.reason;
+}
+
+describe('a token', () => {
+  test('works once', async () => {
+    const token = stack().mint('');
+    expect(await refusal(token)).toBe('exited');
+    expect(await refusal(token)).toBe('token_replayed');
+  });
+
+  test('used twice at the same moment works once', async () => {
+    const token = stack().mint('');
+    const results = await Promise.all([refusal(token), refusal(token), refusal(token)]);
+    expect(results.sort()).toEqual(['exited', 'token_replayed', 'token_replayed']);
+  });
+
+  test('of any key of the ring works', async () => {
+    expect(await refusal(stack().mint('', { keyId: 'second', key: KEYS.second }))).toBe('exited');
+  });
+
+  test.each([
+    ['of an unknown key', 'token_invalid', () => stack().mint('', { keyId: 'third' })],
+    ['of a wrong secret', 'token_invalid', () => stack().mint('', { key: 'some-other-secret-of-enough' })],
+    ['for another origin', 'token_invalid', () => stack().mint('https://other.test')],
+    ['of an hour ago', 'token_expired', () => stack().mint('', { nowMs: Date.now() - 3_600_000 })],
+    ['of the next hour', 'token_expired', () => stack().mint('', { nowMs: Date.now() + 3_600_000 })],
+    [
+      'with one digit changed',
+      'token_invalid',
+      () =>
+        stack()
+          .mint('')
+          .replace(/.$/, (digit) => (digit === '0' ? '1' : '0')),
+    ],
+    ['with a changed time stamp', 'token_invalid', () => stack().mint('').replace(/^\d/, '2')],
+    ['for other languages', 'token_scope', () => stack().mint('', { claims: { languages: ['bash'] } })],
+    ['for other code', 'token_scope', () => stack().mint('', { claims: { sha256: 'a'.repeat(64) } })],
+  ] as const)('%s is refused with %s', async (_what, code, token) => {
+    expect(await refusal(token())).toBe(code);
+  });
+
+  test('for exactly this code and language works', async () => {
+    const sha256 = createHash('sha256').update(CODE).digest('hex');
+    expect(await refusal(stack().mint('', { claims: { sha256, languages: ['python'] } }))).toBe('exited');
+  });
+
+  test('lowers limits', async () => {
+    const client = await stack().connect();
+    const token = stack().mint('', { claims: { limits: { output_bytes: 10 } } });
+    const run = client.run("while True: print('x')", 'python', { token, limits: { output_bytes: 500 } });
+    expect(await run.exit()).toMatchObject({ reason: 'output_limit' });
+    expect(run.stdout.length).toBe(10);
+  });
+
+  test('of a page works on that page', async () => {
+    const client = await stack().connect({ origin: ORIGIN });
+    expect(await client.run(CODE, 'python').exit()).toMatchObject({ code: 0 });
+  });
+
+  test('without an origin does not work on a page', async () => {
+    expect(await refusal(stack().mint(''), { origin: ORIGIN })).toBe('token_invalid');
+  });
+
+  test('that was refused for its language is not spent', async () => {
+    const token = stack().mint('');
+    expect(await refusal(token, { language: 'cobol' })).toBe('unknown_language');
+    expect(await refusal(token)).toBe('exited');
+  });
+});
+
+describe('POST /v1/token', () => {
+  const post = (headers: Record<string, string>) =>
+    fetch(`${stack().gateway.url}/v1/token`, { method: 'POST', headers });
+
+  test('mints for an allowed origin a token that works there', async () => {
+    const response = await post({ origin: ORIGIN });
+    expect(response.status).toBe(200);
+    const { token } = (await response.json()) as { token: string };
+    expect(await refusal(token, { origin: ORIGIN })).toBe('exited');
+  });
+
+  test('mints nothing for another origin, or none', async () => {
+    for (const headers of [{ origin: 'https://evil.test' }, {}] as Record<string, string>[]) {
+      const response = await post(headers);
+      expect(response.status).toBe(403);
+      expect(await response.json()).toMatchObject({ error: { code: 'origin_denied' } });
+    }
+  });
+});
+
+describe('caps', () => {
+  const capped = useStack({
+    gatewayEnv: { GATEWAY_RUNS_PER_ADDRESS: '4', GATEWAY_SOCKETS_PER_ADDRESS: '5', GATEWAY_TOKENS_PER_ADDRESS: '3' },
+  });
+
+  test('runs past the rate of an address are refused with retry_after_ms, and cost no token', async () => {
+    const client = await capped().connect();
+    for (let i = 0; i < 4; i++) expect(await client.run(CODE, 'python').exit()).toMatchObject({ code: 0 });
+    const error = await client.run(CODE, 'python').error();
+    expect(error).toMatchObject({ code: 'rate_limited', retryable: true });
+    expect(error.retry_after_ms).toBeGreaterThan(0);
+  });
+
+  test('sockets past the cap of an address are closed with 4429', async () => {
+    const clients = [];
+    for (let i = 0; i < 6; i++) clients.push(await capped().connect());
+    expect((await clients[5]?.closed)?.code).toBe(4429);
+    for (const client of clients.slice(0, 5)) {
+      client.send('ping', 1);
+      await client.event('pong');
+    }
+  });
+
+  test('tokens past the rate of an address are refused with 429', async () => {
+    const statuses: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      statuses.push(
+        (await fetch(`${capped().gateway.url}/v1/token`, { method: 'POST', headers: { origin: ORIGIN } })).status,
+      );
+    }
+    expect(statuses).toContain(429);
+    expect(statuses[0]).toBe(200);
+  });
+});
+
+describe('overload', () => {
+  const small = useStack({
+    gatewayEnv: { GATEWAY_MAX_QUEUE: '3', GATEWAY_RUNS_PER_SOCKET: '16', GATEWAY_QUEUE_TTL_MS: '60000' },
+    workerEnv: { WORKER_MAX_SANDBOXES: '2', WORKER_POOL_FLOOR: '1' },
+  });
+
+  test('runs past a full queue are refused as overloaded, those in it wait and run', async () => {
+    const client = await small().connect();
+    const runs = Array.from({ length: 12 }, () => client.run('print(input())', 'python'));
+    await client.waitFor(() => runs.every((run) => run.ended !== undefined || run.events.length > 0), {
+      what: 'an answer to each',
+    });
+    await client.waitFor(() => runs.some((run) => run.ended !== undefined), { what: 'a refusal' });
+    const taken = runs.filter((run) => run.ended === undefined);
+    const refused = runs.filter((run) => run.ended !== undefined);
+    expect(taken.length).toBeGreaterThanOrEqual(3);
+    for (const run of refused) {
+      const error = await run.error();
+      expect(error).toMatchObject({ code: 'overloaded', retryable: true });
+      expect(error.retry_after_ms).toBeGreaterThan(0);
+    }
+    for (const run of taken) run.stdin('my turn\n');
+    for (const run of taken) expect(await run.exit(40_000)).toMatchObject({ code: 0 });
+  });
+
+  test('a queued run can be stopped', async () => {
+    const client = await small().connect();
+    const runs = Array.from({ length: 4 }, () => client.run('print(input())', 'python'));
+    const last = runs[3];
+    if (last === undefined) throw new Error('no run');
+    await client.waitFor(() => last.events.length > 0, { what: 'queued' });
+    last.stop();
+    expect(await last.exit(5_000)).toMatchObject({ reason: 'stopped' });
+    expect(last.events.some((frame) => frame.event === 'started')).toBe(false);
+    for (const run of runs.slice(0, 3)) {
+      run.stdin('x\n');
+      await run.end(40_000);
+    }
+  });
+
+  test('a run that nobody takes in time ends with queue_timeout', async () => {
+    const hasty = await small().addGateway({ GATEWAY_QUEUE_TTL_MS: '700' });
+    const client = await small().connect({ gateway: hasty });
+    const holders = [client.run('input()', 'python'), client.run('input()', 'python')];
+    for (const run of holders) await run.started(30_000);
+    const waiting = client.run('print(1)', 'python');
+    expect(await waiting.error()).toMatchObject({ code: 'queue_timeout', retryable: true });
+    for (const run of holders) run.stop();
+    for (const run of holders) await run.exit();
+  });
+});

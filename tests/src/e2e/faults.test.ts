@@ -1,0 +1,156 @@
+// Services that die or are told to go: what clients see, and what stays behind.
+import { ERRORS } from '@rungrid/proto/errors';
+import { describe, expect, test } from 'vitest';
+import { listSandboxes } from '../testkit/docker.js';
+import { assertNoLeaks } from '../testkit/leaks.js';
+import { Stack, type StackOptions } from '../testkit/stack.js';
+import { until } from '../testkit/wait.js';
+
+const COUNT = 'import time\nfor i in range(600):\n    print(i, flush=True)\n    time.sleep(0.05)';
+
+/** Each fault gets a stack of its own. */
+async function withStack(options: StackOptions, work: (stack: Stack) => Promise<void>): Promise<void> {
+  const stack = await Stack.start(options);
+  try {
+    await work(stack);
+    await assertNoLeaks(stack);
+  } finally {
+    await stack.close();
+  }
+}
+
+describe('a worker killed with SIGKILL', () => {
+  test('ends each of its runs with exactly one worker_lost, leaves no container, and a new worker serves on', async () => {
+    await withStack({}, async (stack) => {
+      const client = await stack.connect();
+      const runs = [client.run(COUNT, 'python'), client.run(COUNT, 'python')];
+      for (const run of runs) await run.output('5\n');
+      const lost = stack.worker;
+      lost.process.signal('SIGKILL');
+      stack.forget(lost);
+      for (const run of runs) {
+        expect(await run.error()).toMatchObject({ code: 'worker_lost', retryable: ERRORS.worker_lost.retryable });
+        const lines = run.stdout.trim().split('\n');
+        expect(lines).toEqual(lines.map((_, index) => String(index)));
+      }
+      await stack.addWorker();
+      await until(async () => (await listSandboxes([lost.id])).length === 0, {
+        what: 'the orphans to go',
+        timeoutMs: 30_000,
+      });
+      const next = client.run('print("again")', 'python');
+      await next.exit();
+      expect(next.stdout).toBe('again\n');
+      for (const run of runs) run.check();
+    });
+  });
+
+  test('leaves orphans that a living worker removes', async () => {
+    await withStack({ workers: 2 }, async (stack) => {
+      const [lost] = stack.workers;
+      if (lost === undefined) throw new Error('no worker');
+      lost.process.signal('SIGKILL');
+      stack.forget(lost);
+      await until(async () => (await listSandboxes([lost.id])).length === 0, {
+        what: 'the orphans to go',
+        timeoutMs: 60_000,
+        everyMs: 200,
+      });
+      const client = await stack.connect();
+      const run = client.run('print(1)', 'python');
+      expect(await run.exit()).toMatchObject({ code: 0 });
+    });
+  });
+});
+
+describe('a worker told to go with SIGTERM', () => {
+  test('takes no new run, gives every live run one end, and leaves no container', async () => {
+    await withStack({ workers: 2 }, async (stack) => {
+      const client = await stack.connect();
+      const runs = Array.from({ length: 3 }, () => client.run('print("up", flush=True)\nprint(input())', 'python'));
+      for (const run of runs) await run.output('up');
+      const leaving = stack.worker;
+      leaving.process.signal('SIGTERM');
+      for (const run of runs) run.stdin('done\n');
+      for (const run of runs) {
+        const end = await run.end(30_000);
+        if (end.event === 'exit') expect(run.stdout).toBe('up\ndone\n');
+        else expect(end.data.retryable).toBe(true);
+      }
+      expect((await leaving.process.exited).code).toBe(0);
+      stack.forget(leaving);
+      expect(await listSandboxes([leaving.id])).toEqual([]);
+      const next = client.run('print("elsewhere")', 'python');
+      expect(await next.exit()).toMatchObject({ code: 0 });
+    });
+  });
+});
+
+describe('a gateway told to go with SIGTERM', () => {
+  test('says draining, closes sockets with 1012, ends with 0, and its runs leave no container', async () => {
+    await withStack({ gateways: 2 }, async (stack) => {
+      const [leaving, staying] = stack.gateways;
+      if (leaving === undefined || staying === undefined) throw new Error('no gateways');
+      const client = await stack.connect({ gateway: leaving });
+      const other = await stack.connect({ gateway: staying });
+      const elsewhere = other.run('print(input())', 'python');
+      await elsewhere.started();
+      const run = client.run(COUNT, 'python');
+      await run.output('1\n');
+      leaving.process.signal('SIGTERM');
+      expect((await client.event('draining')).reconnect_after_ms).toBeGreaterThanOrEqual(0);
+      expect((await client.closed).code).toBe(1012);
+      expect((await leaving.process.exited).code).toBe(0);
+      stack.forget(leaving);
+      elsewhere.stdin('not bothered\n');
+      expect(await elsewhere.exit()).toMatchObject({ code: 0 });
+      await until(async () => (await stack.running()).length === 0, { what: 'its runs to end', timeoutMs: 10_000 });
+    });
+  });
+});
+
+test('without any worker, a run is refused or times out, and is retryable', async () => {
+  await withStack({ gatewayEnv: { GATEWAY_QUEUE_TTL_MS: '1500' } }, async (stack) => {
+    const { worker } = stack;
+    await worker.process.stop();
+    stack.forget(worker);
+    const client = await stack.connect();
+    const error = await client.run('print(1)', 'python').error();
+    expect(['overloaded', 'unavailable', 'queue_timeout', 'unknown_language']).toContain(error.code);
+    if (error.code !== 'unknown_language') expect(error.retryable).toBe(true);
+  });
+});
+
+test('a gateway killed with SIGKILL takes its runs with it, and no container stays', async () => {
+  await withStack({}, async (stack) => {
+    const client = await stack.connect();
+    const run = client.run(COUNT, 'python');
+    await run.output('1\n');
+    const lost = stack.gateway;
+    lost.process.signal('SIGKILL');
+    stack.forget(lost);
+    await client.closed;
+    await until(async () => (await stack.running()).length === 0, { what: 'its run to end', timeoutMs: 10_000 });
+    await stack.addGateway();
+    const again = await stack.connect();
+    expect(await again.run('print(1)', 'python').exit()).toMatchObject({ code: 0 });
+  });
+});
+
+test('Redis going away and coming back empty costs at most the runs of that moment', async () => {
+  await withStack({}, async (stack) => {
+    const client = await stack.connect();
+    const live = client.run('print("up", flush=True)\nprint(input())', 'python');
+    await live.output('up');
+    await stack.redis.client.flushall();
+    live.stdin('still here\n');
+    expect(await live.exit()).toMatchObject({ code: 0 });
+    await until(
+      async () => {
+        const run = client.run('print(1)', 'python');
+        return (await run.end(30_000)).event === 'exit';
+      },
+      { what: 'runs to work again', timeoutMs: 60_000, everyMs: 200 },
+    );
+  });
+});

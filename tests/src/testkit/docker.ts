@@ -1,0 +1,57 @@
+// What a test asks the container engine: which sandboxes exist, for whom, and whether they serve a run.
+import Docker from 'dockerode';
+
+/** Label that every sandbox carries; its value is the worker's id. */
+export const OWNER_LABEL = 'sandbox.owner';
+/** Sandboxes are renamed to run-<id>-<deadline> at checkout. */
+const RUN_NAME = /^\/?run-/;
+
+export interface SandboxInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly owner: string;
+  /** Whether it serves a run (or did). */
+  readonly running: boolean;
+}
+
+const docker = new Docker();
+
+/** All sandboxes of these workers, whatever their state; without `owners`, everybody's. */
+export async function listSandboxes(owners?: readonly string[]): Promise<SandboxInfo[]> {
+  const list = await docker.listContainers({ all: true, filters: { label: [OWNER_LABEL] } });
+  return list
+    .map((entry) => ({
+      id: entry.Id,
+      name: (entry.Names[0] ?? '').replace(/^\//, ''),
+      owner: entry.Labels[OWNER_LABEL] ?? '',
+      running: RUN_NAME.test(entry.Names[0] ?? ''),
+    }))
+    .filter((sandbox) => owners === undefined || owners.includes(sandbox.owner));
+}
+
+/** Removes what these workers left. Returns the names: a test that did not expect any fails on them. */
+export async function removeSandboxes(owners: readonly string[]): Promise<string[]> {
+  const left = await listSandboxes(owners);
+  await Promise.all(
+    left.map((sandbox) =>
+      docker
+        .getContainer(sandbox.id)
+        .remove({ force: true })
+        .catch((error: { statusCode?: number }) => {
+          // 404, 409: it went, or is going, by itself.
+          if (error.statusCode !== 404 && error.statusCode !== 409) throw error;
+        }),
+    ),
+  );
+  return left.map((sandbox) => sandbox.name);
+}
+
+/** Whether an image is there. */
+export async function hasImage(name: string): Promise<boolean> {
+  const images = await docker.listImages({ filters: { reference: [name] } });
+  return images.length > 0;
+}
+
+export async function inspectSandbox(id: string): Promise<Docker.ContainerInspectInfo> {
+  return docker.getContainer(id).inspect();
+}

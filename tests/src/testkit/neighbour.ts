@@ -1,0 +1,69 @@
+// The neighbour: somebody else's session that echoes lines all the while, and says how long each took.
+import { type Client } from './client.js';
+import type { RunHandle } from './run-handle.js';
+import type { Stack } from './stack.js';
+import { until } from './wait.js';
+
+const ECHO =
+  'import sys\nprint("up", flush=True)\nfor line in sys.stdin:\n    print("<" + line.strip() + ">", flush=True)\n';
+
+export class Neighbour {
+  readonly #client: Client;
+  readonly #run: RunHandle;
+  readonly #timesMs: number[] = [];
+  #count = 0;
+  #going = true;
+  readonly #loop: Promise<void>;
+
+  private constructor(client: Client, run: RunHandle) {
+    this.#client = client;
+    this.#run = run;
+    this.#loop = this.#echo();
+  }
+
+  /** Connects, starts the program and keeps talking to it. */
+  static async start(stack: Stack): Promise<Neighbour> {
+    const client = await stack.connect();
+    const run = client.run(ECHO, 'python');
+    await run.output('up');
+    return new Neighbour(client, run);
+  }
+
+  /** Echo times so far, ms. */
+  get timesMs(): readonly number[] {
+    return this.#timesMs;
+  }
+
+  /** Waits for `rounds` more echoes: the neighbour lives. */
+  async alive(rounds = 3, timeoutMs = 10_000): Promise<void> {
+    const goal = this.#timesMs.length + rounds;
+    await until(() => this.#timesMs.length >= goal || this.#run.ended !== undefined, {
+      what: () => `the neighbour's echo; ${this.#run.describe()}`,
+      timeoutMs,
+    });
+    if (this.#run.ended !== undefined) throw new Error(`the neighbour's run ended; ${this.#run.describe()}`);
+  }
+
+  /** Ends it; its program ends by EOF, as it should. */
+  async close(): Promise<void> {
+    this.#going = false;
+    await this.#loop;
+    this.#run.eof();
+    const exit = await this.#run.exit();
+    await this.#client.close();
+    if (exit.reason !== 'exited' || exit.code !== 0)
+      throw new Error(`the neighbour ended as ${exit.reason}, code ${exit.code}`);
+  }
+
+  async #echo(): Promise<void> {
+    while (this.#going && this.#run.ended === undefined) {
+      const text = `<n${++this.#count}>`;
+      const startMs = performance.now();
+      this.#run.stdin(`n${this.#count}\n`);
+      const seen = () =>
+        this.#run.stdout.endsWith(`${text}\n`) || this.#run.ended !== undefined || this.#client.closeInfo !== undefined;
+      await until(seen, { what: `the echo ${text}`, everyMs: 5, timeoutMs: 20_000 });
+      this.#timesMs.push(performance.now() - startMs);
+    }
+  }
+}

@@ -1,0 +1,187 @@
+// A whole Rungrid of its own: private Redis, gateways and workers as processes, clients, and what they leave behind.
+import { randomBytes } from 'node:crypto';
+import { signToken, type SignOptions } from '@rungrid/proto/token';
+import { Client, type ClientOptions } from './client.js';
+import { listSandboxes, removeSandboxes, type SandboxInfo } from './docker.js';
+import { type PrivateRedis, startRedis } from './redis.js';
+import { ServiceProcess } from './service-process.js';
+
+export const GATEWAY_MAIN = 'services/gateway/dist/main.js';
+export const WORKER_MAIN = 'services/worker/dist/main.js';
+/** The first key signs, both verify. */
+export const KEYS = { first: 'first-key-of-the-tests', second: 'second-key-of-the-tests' } as const;
+/** The origin that stacks allow unless told otherwise. */
+export const ORIGIN = 'http://page.test';
+
+export interface StackOptions {
+  /** Default 1 each. */
+  readonly gateways?: number;
+  readonly workers?: number;
+  /** Languages of the workers. Default python. */
+  readonly languages?: readonly string[];
+  readonly gatewayEnv?: Readonly<Record<string, string>>;
+  readonly workerEnv?: Readonly<Record<string, string>>;
+}
+
+export interface Gateway {
+  readonly process: ServiceProcess;
+  /** http://host:port of clients, and of operators. */
+  readonly url: string;
+  readonly internal: string;
+}
+export interface Worker {
+  readonly process: ServiceProcess;
+  readonly id: string;
+  readonly grpc: string;
+  readonly metrics: string;
+}
+export type ConnectOptions = Partial<Omit<ClientOptions, 'url' | 'mint'>> & { readonly gateway?: Gateway };
+
+/** Far above what a test needs, so that only the tests of a cap meet it. */
+const GATEWAY_ENV = {
+  GATEWAY_PORT: '0',
+  GATEWAY_INTERNAL_PORT: '0',
+  GATEWAY_TOKEN_KEYS: `first:${KEYS.first},second:${KEYS.second}`,
+  GATEWAY_ALLOWED_ORIGINS: ORIGIN,
+  GATEWAY_RUNS_PER_ADDRESS: '100000',
+  GATEWAY_TOKENS_PER_ADDRESS: '100000',
+  GATEWAY_SOCKETS_PER_ADDRESS: '1000',
+} as const;
+const POOL_FLOOR = '2';
+
+export class Stack {
+  readonly prefix = `t${randomBytes(5).toString('hex')}`;
+  readonly gateways: Gateway[] = [];
+  readonly workers: Worker[] = [];
+  /** Ids of all workers that ever were. */
+  readonly owners: string[] = [];
+  readonly redis: PrivateRedis;
+  readonly options: StackOptions;
+
+  private constructor(redis: PrivateRedis, options: StackOptions) {
+    this.redis = redis;
+    this.options = options;
+  }
+
+  static async start(options: StackOptions = {}): Promise<Stack> {
+    const stack = new Stack(await startRedis(), options);
+    try {
+      await Promise.all(Array.from({ length: options.workers ?? 1 }, () => stack.addWorker()));
+      await Promise.all(Array.from({ length: options.gateways ?? 1 }, () => stack.addGateway()));
+    } catch (error) {
+      await stack.close();
+      throw error;
+    }
+    return stack;
+  }
+
+  get gateway(): Gateway {
+    const [first] = this.gateways;
+    if (first === undefined) throw new Error('the stack has no gateway');
+    return first;
+  }
+  get worker(): Worker {
+    const [first] = this.workers;
+    if (first === undefined) throw new Error('the stack has no worker');
+    return first;
+  }
+
+  async addGateway(env: Readonly<Record<string, string>> = {}): Promise<Gateway> {
+    const process = this.#spawn('gateway', { ...GATEWAY_ENV, ...this.options.gatewayEnv, ...env });
+    const ready = await process.ready();
+    const gateway = { process, url: String(ready['url']), internal: String(ready['internal']) };
+    this.gateways.push(gateway);
+    return gateway;
+  }
+
+  async addWorker(env: Readonly<Record<string, string>> = {}): Promise<Worker> {
+    const process = this.#spawn('worker', {
+      WORKER_GRPC_PORT: '0',
+      WORKER_INTERNAL_PORT: '0',
+      WORKER_LANGUAGES: (this.options.languages ?? ['python']).join(','),
+      WORKER_POOL_FLOOR: POOL_FLOOR,
+      ...this.options.workerEnv,
+      ...env,
+    });
+    const ready = await process.ready();
+    const worker = { process, id: String(ready['id']), grpc: String(ready['grpc']), metrics: String(ready['metrics']) };
+    this.workers.push(worker);
+    this.owners.push(worker.id);
+    return worker;
+  }
+
+  /** Takes a service out of the stack's books: a test that ends one itself says so. */
+  forget(service: Gateway | Worker): void {
+    for (const list of [this.gateways, this.workers] as unknown[][]) {
+      const index = list.indexOf(service);
+      if (index !== -1) list.splice(index, 1);
+    }
+  }
+
+  /** A token for `origin`, of the first key. */
+  mint(origin: string, options: Partial<Omit<SignOptions, 'origin'>> = {}): string {
+    return signToken({ keyId: 'first', key: KEYS.first, ...options, origin });
+  }
+
+  /** A client whose socket is open. */
+  async connect(options: ConnectOptions = {}): Promise<Client> {
+    const { gateway = this.gateway, ...rest } = options;
+    const client = new Client({
+      url: `${gateway.url.replace(/^http/, 'ws')}/ws`,
+      mint: (origin) => this.mint(origin),
+      ...rest,
+    });
+    await client.opened();
+    return client;
+  }
+
+  /** Sandboxes of this stack's workers. */
+  sandboxes(): Promise<SandboxInfo[]> {
+    return listSandboxes(this.owners);
+  }
+
+  /** Sandboxes that serve a run. */
+  async running(): Promise<SandboxInfo[]> {
+    return (await this.sandboxes()).filter((sandbox) => sandbox.running);
+  }
+
+  /** Warm sandboxes that the live workers may hold. */
+  get warmCeiling(): number {
+    const env = { WORKER_POOL_FLOOR: POOL_FLOOR, ...this.options.workerEnv };
+    return this.workers.length * (this.options.languages?.length ?? 1) * Number(env.WORKER_POOL_FLOOR);
+  }
+
+  /** Ends everything. Rejects when a service did not end cleanly, or left a container. */
+  async close(): Promise<void> {
+    const faults: string[] = [];
+    await Promise.all(this.gateways.map((gateway) => endCleanly('gateway', gateway.process, faults)));
+    await Promise.all(this.workers.map((worker) => endCleanly('worker', worker.process, faults)));
+    await this.redis.close();
+    const left = await removeSandboxes(this.owners);
+    if (left.length > 0) faults.push(`containers left behind: ${left.join(', ')}`);
+    if (faults.length > 0) throw new Error(faults.join('\n'));
+  }
+
+  #spawn(service: 'gateway' | 'worker', env: Readonly<Record<string, string>>): ServiceProcess {
+    const main = service === 'gateway' ? GATEWAY_MAIN : WORKER_MAIN;
+    const dockerHost = process.env['DOCKER_HOST'];
+    return new ServiceProcess([process.execPath, main], {
+      name: service,
+      env: {
+        RUNGRID_REDIS_URL: this.redis.url,
+        RUNGRID_PREFIX: this.prefix,
+        RUNGRID_LOG_LEVEL: process.env['RUNGRID_LOG_LEVEL'] ?? 'info',
+        ...(dockerHost === undefined ? {} : { DOCKER_HOST: dockerHost }),
+        ...env,
+      },
+    });
+  }
+}
+
+async function endCleanly(name: string, process: ServiceProcess, faults: string[]): Promise<void> {
+  const early = process.exit;
+  const exit = await process.stop();
+  if (early !== undefined) faults.push(`the ${name} had ended before the test did:\n${process.log}`);
+  else if (exit.code !== 0)
+    faults.push(`the ${name} did not end cleanly (${exit.code ?? exit.signal}):\n${process.log}`);
+}
