@@ -1,0 +1,256 @@
+// The few engine calls that are used, on dockerode: each with a deadline, each failure an EngineError.
+import { Agent } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import { inspect } from 'node:util';
+import Docker from 'dockerode';
+import { EngineError } from '../run/ports.js';
+import { OWNER_LABEL } from './names.js';
+import { engineAddress, type ResolvedDockerOptions } from './options.js';
+import type { CreateOptions } from './spec.js';
+import type { StatsAnswer } from './stats.js';
+
+/** What a listing says about a container. */
+export interface ListedContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly owner: string;
+}
+
+/** One line of the event stream, as far as it is used. */
+export interface EngineEvent {
+  readonly action: string;
+  readonly containerId: string;
+  readonly exitCode: number | undefined;
+}
+
+/** docker-modem inspects its whole request on every call, for a debug line that is off; an agent full of sockets would cost milliseconds. */
+class OpaqueAgent extends Agent {
+  [inspect.custom](): string {
+    return 'Agent';
+  }
+}
+
+interface DialRequest {
+  method: 'GET' | 'POST';
+  path: string;
+  statusCodes: Record<number, boolean | string>;
+  abortSignal: AbortSignal;
+  options?: { _query: Record<string, string | number>; _body?: CreateOptions };
+  headers?: Record<string, string>;
+  file?: Buffer;
+  isStream?: boolean;
+  hijack?: boolean;
+}
+
+interface Dialer {
+  dial(request: DialRequest, callback: (error: unknown, reply: unknown) => void): void;
+}
+
+export class DockerApi {
+  readonly #agent: Agent;
+  readonly #docker: Docker;
+  readonly #timeoutMs: number;
+
+  constructor(options: ResolvedDockerOptions) {
+    this.#agent = new OpaqueAgent({
+      keepAlive: true,
+      maxSockets: options.maxSockets,
+      maxFreeSockets: options.maxSockets,
+    });
+    // dockerode's types do not know that docker-modem takes an agent.
+    const connection: Docker.DockerOptions & { agent: Agent } = { ...engineAddress(options.host), agent: this.#agent };
+    this.#docker = new Docker(connection);
+    this.#timeoutMs = options.callTimeoutMs;
+  }
+
+  async ping(): Promise<void> {
+    await this.#dial('ping', { method: 'GET', path: '/_ping', statusCodes: { 200: true } });
+  }
+
+  async info(): Promise<{ cgroupDriver: string; cgroupVersion: string }> {
+    const info = (await this.#call('info', () => this.#docker.info())) as {
+      CgroupDriver?: string;
+      CgroupVersion?: string;
+    };
+    // Engines before 20.10 do not say, and know version 1 only.
+    return { cgroupDriver: info.CgroupDriver ?? 'cgroupfs', cgroupVersion: info.CgroupVersion ?? '1' };
+  }
+
+  async hasImage(image: string): Promise<boolean> {
+    try {
+      const path = `/images/${encodeURIComponent(image)}/json`;
+      await this.#dial('inspect image', { method: 'GET', path, statusCodes: { 200: true, 404: 'no such image' } });
+      return true;
+    } catch (error) {
+      if (statusOf(error) === 404) return false;
+      throw error;
+    }
+  }
+
+  /** Creates a container and returns its id. dockerode's own method repeats the whole body in the address. */
+  async create(name: string, body: CreateOptions): Promise<string> {
+    const reply = await this.#dial('create', {
+      method: 'POST',
+      path: '/containers/create?',
+      statusCodes: { 201: true, 400: 'bad parameter', 404: 'no such image', 409: 'conflict', 500: 'server error' },
+      options: { _query: { name }, _body: body },
+    });
+    return (reply as { Id: string }).Id;
+  }
+
+  /**
+   * The container's hijacked stdin and stdout. The request has a body of exactly no bytes: what dockerode's own method sends as
+   * body reaches the container's stdin whenever the engine reads it after the headers.
+   */
+  async attach(id: string): Promise<Socket> {
+    const socket = await this.#dial('attach', {
+      method: 'POST',
+      path: `/containers/${id}/attach?`,
+      statusCodes: { 101: true, 200: true, 404: 'no such container', 409: 'conflict', 500: 'server error' },
+      options: { _query: { stream: 1, stdin: 1, stdout: 1, stderr: 1 } },
+      headers: { 'Content-Type': 'text/plain' },
+      file: Buffer.alloc(0),
+      isStream: true,
+      hijack: true,
+    });
+    return socket as Socket;
+  }
+
+  async start(id: string): Promise<void> {
+    await this.#call('start', (abortSignal) => this.#docker.getContainer(id).start({ abortSignal }));
+  }
+
+  async rename(id: string, name: string): Promise<void> {
+    await this.#call('rename', (abortSignal) => this.#docker.getContainer(id).rename({ name, abortSignal }));
+  }
+
+  /** Kills and removes a container; settles when it is gone, whoever removed it. */
+  async remove(id: string): Promise<void> {
+    const container = this.#docker.getContainer(id);
+    try {
+      await this.#call('remove', (abortSignal) => container.remove({ force: true, v: true, abortSignal }));
+    } catch (error) {
+      if (statusOf(error) === 404) return;
+      // The engine is at it already, because PID 1 has ended.
+      if (statusOf(error) !== 409) throw error;
+      await this.#waitRemoved(id);
+    }
+  }
+
+  async #waitRemoved(id: string): Promise<void> {
+    try {
+      await this.#call('wait', (abortSignal) =>
+        this.#docker.getContainer(id).wait({ condition: 'removed', abortSignal }),
+      );
+    } catch (error) {
+      if (statusOf(error) !== 404) throw error;
+    }
+  }
+
+  /** Exit status and out-of-memory mark of a container that has ended; undefined when it is gone or runs. */
+  async exitState(id: string): Promise<{ status: number; oom: boolean } | undefined> {
+    try {
+      const { State } = await this.#call('inspect', (abortSignal) =>
+        this.#docker.getContainer(id).inspect({ abortSignal }),
+      );
+      return State.Running ? undefined : { status: State.ExitCode, oom: State.OOMKilled };
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined;
+      throw error;
+    }
+  }
+
+  async stats(id: string): Promise<StatsAnswer> {
+    return (await this.#dial('stats', {
+      method: 'GET',
+      path: `/containers/${id}/stats?`,
+      statusCodes: { 200: true, 404: 'no such container' },
+      options: { _query: { stream: 'false', 'one-shot': 'true' } },
+    })) as StatsAnswer;
+  }
+
+  /** Every sandbox on this engine, whoever owns it and whatever its state. */
+  async list(): Promise<ListedContainer[]> {
+    const listed = await this.#call('list', (abortSignal) =>
+      this.#docker.listContainers({ all: true, filters: { label: [OWNER_LABEL] }, abortSignal }),
+    );
+    return listed.map((entry) => ({
+      id: entry.Id,
+      name: entry.Names[0] ?? '',
+      owner: entry.Labels[OWNER_LABEL] ?? '',
+    }));
+  }
+
+  /** The engine's live events of one owner's containers: JSON, one a line. The caller destroys it. */
+  async events(owner: string): Promise<Readable> {
+    const filters = {
+      type: ['container' as const],
+      event: ['oom', 'die', 'destroy'],
+      label: [`${OWNER_LABEL}=${owner}`],
+    };
+    return (await this.#call('events', () => this.#docker.getEvents({ filters }))) as Readable;
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #dial(verb: string, request: Omit<DialRequest, 'abortSignal'>): Promise<unknown> {
+    const modem = this.#docker.modem as Dialer;
+    return this.#call(verb, (abortSignal) => {
+      const { promise, settle } = callback<unknown>();
+      modem.dial({ ...request, abortSignal }, settle);
+      return promise;
+    });
+  }
+
+  async #call<T>(verb: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const deadline = new AbortController();
+    const { promise: expired, settle } = callback<never>();
+    const timer = setTimeout(() => {
+      settle(new EngineError(`docker ${verb}: no answer within ${this.#timeoutMs} ms`, { retryable: true }), undefined);
+      deadline.abort();
+    }, this.#timeoutMs);
+    try {
+      return await Promise.race([call(deadline.signal), expired]);
+    } catch (error) {
+      throw toEngineError(verb, error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** HTTP status of the engine's answer behind an EngineError; undefined when there was none. */
+export function statusOf(error: unknown): number | undefined {
+  const cause = error instanceof EngineError ? error.cause : error;
+  const status = cause instanceof Error && 'statusCode' in cause ? cause.statusCode : undefined;
+  return typeof status === 'number' ? status : undefined;
+}
+
+/** Reads one line of the event stream; undefined when it is not about a container. */
+export function parseEvent(line: string): EngineEvent | undefined {
+  const event = JSON.parse(line) as { Action?: unknown; Actor?: { ID?: unknown; Attributes?: { exitCode?: unknown } } };
+  const containerId = event.Actor?.ID;
+  if (typeof event.Action !== 'string' || typeof containerId !== 'string') return undefined;
+  const exitCode = Number(event.Actor?.Attributes?.exitCode ?? Number.NaN);
+  return { action: event.Action, containerId, exitCode: Number.isInteger(exitCode) ? exitCode : undefined };
+}
+
+function callback<T>(): { promise: Promise<T>; settle: (error: unknown, value: T | undefined) => void } {
+  let settle!: (error: unknown, value: T | undefined) => void;
+  const promise = new Promise<T>((resolve, reject) => {
+    settle = (error, value) => (error ? reject(error as Error) : resolve(value as T));
+  });
+  return { promise, settle };
+}
+
+/** 4xx is the request's fault and stays so; everything else may pass. */
+function toEngineError(verb: string, error: unknown): EngineError {
+  if (error instanceof EngineError) return error;
+  const status = statusOf(error);
+  const retryable = status === undefined || status >= 500 || status === 409;
+  const reason = error instanceof Error ? error.message.trim().slice(0, 500) : 'unknown failure';
+  return new EngineError(`docker ${verb}: ${reason}`, { retryable, cause: error });
+}

@@ -1,0 +1,175 @@
+// The Docker engine: creates, attaches and starts hardened containers; finds and removes those that nobody owns.
+import { randomBytes } from 'node:crypto';
+import { type Engine, EngineError, type SandboxSpec } from '../run/ports.js';
+import { DockerApi, type EngineEvent, type ListedContainer } from './api.js';
+import type { CgroupLayout } from './cgroup.js';
+import { EngineEvents } from './events.js';
+import { deadlineOf, warmName } from './names.js';
+import { type DockerOptions, type ResolvedDockerOptions, resolveDockerOptions, WORKER_ID } from './options.js';
+import { DockerSandbox } from './sandbox.js';
+import { createOptions } from './spec.js';
+import { UidSlots } from './uids.js';
+
+/** Removals under way at once in sweep() and close(): more only lengthens each on the engine's locks. */
+const REMOVALS_AT_ONCE = 4;
+
+export class DockerEngine implements Engine {
+  readonly name = 'docker';
+  readonly #options: ResolvedDockerOptions;
+  readonly #api: DockerApi;
+  readonly #events: EngineEvents;
+  readonly #uids: UidSlots;
+  /** Live ones by container id. Bounded by the uid range. */
+  readonly #sandboxes = new Map<string, DockerSandbox>();
+  /** Names under creation: not yet among the live, and not orphans either. */
+  readonly #creating = new Set<string>();
+  #ready: Promise<void> | undefined;
+  #cgroups: CgroupLayout | undefined;
+  #closed = false;
+
+  /** Connects on first use. Throws RangeError for options out of range. */
+  constructor(options: DockerOptions) {
+    this.#options = resolveDockerOptions(options);
+    this.#api = new DockerApi(this.#options);
+    this.#events = new EngineEvents(this.#api, {
+      owner: this.#options.workerId,
+      onEvent: (event: EngineEvent) => this.#sandboxes.get(event.containerId)?.onEvent(event),
+    });
+    const { uidBase: base, uidCount: count } = this.#options;
+    this.#uids = new UidSlots({ base, count, first: randomBytes(4).readUInt32BE() });
+  }
+
+  async ping(): Promise<void> {
+    await this.#api.ping();
+  }
+
+  async hasImage(image: string): Promise<boolean> {
+    return this.#api.hasImage(image);
+  }
+
+  async create(spec: SandboxSpec): Promise<DockerSandbox> {
+    await this.#open();
+    const id = randomBytes(6).toString('hex');
+    const name = warmName({ language: spec.language, id, deadlineMs: Date.now() + this.#options.idleDeadlineMs });
+    const uid = this.#uids.take();
+    this.#creating.add(name);
+    try {
+      const containerId = await this.#api.create(name, createOptions(spec, { uid, options: this.#options }));
+      return await this.#start({ id, containerId, uid });
+    } catch (error) {
+      // By name: a call past its deadline may have made the container all the same.
+      this.#abandon(name, uid);
+      throw error;
+    } finally {
+      this.#creating.delete(name);
+    }
+  }
+
+  async sweep(isAlive: (workerId: string) => Promise<boolean>): Promise<number> {
+    const nowMs = Date.now();
+    const owners = new Map<string, Promise<boolean>>();
+    const orphans: ListedContainer[] = [];
+    for (const container of await this.#api.list()) {
+      const deadlineMs = deadlineOf(container.name);
+      const late = deadlineMs !== undefined && nowMs > deadlineMs;
+      if (late || !(await this.#isOwned(container, { owners, isAlive }))) orphans.push(container);
+    }
+    await eachOf(orphans, async (orphan) => {
+      const own = this.#sandboxes.get(orphan.id);
+      await (own === undefined ? this.#api.remove(orphan.id) : own.destroy());
+    });
+    return orphans.length;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    try {
+      await eachOf([...this.#sandboxes.values()], (sandbox) => sandbox.destroy());
+    } finally {
+      this.#events.close();
+      this.#api.close();
+    }
+  }
+
+  /** Learns about the engine once; another try after a failure. */
+  async #open(): Promise<void> {
+    if (this.#closed) throw new EngineError('the engine is closed', { retryable: false });
+    this.#ready ??= this.#connect().catch((error: unknown) => {
+      this.#ready = undefined;
+      throw error;
+    });
+    await this.#ready;
+  }
+
+  async #connect(): Promise<void> {
+    const { cgroupDriver, cgroupVersion } = await this.#api.info();
+    this.#cgroups = {
+      root: this.#options.cgroupRoot,
+      version: cgroupVersion === '2' ? 2 : 1,
+      driver: cgroupDriver === 'systemd' ? 'systemd' : 'cgroupfs',
+      parent: this.#options.cgroupParent,
+    };
+    await this.#events.open();
+  }
+
+  async #start(container: { id: string; containerId: string; uid: number }): Promise<DockerSandbox> {
+    const { id, containerId, uid } = container;
+    // Before the start, so that no byte of either direction is lost.
+    const socket = await this.#api.attach(containerId);
+    const sandbox = new DockerSandbox({
+      id,
+      containerId,
+      socket,
+      api: this.#api,
+      cgroups: this.#cgroups,
+      assignDelayMs: this.#options.assignDelayMs,
+      onDestroyed: () => {
+        this.#sandboxes.delete(containerId);
+        this.#uids.release(uid);
+      },
+    });
+    this.#sandboxes.set(containerId, sandbox);
+    try {
+      await this.#api.start(containerId);
+    } catch (error) {
+      socket.destroy();
+      this.#sandboxes.delete(containerId);
+      throw error;
+    }
+    if (!this.#closed) return sandbox;
+    await sandbox.destroy();
+    throw new EngineError('the engine is closed', { retryable: false });
+  }
+
+  /** Removes what a failed create may have left. What can't be removed now falls to sweep(): it is no one's live sandbox. */
+  #abandon(name: string, uid: number): void {
+    this.#api.remove(name).then(
+      () => this.#uids.release(uid),
+      () => this.#uids.release(uid),
+    );
+  }
+
+  async #isOwned(
+    container: ListedContainer,
+    life: { owners: Map<string, Promise<boolean>>; isAlive: (workerId: string) => Promise<boolean> },
+  ): Promise<boolean> {
+    const { owner, id, name } = container;
+    // One with this worker's label that this instance did not make is from a life before a restart.
+    if (owner === this.#options.workerId) return this.#sandboxes.has(id) || this.#creating.has(name.replace(/^\//, ''));
+    if (!WORKER_ID.test(owner)) return false;
+    const known = life.owners.get(owner) ?? life.isAlive(owner);
+    life.owners.set(owner, known);
+    return known;
+  }
+}
+
+/** Runs `action` on all, a few at once; the first failure is thrown after all were tried. */
+async function eachOf<T>(items: readonly T[], action: (item: T) => Promise<void>): Promise<void> {
+  const rest = items.values();
+  const failures: unknown[] = [];
+  const work = async (): Promise<void> => {
+    for (const item of rest) await action(item).catch((error: unknown) => failures.push(error));
+  };
+  await Promise.all(Array.from({ length: REMOVALS_AT_ONCE }, work));
+  if (failures.length > 0) throw failures[0];
+}

@@ -1,0 +1,78 @@
+// One subscription to the engine's events for all sandboxes of this worker; reconnects until closed.
+import type { Readable } from 'node:stream';
+import { type DockerApi, type EngineEvent, parseEvent } from './api.js';
+
+/** A line is about 1 KB; one that grows past this is not an event and ends the connection. */
+const MAX_LINE_CHARS = 65_536;
+/** First and longest pause before connecting again, ms: a restarting engine is back within seconds. */
+const RECONNECT_MS = { first: 100, longest: 5000 };
+
+export class EngineEvents {
+  readonly #api: DockerApi;
+  readonly #owner: string;
+  readonly #onEvent: (event: EngineEvent) => void;
+  #stream: Readable | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #pauseMs = RECONNECT_MS.first;
+  #closed = false;
+
+  constructor(api: DockerApi, subscription: { owner: string; onEvent: (event: EngineEvent) => void }) {
+    this.#api = api;
+    this.#owner = subscription.owner;
+    this.#onEvent = subscription.onEvent;
+  }
+
+  /** Connects. Never rejects: without events a sandbox's end is asked for instead, which is slower. */
+  async open(): Promise<void> {
+    if (this.#closed) return;
+    try {
+      const stream = await this.#api.events(this.#owner);
+      if (this.#closed) stream.destroy();
+      else this.#read(stream);
+    } catch {
+      // The engine is away; create() and ping() report that, here it is only tried again.
+      this.#retry();
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#stream?.destroy();
+  }
+
+  #read(stream: Readable): void {
+    this.#stream = stream;
+    this.#pauseMs = RECONNECT_MS.first;
+    let rest = '';
+    stream.setEncoding('utf8');
+    stream.on('data', (text: string) => {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) this.#take(stream, line);
+      if (rest.length > MAX_LINE_CHARS) stream.destroy();
+    });
+    stream.on('error', () => stream.destroy());
+    stream.on('end', () => stream.destroy());
+    stream.once('close', () => this.#retry());
+  }
+
+  #take(stream: Readable, line: string): void {
+    if (line.trim() === '') return;
+    try {
+      const event = parseEvent(line);
+      if (event !== undefined) this.#onEvent(event);
+    } catch (error) {
+      stream.destroy(error instanceof Error ? error : undefined);
+    }
+  }
+
+  #retry(): void {
+    this.#stream = undefined;
+    if (this.#closed) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.open(), this.#pauseMs);
+    this.#timer.unref();
+    this.#pauseMs = Math.min(this.#pauseMs * 2, RECONNECT_MS.longest);
+  }
+}

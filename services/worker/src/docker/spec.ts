@@ -1,0 +1,81 @@
+// From what a sandbox must be to Docker's create options: one flat, pure table, each field with its reason.
+import type Docker from 'dockerode';
+import type { SandboxSpec } from '../run/ports.js';
+import { LANGUAGE_LABEL, OWNER_LABEL } from './names.js';
+import type { ResolvedDockerOptions } from './options.js';
+
+/** dockerode's types lack this one. */
+export type CreateOptions = Omit<Docker.ContainerCreateOptions, 'HostConfig' | 'name' | 'abortSignal'> & {
+  HostConfig: Docker.HostConfig & { CgroupnsMode: 'private' };
+};
+
+/** The frozen body of the create call. `uid` is this sandbox's own, unshared while it lives. */
+export function createOptions(
+  spec: SandboxSpec,
+  sandbox: { uid: number; options: ResolvedDockerOptions },
+): CreateOptions {
+  const { uid, options } = sandbox;
+  const { limits } = spec;
+  const body: CreateOptions = {
+    Image: spec.image,
+    Cmd: [...spec.command],
+    Env: [...spec.env],
+    // Neither root nor anybody else's: kernel limits that count by uid are then this sandbox's own.
+    User: `${uid}:${uid}`,
+    // A constant: the default would tell the program the container's id.
+    Hostname: 'sandbox',
+    Labels: { [OWNER_LABEL]: options.workerId, [LANGUAGE_LABEL]: spec.language },
+    // The agent protocol runs over stdin and stdout; stderr is attached so that the engine has somewhere to put it.
+    AttachStdin: true,
+    AttachStdout: true,
+    AttachStderr: true,
+    OpenStdin: true,
+    // The engine closes the sandbox's stdin when the worker's connection is lost, and the agent then exits: an orphan ends by itself.
+    StdinOnce: true,
+    // Exact bytes; a terminal is the agent's business.
+    Tty: false,
+    // Nothing in a sandbox deserves a grace period.
+    StopTimeout: 0,
+    // An empty network namespace made by the runtime itself, without even a loopback that is up. NetworkMode none alone has the engine
+    // run a second copy of itself as a hook in each start, which halves the rate of starts.
+    NetworkDisabled: true,
+    HostConfig: {
+      // Removed by the engine as soon as PID 1 is gone, also when nobody is left to ask for it.
+      AutoRemove: true,
+      RestartPolicy: { Name: 'no' },
+      NetworkMode: 'none',
+      Memory: limits.memoryBytes,
+      // Memory plus swap: equal means no swap.
+      MemorySwap: limits.memoryBytes,
+      NanoCpus: Math.round(limits.cpus * 1e9),
+      PidsLimit: limits.pids,
+      // When the machine itself is short of memory, sandboxes go first.
+      OomScoreAdj: options.oomScoreAdj,
+      ReadonlyRootfs: true,
+      // The only writable place. Docker's default is noexec, and compiled programs run from here.
+      Tmpfs: { '/tmp': `rw,exec,nosuid,nodev,mode=1777,size=${limits.tmpBytes},nr_inodes=${limits.tmpInodes}` },
+      // No /dev/shm at all: it would be 64 MB of writable memory beside /tmp.
+      IpcMode: 'none',
+      CapDrop: ['ALL'],
+      // A setuid binary gains nothing. The engine's default seccomp profile and masked paths stay: a list given here would replace them.
+      SecurityOpt: ['no-new-privileges'],
+      Privileged: false,
+      // The program sees a root of its own, not its place among the host's groups.
+      CgroupnsMode: 'private',
+      // Output is never written to the node's disk.
+      LogConfig: { Type: 'none', Config: {} },
+      Ulimits: [
+        { Name: 'core', Soft: 0, Hard: 0 },
+        { Name: 'nofile', Soft: options.openFiles, Hard: options.openFiles },
+        // POSIX message queues are kernel memory reachable through /dev/mqueue, which stays mounted.
+        { Name: 'msgqueue', Soft: 0, Hard: 0 },
+        { Name: 'memlock', Soft: 65_536, Hard: 65_536 },
+      ],
+      // The agent is PID 1 and reaps.
+      Init: false,
+      ...(options.runtime === undefined ? {} : { Runtime: options.runtime }),
+      ...(options.cgroupParent === undefined ? {} : { CgroupParent: options.cgroupParent }),
+    },
+  };
+  return Object.freeze(body);
+}

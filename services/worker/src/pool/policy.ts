@@ -1,0 +1,161 @@
+// What the pool does next, as a pure function: counts, settings and the clock in; actions out.
+import type { ResolvedTuning } from './options.js';
+
+/** One language as the policy sees it. */
+export interface LanguageCounts {
+  readonly language: string;
+  readonly floor: number;
+  /** Idle and ready, `expired` included. */
+  readonly warm: number;
+  /** Idle and past their age. */
+  readonly expired: number;
+  readonly starting: number;
+  /** Callers that wait for a cold start. */
+  readonly waiting: number;
+  /** No start before this time (back-off). */
+  readonly blockedUntilMs: number;
+}
+
+export interface PoolCounts {
+  readonly languages: readonly LanguageCounts[];
+  /** In the hands of a run. */
+  readonly live: number;
+  readonly destroying: number;
+  /** Starts that the rate limit allows now, and when it allows one more. */
+  readonly startTokens: number;
+  readonly nextTokenMs: number;
+  /** Refills wait until then for the sake of a click that just came. */
+  readonly holdUntilMs: number;
+  /** Nothing new is started. */
+  readonly draining: boolean;
+}
+
+export type PoolAction =
+  | { readonly do: 'start'; readonly language: string }
+  /** Destroy an idle one: the oldest of its language. */
+  | { readonly do: 'evict'; readonly language: string };
+
+export interface PoolDecision {
+  readonly actions: readonly PoolAction[];
+  /** When time alone may change the decision, ms; undefined: only events can. */
+  readonly wakeAtMs: number | undefined;
+}
+
+/** The policy's own tally while it decides. */
+interface Tally extends LanguageCounts {
+  warm: number;
+  expired: number;
+  starting: number;
+}
+
+export function decide(counts: PoolCounts, tuning: ResolvedTuning, nowMs: number): PoolDecision {
+  if (counts.draining) return { actions: [], wakeAtMs: undefined };
+  const languages = counts.languages.map((language): Tally => ({ ...language }));
+  const actions: PoolAction[] = recycle(languages);
+  let wakeAtMs = Number.POSITIVE_INFINITY;
+  let tokens = counts.startTokens;
+  for (const tally of byUrgency(languages, tuning)) {
+    while (wanted(tally) > 0) {
+      const urgent = isUrgent(tally, tuning);
+      const notBeforeMs = Math.max(
+        tally.blockedUntilMs,
+        urgent ? 0 : counts.holdUntilMs,
+        tokens < 1 ? counts.nextTokenMs : 0,
+      );
+      if (notBeforeMs > nowMs) {
+        wakeAtMs = Math.min(wakeAtMs, notBeforeMs);
+        break;
+      }
+      if (sum(languages, 'starting') >= (urgent ? tuning.urgentStarts : tuning.calmStarts)) break;
+      if (exists(counts, languages) >= tuning.ceiling) {
+        // One on its way out makes room already; the place is free once it is gone.
+        const victim =
+          exists(counts, languages) - counts.destroying < tuning.ceiling ? undefined : leastWanted(languages, tally);
+        if (victim !== undefined) actions.push(evict(victim));
+        break;
+      }
+      tally.starting += 1;
+      tokens -= 1;
+      actions.push({ do: 'start', language: tally.language });
+    }
+  }
+  return { actions, wakeAtMs: Number.isFinite(wakeAtMs) ? wakeAtMs : undefined };
+}
+
+/** Whether one more caller of this language would get a sandbox soon: a warm one, or a start that nobody else waits for. */
+export function hasCapacity(
+  counts: PoolCounts,
+  tuning: ResolvedTuning,
+  asked: { language: string; nowMs: number },
+): boolean {
+  if (counts.draining) return false;
+  const own = counts.languages.find((entry) => entry.language === asked.language);
+  if (own === undefined) return false;
+  if (own.warm > 0) return true;
+  if (own.blockedUntilMs > asked.nowMs) return false;
+  if (sum(counts.languages, 'waiting') >= Math.min(tuning.urgentStarts, tuning.maxWaiting)) return false;
+  if (own.starting > own.waiting) return true;
+  return (
+    exists(counts, counts.languages) < tuning.ceiling ||
+    leastWanted(counts.languages, { ...own, waiting: own.waiting + 1 }) !== undefined
+  );
+}
+
+/** Expired ones go once their replacements are there. */
+function recycle(languages: Tally[]): PoolAction[] {
+  const actions: PoolAction[] = [];
+  for (const tally of languages) {
+    while (tally.expired > 0 && tally.warm - tally.expired >= tally.floor) actions.push(evict(tally));
+  }
+  return actions;
+}
+
+/** Takes the oldest idle one out of the tally: an expired one first. */
+function evict(tally: Tally): PoolAction {
+  tally.warm -= 1;
+  tally.expired = Math.max(0, tally.expired - 1);
+  return { do: 'evict', language: tally.language };
+}
+
+/** Starts that are missing: for those who wait, and up to the floor of fresh ones. */
+function wanted(tally: LanguageCounts): number {
+  return tally.waiting + tally.floor - (tally.warm - tally.expired) - tally.starting;
+}
+
+function isUrgent(tally: LanguageCounts, tuning: ResolvedTuning): boolean {
+  return tally.waiting > tally.starting || tally.warm + tally.starting < Math.ceil(tally.floor * tuning.criticalShare);
+}
+
+/** Those with callers first, then the emptiest. */
+function byUrgency(languages: readonly Tally[], tuning: ResolvedTuning): Tally[] {
+  const rank = (tally: Tally): number => (tally.waiting > 0 ? 0 : isUrgent(tally, tuning) ? 1 : 2);
+  return [...languages].sort((a, b) => rank(a) - rank(b) || fill(a) - fill(b));
+}
+
+/**
+ * Whose idle sandbox makes room for `needy`: that of the language which is fullest against its floor. Taken for callers who
+ * wait; for a mere refill only when `needy` has nothing and the other keeps one, so that two never take places in turn.
+ */
+function leastWanted<T extends LanguageCounts>(languages: readonly T[], needy: LanguageCounts): T | undefined {
+  let fullest: T | undefined;
+  for (const other of languages) {
+    if (other.language === needy.language || other.warm === 0 || other.waiting > 0) continue;
+    if (fullest === undefined || fill(other) > fill(fullest)) fullest = other;
+  }
+  if (needy.waiting > 0) return fullest;
+  return fullest !== undefined && fullest.warm > 1 && needy.warm + needy.starting === 0 ? fullest : undefined;
+}
+
+function fill(entry: LanguageCounts): number {
+  return (entry.warm + entry.starting) / Math.max(1, entry.floor);
+}
+
+function exists(counts: PoolCounts, languages: readonly LanguageCounts[]): number {
+  return counts.live + counts.destroying + sum(languages, 'warm') + sum(languages, 'starting');
+}
+
+function sum(languages: readonly LanguageCounts[], field: 'warm' | 'starting' | 'waiting'): number {
+  let total = 0;
+  for (const entry of languages) total += entry[field];
+  return total;
+}

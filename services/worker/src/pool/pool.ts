@@ -1,0 +1,386 @@
+// The warm pool: keeps started sandboxes ready per language, hands each out once, and destroys it afterwards.
+import { totalmem } from 'node:os';
+import { type Engine, EngineError, type Sandbox } from '../run/ports.js';
+import { Destroyer } from './destroyer.js';
+import {
+  type PoolLanguage,
+  type PoolObserver,
+  type PoolTuning,
+  type ResolvedTuning,
+  resolveTuning,
+  type WaitReady,
+} from './options.js';
+import { decide, hasCapacity, type PoolCounts } from './policy.js';
+import { TokenBucket } from './rate.js';
+import { type Ready, Shelf } from './shelf.js';
+
+/** A sandbox in the hands of one run. */
+export interface Lease {
+  readonly sandbox: Sandbox;
+  /** It was ready before it was asked for. */
+  readonly warm: boolean;
+  /** Version of the language in it. */
+  readonly version: string;
+  /** Destroys the sandbox in the background; it is never used again. Idempotent. */
+  release(): void;
+}
+
+export interface LanguageStats {
+  readonly language: string;
+  readonly floor: number;
+  readonly warm: number;
+  readonly starting: number;
+  readonly waiting: number;
+}
+
+export interface PoolStats {
+  readonly languages: readonly LanguageStats[];
+  readonly warm: number;
+  readonly starting: number;
+  readonly live: number;
+  readonly destroying: number;
+  readonly ceiling: number;
+}
+
+export interface PoolOptions {
+  readonly engine: Engine;
+  /** Each language once. */
+  readonly languages: readonly PoolLanguage[];
+  readonly waitReady: WaitReady;
+  readonly tuning?: PoolTuning;
+  readonly observer?: PoolObserver;
+}
+
+interface CapacityWaiter {
+  readonly language: string;
+  readonly resolve: () => void;
+  readonly reject: (error: EngineError) => void;
+}
+
+export class Pool {
+  readonly #engine: Engine;
+  readonly #waitReady: WaitReady;
+  readonly #tuning: ResolvedTuning;
+  readonly #observer: PoolObserver;
+  readonly #shelves: ReadonlyMap<string, Shelf>;
+  readonly #destroyer: Destroyer;
+  readonly #bucket: TokenBucket;
+  readonly #live = new Set<PoolLease>();
+  readonly #starts = new Set<Promise<void>>();
+  /** One per caller of whenCapacity(), which is one puller per language. */
+  #capacityWaiters: CapacityWaiter[] = [];
+  readonly #liveWaiters: Array<() => void> = [];
+  #state: 'new' | 'running' | 'draining' = 'new';
+  #holdUntilMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Immediate | undefined;
+
+  /** Throws RangeError for tuning out of range. */
+  constructor(options: PoolOptions) {
+    this.#engine = options.engine;
+    this.#waitReady = options.waitReady;
+    this.#observer = options.observer ?? {};
+    const tuning = resolveTuning(options.tuning ?? {}, totalmem());
+    this.#tuning = tuning;
+    const hooks = {
+      onLost: (ready: Ready, error: EngineError): void => {
+        this.#observer.failed?.(ready.language, error);
+        this.#destroyer.add(ready.sandbox, ready.language);
+        this.#pumpSoon();
+      },
+    };
+    this.#shelves = new Map(
+      options.languages.map((config) => [config.spec.language, new Shelf(config, { tuning, hooks })]),
+    );
+    this.#bucket = new TokenBucket({
+      perSecond: tuning.startsPerSecond,
+      burst: tuning.urgentStarts,
+      nowMs: performance.now(),
+    });
+    this.#destroyer = new Destroyer({
+      atOnce: () => (this.#isPressed() ? tuning.destroysAtOnce * 2 : tuning.destroysAtOnce),
+      holdUntilMs: () => this.#holdUntilMs,
+      longestHoldMs: tuning.refillDelayMs * 2,
+      onSettled: ({ language, destroyMs, error }) => {
+        if (error === undefined) this.#observer.destroyed?.(language, destroyMs);
+        else this.#observer.failed?.(language, error);
+        this.#pumpSoon();
+      },
+    });
+  }
+
+  /** Begins to fill. */
+  start(): void {
+    if (this.#state !== 'new') return;
+    this.#state = 'running';
+    this.#pump();
+  }
+
+  /** A warm sandbox at once, or undefined. */
+  tryAcquire(language: string): Lease | undefined {
+    if (this.#state === 'draining') return undefined;
+    const shelf = this.#shelves.get(language);
+    const ready = shelf?.take();
+    if (ready === undefined) return undefined;
+    this.#holdUntilMs = performance.now() + this.#tuning.refillDelayMs;
+    this.#pumpSoon();
+    return this.#lease(ready, { warm: true });
+  }
+
+  /**
+   * A sandbox as soon as there is one. Rejects with EngineError when the pool is full, drained, or its starts fail; with the
+   * signal's reason when that aborts.
+   */
+  async acquireCold(language: string, signal: AbortSignal): Promise<Lease> {
+    const warm = this.tryAcquire(language);
+    if (warm !== undefined) return warm;
+    const shelf = this.#shelves.get(language);
+    if (shelf === undefined)
+      throw new EngineError(`no such language in the pool: ${language.slice(0, 32)}`, { retryable: false });
+    if (this.#state !== 'running') throw closing();
+    if (this.#waiting() >= this.#tuning.maxWaiting)
+      throw new EngineError('too many wait for a sandbox', { retryable: true });
+    const ready = shelf.wait(signal);
+    this.#pumpSoon();
+    return this.#lease(await ready, { warm: false });
+  }
+
+  /** Whether a run of this language would get a sandbox soon. */
+  hasCapacity(language: string): boolean {
+    if (this.#state !== 'running') return false;
+    const nowMs = performance.now();
+    return hasCapacity(this.#counts(nowMs), this.#tuning, { language, nowMs });
+  }
+
+  /** Settles when hasCapacity() says so. Rejects with the signal's reason, or EngineError once the pool drains. */
+  async whenCapacity(language: string, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#state === 'draining') throw closing();
+    if (this.hasCapacity(language)) return;
+    await new Promise<void>((resolve, reject) => {
+      const leave = (): void => {
+        this.#capacityWaiters = this.#capacityWaiters.filter((other) => other !== waiter);
+        reject(signal.reason as Error);
+      };
+      const settled = (): void => signal.removeEventListener('abort', leave);
+      const waiter: CapacityWaiter = {
+        language,
+        resolve: () => {
+          settled();
+          resolve();
+        },
+        reject: (error) => {
+          settled();
+          reject(error);
+        },
+      };
+      signal.addEventListener('abort', leave, { once: true });
+      this.#capacityWaiters.push(waiter);
+      this.#pumpSoon();
+    });
+  }
+
+  stats(): PoolStats {
+    const languages = [...this.#shelves.values()].map(({ language, config, warm, starting, waiting }) => ({
+      language,
+      floor: config.floor,
+      warm,
+      starting,
+      waiting,
+    }));
+    return {
+      languages,
+      warm: languages.reduce((total, entry) => total + entry.warm, 0),
+      starting: languages.reduce((total, entry) => total + entry.starting, 0),
+      live: this.#live.size,
+      destroying: this.#destroyer.size,
+      ceiling: this.#tuning.ceiling,
+    };
+  }
+
+  /** Starts nothing more, destroys the idle ones, and settles when the last run has released its sandbox and all are gone. */
+  async drain(): Promise<void> {
+    this.#stop();
+    await Promise.all(this.#starts);
+    if (this.#live.size > 0) await new Promise<void>((resolve) => this.#liveWaiters.push(resolve));
+    await this.#destroyer.finish();
+  }
+
+  /** Destroys everything now, live ones too. Nothing of the pool is left when it settles. */
+  async close(): Promise<void> {
+    this.#stop();
+    for (const lease of this.#live) lease.release();
+    await this.drain();
+  }
+
+  #stop(): void {
+    this.#state = 'draining';
+    clearTimeout(this.#timer);
+    clearImmediate(this.#soon);
+    for (const shelf of this.#shelves.values()) {
+      shelf.refuse(closing());
+      for (let ready = shelf.take(); ready !== undefined; ready = shelf.take())
+        this.#destroyer.add(ready.sandbox, ready.language);
+    }
+    for (const waiter of this.#capacityWaiters.splice(0)) waiter.reject(closing());
+  }
+
+  #lease(ready: Ready, how: { warm: boolean }): Lease {
+    const lease = new PoolLease(ready, {
+      warm: how.warm,
+      onRelease: (released) => this.#released(released, ready.language),
+    });
+    this.#live.add(lease);
+    return lease;
+  }
+
+  #released(lease: PoolLease, language: string): void {
+    this.#live.delete(lease);
+    this.#destroyer.add(lease.sandbox, language);
+    if (this.#live.size === 0) for (const resolve of this.#liveWaiters.splice(0)) resolve();
+  }
+
+  /** Once, after what runs now: a checkout does not pay for the decision. */
+  #pumpSoon(): void {
+    this.#soon ??= setImmediate(() => this.#pump());
+  }
+
+  #pump(): void {
+    this.#soon = undefined;
+    if (this.#state !== 'running') return;
+    const nowMs = performance.now();
+    const { actions, wakeAtMs } = decide(this.#counts(nowMs), this.#tuning, nowMs);
+    for (const action of actions) {
+      const shelf = this.#shelves.get(action.language);
+      if (shelf === undefined) continue;
+      if (action.do === 'start') this.#begin(shelf);
+      else this.#evict(shelf);
+    }
+    this.#wakeCapacity();
+    this.#arm(nowMs, wakeAtMs);
+  }
+
+  #arm(nowMs: number, wakeAtMs: number | undefined): void {
+    let nextMs = wakeAtMs ?? Number.POSITIVE_INFINITY;
+    for (const shelf of this.#shelves.values()) nextMs = Math.min(nextMs, shelf.ages(nowMs).nextMs);
+    for (const { language } of this.#capacityWaiters) {
+      const blockedUntilMs = this.#shelves.get(language)?.blockedUntilMs ?? 0;
+      if (blockedUntilMs > nowMs) nextMs = Math.min(nextMs, blockedUntilMs);
+    }
+    clearTimeout(this.#timer);
+    if (Number.isFinite(nextMs)) this.#timer = setTimeout(() => this.#pump(), Math.max(1, Math.ceil(nextMs - nowMs)));
+  }
+
+  #begin(shelf: Shelf): void {
+    shelf.starting += 1;
+    this.#bucket.take();
+    const start = this.#start(shelf).finally(() => {
+      shelf.starting -= 1;
+      this.#starts.delete(start);
+      this.#pumpSoon();
+    });
+    this.#starts.add(start);
+  }
+
+  async #start(shelf: Shelf): Promise<void> {
+    const beganMs = performance.now();
+    let sandbox: Sandbox | undefined;
+    try {
+      sandbox = await this.#engine.create(shelf.config.spec);
+      const { version } = await this.#untilReady(sandbox);
+      this.#observer.ready?.(shelf.language, performance.now() - beganMs);
+      if (this.#state === 'running') shelf.put({ sandbox, version, language: shelf.language });
+      else this.#destroyer.add(sandbox, shelf.language);
+    } catch (error) {
+      if (sandbox !== undefined) this.#destroyer.add(sandbox, shelf.language);
+      this.#observer.failed?.(shelf.language, error);
+      shelf.failed(error);
+    }
+  }
+
+  async #untilReady(sandbox: Sandbox): Promise<{ version: string }> {
+    const deadline = new AbortController();
+    let expire: (error: EngineError) => void = () => undefined;
+    const expired = new Promise<never>((_, reject) => {
+      expire = reject;
+    });
+    const timer = setTimeout(() => {
+      const error = new EngineError(`sandbox not ready within ${this.#tuning.readyTimeoutMs} ms`, { retryable: true });
+      expire(error);
+      deadline.abort(error);
+    }, this.#tuning.readyTimeoutMs);
+    try {
+      return await Promise.race([this.#waitReady(sandbox, deadline.signal), expired]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #evict(shelf: Shelf): void {
+    const ready = shelf.evict();
+    if (ready !== undefined) this.#destroyer.add(ready.sandbox, ready.language);
+  }
+
+  #wakeCapacity(): void {
+    if (this.#capacityWaiters.length === 0) return;
+    const waiters = this.#capacityWaiters;
+    this.#capacityWaiters = waiters.filter((waiter) => !this.hasCapacity(waiter.language));
+    for (const waiter of waiters) if (!this.#capacityWaiters.includes(waiter)) waiter.resolve();
+  }
+
+  #waiting(): number {
+    let total = 0;
+    for (const shelf of this.#shelves.values()) total += shelf.waiting;
+    return total;
+  }
+
+  #isPressed(): boolean {
+    return this.#waiting() > 0 || this.#state === 'draining';
+  }
+
+  #counts(nowMs: number): PoolCounts {
+    const { tokens, nextMs } = this.#bucket.look(nowMs);
+    return {
+      languages: [...this.#shelves.values()].map((shelf) => ({
+        language: shelf.language,
+        floor: shelf.config.floor,
+        warm: shelf.warm,
+        expired: shelf.ages(nowMs).expired,
+        starting: shelf.starting,
+        waiting: shelf.waiting,
+        blockedUntilMs: shelf.blockedUntilMs,
+      })),
+      live: this.#live.size,
+      destroying: this.#destroyer.size,
+      startTokens: tokens,
+      nextTokenMs: nextMs,
+      holdUntilMs: this.#holdUntilMs,
+      draining: this.#state !== 'running',
+    };
+  }
+}
+
+class PoolLease implements Lease {
+  readonly sandbox: Sandbox;
+  readonly warm: boolean;
+  readonly version: string;
+  readonly #onRelease: (lease: PoolLease) => void;
+  #released = false;
+
+  constructor(ready: Ready, parts: { warm: boolean; onRelease: (lease: PoolLease) => void }) {
+    this.sandbox = ready.sandbox;
+    this.version = ready.version;
+    this.warm = parts.warm;
+    this.#onRelease = parts.onRelease;
+  }
+
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#onRelease(this);
+  }
+}
+
+function closing(): EngineError {
+  return new EngineError('the pool is closing', { retryable: true });
+}

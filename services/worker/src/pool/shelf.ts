@@ -1,0 +1,153 @@
+// One language's side of the pool: its idle sandboxes, its callers who wait, its failures.
+import { EngineError, type Sandbox } from '../run/ports.js';
+import type { PoolLanguage, ResolvedTuning } from './options.js';
+import { backoffPauseMs } from './rate.js';
+
+/** An idle sandbox that dies sooner than this after READY counts as a failed start, ms: otherwise its refill would spin. */
+const EARLY_DEATH_MS = 10_000;
+/** Failed starts in a row after which those who wait are told. */
+const FAILURES_TOLD = 3;
+
+export interface Ready {
+  readonly language: string;
+  readonly sandbox: Sandbox;
+  readonly version: string;
+}
+
+interface Idle extends Ready {
+  readonly readyAtMs: number;
+  readonly expiresAtMs: number;
+}
+
+interface Waiter {
+  readonly resolve: (ready: Ready) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface ShelfHooks {
+  /** An idle sandbox ended or spoke out of turn, and is off the shelf. */
+  readonly onLost: (ready: Ready, error: EngineError) => void;
+}
+
+export class Shelf {
+  readonly language: string;
+  readonly config: PoolLanguage;
+  readonly #tuning: ResolvedTuning;
+  readonly #hooks: ShelfHooks;
+  /** Oldest first: handed out in that order, so that few grow old. */
+  readonly #idle: Idle[] = [];
+  readonly #waiters: Waiter[] = [];
+  starting = 0;
+  blockedUntilMs = 0;
+  #failures = 0;
+
+  constructor(config: PoolLanguage, parts: { tuning: ResolvedTuning; hooks: ShelfHooks }) {
+    this.config = config;
+    this.language = config.spec.language;
+    this.#tuning = parts.tuning;
+    this.#hooks = parts.hooks;
+  }
+
+  get warm(): number {
+    return this.#idle.length;
+  }
+
+  get waiting(): number {
+    return this.#waiters.length;
+  }
+
+  /** How many idle ones are past their age, and when the next one will be. */
+  ages(nowMs: number): { expired: number; nextMs: number } {
+    let expired = 0;
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const { expiresAtMs } of this.#idle) {
+      if (expiresAtMs <= nowMs) expired += 1;
+      else nextMs = Math.min(nextMs, expiresAtMs);
+    }
+    return { expired, nextMs };
+  }
+
+  /** The oldest idle one. Those that died are not here any more: the listener has taken them off. */
+  take(): Ready | undefined {
+    return this.#idle.shift();
+  }
+
+  /** The idle one nearest to its end of life, to be destroyed. */
+  evict(): Ready | undefined {
+    let oldest: Idle | undefined;
+    for (const idle of this.#idle) if (oldest === undefined || idle.expiresAtMs < oldest.expiresAtMs) oldest = idle;
+    if (oldest !== undefined) this.#idle.splice(this.#idle.indexOf(oldest), 1);
+    return oldest;
+  }
+
+  /** A new one: to whoever waits longest, else onto the shelf. */
+  put(ready: Ready): void {
+    this.#failures = 0;
+    const waiter = this.#waiters.shift();
+    if (waiter !== undefined) {
+      waiter.resolve(ready);
+      return;
+    }
+    const readyAtMs = performance.now();
+    const lifeMs = this.#tuning.maxAgeMs * (0.8 + Math.random() * 0.4);
+    const idle: Idle = { ...ready, readyAtMs, expiresAtMs: readyAtMs + lifeMs };
+    this.#idle.push(idle);
+    ready.sandbox.listen({
+      data: () => this.#lose(idle, 'an idle sandbox sent something'),
+      end: () => this.#lose(idle, 'an idle sandbox ended'),
+    });
+  }
+
+  /** Waits for the next one. Rejects with the signal's reason, or EngineError when starts keep failing. */
+  wait(signal: AbortSignal): Promise<Ready> {
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        const index = this.#waiters.indexOf(waiter);
+        if (index >= 0) this.#waiters.splice(index, 1);
+        reject(signal.reason as Error);
+      };
+      const settled = (): void => signal.removeEventListener('abort', leave);
+      const waiter: Waiter = {
+        resolve: (ready) => {
+          settled();
+          resolve(ready);
+        },
+        reject: (error) => {
+          settled();
+          reject(error as Error);
+        },
+      };
+      if (signal.aborted) return reject(signal.reason as Error);
+      signal.addEventListener('abort', leave, { once: true });
+      this.#waiters.push(waiter);
+    });
+  }
+
+  /** A start failed: pauses this language; tells those who wait when more tries are hopeless. */
+  failed(error: unknown): void {
+    this.#failures += 1;
+    const hopeless = error instanceof EngineError && !error.retryable;
+    const { first, longest } = this.#tuning.backoffMs;
+    const pauseMs = backoffPauseMs(this.#failures, {
+      first: hopeless ? longest : first,
+      longest,
+      random: Math.random(),
+    });
+    this.blockedUntilMs = performance.now() + pauseMs;
+    if (hopeless || this.#failures >= FAILURES_TOLD) this.refuse(error);
+  }
+
+  /** Tells everybody who waits. */
+  refuse(error: unknown): void {
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
+  }
+
+  #lose(idle: Idle, why: string): void {
+    const index = this.#idle.indexOf(idle);
+    if (index < 0) return;
+    this.#idle.splice(index, 1);
+    const error = new EngineError(`${this.language}: ${why}`, { retryable: true });
+    if (performance.now() - idle.readyAtMs < EARLY_DEATH_MS) this.failed(error);
+    this.#hooks.onLost(idle, error);
+  }
+}
