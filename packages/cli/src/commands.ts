@@ -1,0 +1,193 @@
+// Every command as data: its help and its options; the code behind it is loaded only when it is called.
+
+export interface OptionSpec {
+  readonly type: 'string' | 'integer' | 'boolean' | 'list';
+  /** Placeholder of the value in help. */
+  readonly value?: string;
+  readonly help: string;
+  /** Range of an integer. Default 0 to 2^31-1. */
+  readonly min?: number;
+  readonly max?: number;
+}
+
+export interface CommandInput {
+  readonly positionals: readonly string[];
+  readonly options: Options;
+}
+
+/** Typed access to the parsed options: the name's type was checked against its OptionSpec. */
+export interface Options {
+  flag(name: string): boolean;
+  text(name: string): string | undefined;
+  integer(name: string): number | undefined;
+  list(name: string): string[] | undefined;
+}
+
+/** What a command's module exports as `command`. The number is the exit code. */
+export interface CommandModule {
+  run(input: CommandInput): Promise<number>;
+}
+
+export interface CommandSpec {
+  readonly name: string;
+  /** After the name: `FILE [ARGUMENT…]`. */
+  readonly usage: string;
+  readonly summary: string;
+  readonly details: string;
+  readonly options: Readonly<Record<string, OptionSpec>>;
+  /** How many positionals it takes. */
+  readonly positionals: { readonly min: number; readonly max: number };
+  /** Takes everything after its name unread (another tool has its own options). */
+  readonly passThrough?: boolean;
+  readonly load: () => Promise<CommandModule>;
+}
+
+const NONE = { min: 0, max: 0 };
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'up',
+    usage: '[options]',
+    summary: 'install and start what is missing; print the playground’s address',
+    details: `Finds or starts a Docker engine and a private Redis, makes the sandbox images, starts workers and gateways.
+Safe to repeat: what is there is reused, what died is started again. Stays in the foreground until Ctrl-C, which
+stops everything that it started; with --detach, \`down\` does. State, keys and logs: .rungrid/ (or RUNGRID_STATE).
+Settings of the services (GATEWAY_…, WORKER_…, RUNGRID_REDIS_URL, DOCKER_HOST) are passed on from the environment.`,
+    options: {
+      detach: { type: 'boolean', help: 'start, then return' },
+      gateways: {
+        type: 'integer',
+        value: 'N',
+        min: 1,
+        max: 32,
+        help: 'gateways, on ports counted up from --port (default 1)',
+      },
+      workers: { type: 'integer', value: 'N', min: 1, max: 32, help: 'workers (default 1)' },
+      languages: { type: 'list', value: 'a,b', help: 'languages to serve (default python,javascript,bash,c)' },
+      port: {
+        type: 'integer',
+        value: 'PORT',
+        min: 1,
+        max: 65_535,
+        help: 'port of the first gateway (default 8080, or the next free one)',
+      },
+    },
+    positionals: NONE,
+    load: async () => (await import('./commands/up.js')).command,
+  },
+  {
+    name: 'down',
+    usage: '',
+    summary: 'stop everything that `up` started',
+    details:
+      'Stops gateways, workers, Redis and the Docker engine that belong to this state folder; nothing else is touched.',
+    options: {},
+    positionals: NONE,
+    load: async () => (await import('./commands/down.js')).command,
+  },
+  {
+    name: 'status',
+    usage: '[--json]',
+    summary: 'what runs, where',
+    details: 'Exit code 0 when at least one gateway and one worker run, 1 otherwise.',
+    options: {
+      json: {
+        type: 'boolean',
+        help: 'as JSON: {gateways: [{pid, url}], workers: [{pid, grpc, metrics}], redis: {url}, engine}',
+      },
+    },
+    positionals: NONE,
+    load: async () => (await import('./commands/status.js')).command,
+  },
+  {
+    name: 'run',
+    usage: 'FILE [--language L] [-- ARGUMENT…]',
+    summary: 'run a program in a sandbox, with your terminal as its stdin and stdout',
+    details: `Ctrl-C sends SIGINT to the program, a second one stops it; Ctrl-D is end of file. Text only: bytes that are not
+UTF-8 are replaced. The exit code is the program’s; 128+n when signal n ended it; 124 when it ran out of time (wall,
+CPU, idle); 137 when it was killed over memory, processes or output; 130 when it was stopped; 125 when Rungrid failed.`,
+    options: {
+      language: { type: 'string', value: 'L', help: 'name or alias (default: by the file’s extension)' },
+      url: {
+        type: 'string',
+        value: 'URL',
+        help: 'gateway, such as ws://host:8080/ws (default: the one that `up` started)',
+      },
+      token: {
+        type: 'string',
+        value: 'TOKEN',
+        help: 'a token for that gateway (default: one signed with the local key)',
+      },
+    },
+    positionals: { min: 1, max: 65 },
+    load: async () => (await import('./commands/run.js')).command,
+  },
+  {
+    name: 'token',
+    usage: '[options]',
+    summary: 'mint a token: good for one run, within five minutes',
+    details: 'Signed with the key in .rungrid/keys, or with the one of GATEWAY_TOKEN_KEYS.',
+    options: {
+      origin: {
+        type: 'string',
+        value: 'ORIGIN',
+        help: 'the page’s origin, such as https://example.org (default: none, for clients that send none)',
+      },
+      'key-id': { type: 'string', value: 'ID', help: 'which key signs (default: the first)' },
+      user: { type: 'string', value: 'NAME', help: 'claim: your name for the visitor' },
+      languages: { type: 'list', value: 'a,b', help: 'claim: only these languages' },
+      'code-file': { type: 'string', value: 'FILE', help: 'claim: only exactly this program' },
+      'wall-ms': { type: 'integer', value: 'MS', min: 1, max: 86_400_000, help: 'claim: at most this wall-clock time' },
+      'cpu-ms': { type: 'integer', value: 'MS', min: 1, max: 86_400_000, help: 'claim: at most this CPU time' },
+      'output-bytes': {
+        type: 'integer',
+        value: 'N',
+        min: 1,
+        max: 1_073_741_824,
+        help: 'claim: at most this much output',
+      },
+    },
+    positionals: NONE,
+    load: async () => (await import('./commands/token.js')).command,
+  },
+  {
+    name: 'test',
+    usage: '[options] [FILTER…]',
+    summary: 'run the checks and the tests; installs what they need',
+    details: `Format, lint and architecture checks, then the tests: unit tests in parallel, those over real Redis and real
+containers one file at a time. FILTER is passed to vitest: part of a file’s path. The last line counts the tests.`,
+    options: {
+      quick: { type: 'boolean', help: 'checks and unit tests only: no container engine needed' },
+      all: { type: 'boolean', help: 'also the long ones (*.long.test.ts)' },
+      only: {
+        type: 'string',
+        value: 'KIND',
+        help: 'one kind, without the checks: unit, docker, e2e, security, chaos or browser',
+      },
+    },
+    positionals: { min: 0, max: 64 },
+    load: async () => (await import('./commands/test.js')).command,
+  },
+  {
+    name: 'bench',
+    usage: '[options]',
+    summary: 'measure click to first byte, keystroke to echo, runs per second',
+    details: 'Hands everything over to the load test; `bench --help` shows its options.',
+    options: {},
+    positionals: { min: 0, max: Number.MAX_SAFE_INTEGER },
+    passThrough: true,
+    load: async () => (await import('./commands/bench.js')).command,
+  },
+  {
+    name: 'logs',
+    usage: '[NAME] [--follow] [--lines N]',
+    summary: 'show what the parts wrote (gateway-1, worker-1, redis, dockerd …)',
+    details: 'Without NAME: the end of each log. Logs of the start before are kept as NAME.log.1.',
+    options: {
+      follow: { type: 'boolean', help: 'go on as lines come, until Ctrl-C' },
+      lines: { type: 'integer', value: 'N', min: 1, max: 1_000_000, help: 'how many lines of the end (default 20)' },
+    },
+    positionals: { min: 0, max: 1 },
+    load: async () => (await import('./commands/logs.js')).command,
+  },
+];

@@ -1,0 +1,57 @@
+// `run FILE`: the program runs in a sandbox, and this terminal is its stdin, stdout and stderr.
+import { signToken } from '@rungrid/proto/token';
+import { builtInLanguages, resolveLanguage } from '@rungrid/sandbox/languages';
+import type { CommandInput, CommandModule } from '../commands.js';
+import { CliError, EXIT_USAGE } from '../errors.js';
+import { pickKey, readKeys } from '../keys.js';
+import { type Paths, resolvePaths } from '../paths.js';
+import { languageOfFile } from '../run/language.js';
+import { runSession } from '../run/session.js';
+import { readState, withoutTheDead } from '../state.js';
+import { readProgram } from './token.js';
+
+export const command: CommandModule = { run };
+
+async function run(input: CommandInput): Promise<number> {
+  const [file = '', ...args] = input.positionals;
+  const paths = resolvePaths();
+  const code = readProgram(file);
+  const language = pickLanguage(file, input.options.text('language'));
+  const given = input.options.text('url');
+  return runSession({
+    url: given ?? localGateway(paths),
+    token: input.options.text('token') ?? localToken(paths),
+    code,
+    language,
+    args,
+  });
+}
+
+function pickLanguage(file: string, asked: string | undefined): string {
+  const known = () =>
+    builtInLanguages()
+      .map((language) => language.name)
+      .join(', ');
+  // A remote gateway may have languages that are not here: a name that is asked for goes as it is.
+  if (asked !== undefined) return resolveLanguage(asked)?.name ?? asked;
+  const found = languageOfFile(file, builtInLanguages());
+  if (found === undefined)
+    throw new CliError(`the extension of ${file} names no language; say --language L, one of ${known()}`, {
+      exitCode: EXIT_USAGE,
+    });
+  return found;
+}
+
+function localGateway(paths: Paths): string {
+  const gateway = withoutTheDead(readState(paths)).gateways[0];
+  if (gateway === undefined)
+    throw new CliError('Rungrid is not up. Start it with ./rungrid up --detach, or name a gateway with --url.');
+  return `${gateway.url.replace(/^http/, 'ws')}/ws`;
+}
+
+function localToken(paths: Paths): string {
+  const ring = readKeys(paths);
+  if (ring === undefined)
+    throw new CliError('there is no key to sign a token with. Start Rungrid with ./rungrid up, or pass --token.');
+  return signToken({ ...pickKey(ring), origin: '' });
+}

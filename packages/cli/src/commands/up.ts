@@ -1,0 +1,156 @@
+// `up`: engine, Redis, images, workers, gateways; then the address, and in the foreground a watch over what runs.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { builtInLanguages, type Language, resolveLanguage } from '@rungrid/sandbox/languages';
+import type { CommandInput, CommandModule } from '../commands.js';
+import { CliError, EXIT_USAGE } from '../errors.js';
+import { abandonStarts, tail } from '../exec.js';
+import { ensureEngine } from '../infra/engine.js';
+import { ensureImages } from '../infra/images.js';
+import { ensureRedis } from '../infra/redis.js';
+import { ensureKeys } from '../keys.js';
+import { makeFolders, type Paths, resolvePaths } from '../paths.js';
+import { isAlive } from '../process-ref.js';
+import { say } from '../progress.js';
+import { converge, type Wanted } from '../services/processes.js';
+import { readState, type State, takeLock, updateState, withoutTheDead } from '../state.js';
+import { stopEverything } from './down.js';
+
+const DEFAULT_LANGUAGES = ['python', 'javascript', 'bash', 'c'];
+/** How often the foreground looks whether everything still runs, ms. */
+const WATCH_MS = 500;
+
+export const command: CommandModule = { run };
+
+async function run(input: CommandInput): Promise<number> {
+  if (process.platform !== 'linux') throw new CliError('Rungrid runs on Linux only: its sandboxes are containers.');
+  const paths = resolvePaths();
+  makeFolders(paths);
+  const unlock = takeLock(paths);
+  const interrupted = () => {
+    abandonStarts();
+    unlock();
+    say('\ninterrupted; ./rungrid down stops what was started so far');
+    process.exit(130);
+  };
+  process.once('SIGINT', interrupted);
+  process.once('SIGTERM', interrupted);
+  let state: State;
+  try {
+    state = await bringUp(input, paths);
+  } finally {
+    unlock();
+    process.off('SIGINT', interrupted);
+    process.off('SIGTERM', interrupted);
+  }
+  printAddress(state);
+  if (input.options.flag('detach')) return 0;
+  say('Ctrl-C stops everything that was started.');
+  return watch(paths);
+}
+
+async function bringUp(input: CommandInput, paths: Paths): Promise<State> {
+  const before = updateState(paths, (state) => withoutTheDead(state));
+  const { wanted, languages } = decide(input, before);
+  if (isComplete(before, wanted)) {
+    say('Rungrid is up already.');
+    return before;
+  }
+  say(
+    before.gateways.length + before.workers.length === 0 ? 'Rungrid is starting' : 'Rungrid is up already; adapting it',
+  );
+  const engine = await ensureEngine(paths);
+  await ensureImages(languages, { host: engine.host, paths });
+  const redis = await ensureRedis(paths);
+  const state = readState(paths);
+  return converge(state, wanted, { paths, dockerHost: engine.host, redisUrl: redis.url, tokenKeys: ensureKeys(paths) });
+}
+
+/** What to run: what is asked for now, else what was asked for last, else the defaults. */
+function decide(input: CommandInput, state: State): { wanted: Wanted; languages: Language[] } {
+  const names = input.options.list('languages') ?? state.wanted?.languages ?? DEFAULT_LANGUAGES;
+  const languages = names.map((name) => {
+    const language = resolveLanguage(name);
+    if (language === undefined) {
+      const known = builtInLanguages().map((each) => each.name);
+      throw new CliError(`there is no language "${name}"; these are there: ${known.join(', ')}`, {
+        exitCode: EXIT_USAGE,
+      });
+    }
+    return language;
+  });
+  const canonical = [...new Set(languages.map((language) => language.name))];
+  const live = state.workers.length > 0;
+  if (live && state.wanted !== undefined && state.wanted.languages.toSorted().join() !== canonical.toSorted().join()) {
+    throw new CliError(
+      `it is up with the languages ${state.wanted.languages.join(', ')}. Run ./rungrid down first to change them.`,
+    );
+  }
+  const port = input.options.integer('port') ?? state.wanted?.port;
+  const running = state.gateways[0];
+  if (
+    running !== undefined &&
+    input.options.integer('port') !== undefined &&
+    new URL(running.url).port !== String(port)
+  ) {
+    throw new CliError(`it is up already, at ${running.url}. Run ./rungrid down first to change the port.`);
+  }
+  return {
+    wanted: {
+      gateways: input.options.integer('gateways') ?? state.wanted?.gateways ?? 1,
+      workers: input.options.integer('workers') ?? state.wanted?.workers ?? 1,
+      languages: canonical,
+      ...(port === undefined ? {} : { port }),
+    },
+    languages: [...new Set(languages)],
+  };
+}
+
+function isComplete(state: State, wanted: Wanted): boolean {
+  const parts = state.engine !== undefined && state.redis !== undefined;
+  return parts && state.gateways.length === wanted.gateways && state.workers.length === wanted.workers;
+}
+
+function printAddress(state: State): void {
+  const url = state.gateways[0]?.url ?? '';
+  process.stdout.write(`\nRungrid is up: ${url}\n`);
+  say(`
+  Open it in a browser, or run a program here:
+    printf 'name = input("Name: ")\\nprint("Hello " + name)\\n' > hello.py
+    ./rungrid run hello.py
+  ./rungrid status tells what runs, ./rungrid logs what it says, ./rungrid down stops it.
+`);
+}
+
+/** Until a signal, or until `down` was called elsewhere. */
+async function watch(paths: Paths): Promise<number> {
+  const asked = new AbortController();
+  const onSignal = () => asked.abort();
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  process.on('SIGHUP', onSignal);
+  const told = new Set<string>();
+  while (!asked.signal.aborted) {
+    const state = readState(paths);
+    if (state.gateways.length + state.workers.length === 0) {
+      say('Rungrid was stopped.');
+      return 0;
+    }
+    for (const service of [...state.gateways, ...state.workers]) {
+      const key = `${service.name} ${service.process.start}`;
+      if (told.has(key) || isAlive(service.process)) continue;
+      told.add(key);
+      say(
+        `${service.name} (pid ${service.process.pid}) has ended; ./rungrid up starts it again. The end of its log:\n${tail(`${paths.logs}/${service.name}.log`, 8)}`,
+      );
+    }
+    await sleep(WATCH_MS, undefined, { signal: asked.signal }).catch(() => undefined);
+  }
+  say('\nstopping');
+  const unlock = takeLock(paths);
+  try {
+    await stopEverything(paths);
+  } finally {
+    unlock();
+  }
+  return 0;
+}

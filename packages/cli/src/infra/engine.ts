@@ -1,0 +1,136 @@
+// Finds a Docker engine, or installs and starts a private one whose images, sockets and logs lie in the state folder.
+import { existsSync, rmSync } from 'node:fs';
+import { setPriority } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CliError } from '../errors.js';
+import { runLogged, startService, which } from '../exec.js';
+import type { Paths } from '../paths.js';
+import { isAlive, type ProcessRef, stop } from '../process-ref.js';
+import { say, step } from '../progress.js';
+import { readState, updateState } from '../state.js';
+import { requireProgram } from './apt.js';
+import { pingEngine } from './engine-client.js';
+
+const SYSTEM_HOST = 'unix:///var/run/docker.sock';
+/** dockerd answers within 2 s on a quiet machine; the first start sets its data folder up. */
+const START_TIMEOUT_MS = 60_000;
+/** It stops its containers first, up to 10 s each, in parallel. */
+const STOP_GRACE_MS = 30_000;
+/** How long a system service that was just installed may take to answer, ms. */
+const SYSTEM_START_MS = 10_000;
+/**
+ * Niceness of the private dockerd, its containerd and shims. Making the next sandbox is their work, and it must not take the CPU
+ * from a gateway or worker that answers a click. Programs in sandboxes have cgroups with shares of their own: this does not touch them.
+ */
+const DOCKERD_NICENESS = 5;
+
+const INSTALL = {
+  programs: ['dockerd'],
+  packages: ['docker.io'],
+  otherwise: 'Rungrid needs a Docker engine: start one, or point DOCKER_HOST at one.',
+};
+
+export interface EngineState {
+  readonly host: string;
+  /** The process when it is ours to stop. */
+  readonly process?: ProcessRef;
+}
+
+/** The engine to use: DOCKER_HOST, ours when it runs, the system's, else a new private one. Records it. The caller holds the lock. */
+export async function ensureEngine(paths: Paths): Promise<EngineState> {
+  const engine = await findOrStart(paths);
+  updateState(paths, (state) => ({ ...state, engine }));
+  return engine;
+}
+
+async function findOrStart(paths: Paths): Promise<EngineState> {
+  const ours = readState(paths).engine;
+  if (ours?.process !== undefined && isAlive(ours.process) && (await pingEngine(ours.host)).ok) {
+    say(`  Docker engine: private, runs already (${ours.host})`);
+    return ours;
+  }
+  const given = process.env['DOCKER_HOST'];
+  if (given !== undefined && given !== '') {
+    const answer = await pingEngine(given);
+    if (!answer.ok)
+      throw new CliError(
+        `no Docker engine answers at DOCKER_HOST=${given} (${answer.why}). Start it, or unset DOCKER_HOST.`,
+      );
+    say(`  Docker engine: ${given}`);
+    return { host: given };
+  }
+  const system = await pingEngine(SYSTEM_HOST);
+  if (system.ok) return useSystem();
+  if (process.getuid?.() !== 0) {
+    throw new CliError(
+      system.denied
+        ? `you may not use the Docker engine at ${SYSTEM_HOST}. Join its group (sudo usermod -aG docker $USER, then log in again), or point DOCKER_HOST at another one.`
+        : `no Docker engine answers at ${SYSTEM_HOST}. Install one (sudo apt-get install docker.io), point DOCKER_HOST at one, or run this as root: then a private one is started.`,
+    );
+  }
+  const wasInstalled = which('dockerd') !== undefined;
+  const dockerd = await requireProgram(INSTALL, paths);
+  if (!wasInstalled && (await systemStarted())) return useSystem();
+  return startPrivate(dockerd, paths);
+}
+
+function useSystem(): EngineState {
+  say(`  Docker engine: the system's (${SYSTEM_HOST})`);
+  return { host: SYSTEM_HOST };
+}
+
+/** The package starts a service of its own where an init system runs: then that one is used. */
+async function systemStarted(): Promise<boolean> {
+  if (!existsSync('/run/systemd/system')) return false;
+  const deadline = performance.now() + SYSTEM_START_MS;
+  while (performance.now() < deadline) {
+    if ((await pingEngine(SYSTEM_HOST)).ok) return true;
+    await sleep(200);
+  }
+  return false;
+}
+
+async function startPrivate(dockerd: string, paths: Paths): Promise<EngineState> {
+  const run = join(paths.run, 'docker');
+  const host = `unix://${join(run, 'docker.sock')}`;
+  const pidFile = join(run, 'pid');
+  // Left by a machine that lost power: dockerd refuses to start when some process has that number now.
+  rmSync(pidFile, { force: true });
+  return step('starting a private Docker engine', async () => {
+    const { process: ref } = await startService({
+      paths,
+      name: 'dockerd',
+      command: [
+        dockerd,
+        `--data-root=${paths.dockerData}`,
+        `--exec-root=${join(run, 'exec')}`,
+        `--host=${host}`,
+        `--pidfile=${pidFile}`,
+        // Sandboxes have no network and image builds use the host's: nothing of the machine's network setup is touched.
+        '--bridge=none',
+        '--iptables=false',
+        '--ip6tables=false',
+        '--ip-masq=false',
+        '--log-level=warn',
+      ],
+      env: process.env,
+      ready: async () => ((await pingEngine(host)).ok ? host : undefined),
+      timeoutMs: START_TIMEOUT_MS,
+    });
+    setPriority(ref.pid, DOCKERD_NICENESS);
+    return { host, process: ref };
+  });
+}
+
+/** Stops a private engine, and removes what it leaves mounted. Other engines are not touched. */
+export async function stopEngine(engine: EngineState, paths: Paths): Promise<void> {
+  if (engine.process === undefined) return;
+  await stop(engine.process, { graceMs: STOP_GRACE_MS });
+  const namespaces = join(paths.run, 'docker', 'exec', 'netns', 'default');
+  if (!existsSync(namespaces)) return;
+  // dockerd leaves its mount of the host's namespace behind, and a folder with a mount can not be removed.
+  await runLogged(['umount', '--lazy', namespaces], { paths, log: 'umount' }).catch((error: unknown) =>
+    say(`  ${String(error)}`),
+  );
+}

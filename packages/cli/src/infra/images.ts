@@ -1,0 +1,172 @@
+// Makes the images that are missing: the Debian base from a registry or from Debian's packages, then what the image plan says.
+import { spawn } from 'node:child_process';
+import { createWriteStream, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { BASE_IMAGE, type ImageStep, imagePlan } from '@rungrid/sandbox/images';
+import type { Language } from '@rungrid/sandbox/languages';
+import type Docker from 'dockerode';
+import { CliError, messageOf } from '../errors.js';
+import { runLogged, tail } from '../exec.js';
+import type { Paths } from '../paths.js';
+import { say, step } from '../progress.js';
+import { requireProgram } from './apt.js';
+import { engineClient, followProgress, hasImage } from './engine-client.js';
+
+/** A registry that says nothing for this long is given up, ms. */
+const PULL_SILENCE_MS = 15_000;
+const DEBIAN_RELEASE = 'trixie';
+/** What a slim image leaves out, as Debian's own does: manual pages, translations and documents (but for the licences). */
+const SLIM_OPTIONS = ['/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*', '/usr/share/doc/*'].map(
+  (path) => `--dpkgopt=path-exclude=${path}`,
+);
+
+/** The same content makes the same archive on every machine, so that the engine's build cache holds. */
+const REPRODUCIBLE_TAR = [
+  '--create',
+  '--file=-',
+  '--sort=name',
+  '--owner=0',
+  '--group=0',
+  '--numeric-owner',
+  '--mtime=@0',
+];
+
+const MMDEBSTRAP = {
+  programs: ['mmdebstrap'],
+  packages: ['mmdebstrap'],
+  otherwise: `It makes ${BASE_IMAGE} where no registry can be reached; with a registry, \`docker pull ${BASE_IMAGE}\` does.`,
+};
+
+/** Makes every image that these languages need and that is not there. */
+export async function ensureImages(
+  languages: readonly Language[],
+  options: { host: string; paths: Paths },
+): Promise<void> {
+  const docker = engineClient(options.host);
+  const missing: ImageStep[] = [];
+  for (const each of imagePlan(languages)) {
+    if (!(await hasImage(docker, each.tag))) missing.push(each);
+  }
+  if (missing.length === 0) {
+    say('  images: all there');
+    return;
+  }
+  await ensureBase(docker, options.paths);
+  for (const each of missing) {
+    await step(`building image ${each.tag}`, () => build(docker, { image: each, paths: options.paths }));
+  }
+}
+
+async function ensureBase(docker: Docker, paths: Paths): Promise<void> {
+  if (await hasImage(docker, BASE_IMAGE)) return;
+  const why = await step(`pulling ${BASE_IMAGE}`, () => pull(docker, BASE_IMAGE));
+  if (why === undefined) return;
+  say(`    no registry to be had (${why}): making it from Debian's packages`);
+  if (process.getuid?.() !== 0) {
+    throw new CliError(
+      `${BASE_IMAGE} is missing and can not be pulled. Run this once as root, or pull it by hand (docker pull ${BASE_IMAGE}).`,
+    );
+  }
+  await requireProgram(MMDEBSTRAP, paths);
+  await step(`making ${BASE_IMAGE} with mmdebstrap`, () => importBase(docker, paths));
+}
+
+/** Undefined when it is there now, else why not. */
+async function pull(docker: Docker, image: string): Promise<string | undefined> {
+  const abort = new AbortController();
+  let silence = setTimeout(() => abort.abort(), PULL_SILENCE_MS);
+  try {
+    const stream = await docker.pull(image, { abortSignal: abort.signal });
+    await followProgress(stream, () => {
+      clearTimeout(silence);
+      silence = setTimeout(() => abort.abort(), PULL_SILENCE_MS);
+    });
+    return undefined;
+  } catch (error) {
+    return abort.signal.aborted ? 'it does not answer' : messageOf(error);
+  } finally {
+    clearTimeout(silence);
+  }
+}
+
+async function importBase(docker: Docker, paths: Paths): Promise<void> {
+  // To a file first: a tar cut short by a failure would be a valid, broken image.
+  const archive = join(paths.tmp, 'base.tar');
+  try {
+    await runLogged(
+      [
+        'mmdebstrap',
+        '--variant=minbase',
+        ...SLIM_OPTIONS,
+        '--dpkgopt=path-include=/usr/share/doc/*/copyright',
+        DEBIAN_RELEASE,
+        archive,
+      ],
+      { paths, log: 'mmdebstrap' },
+    );
+    const [repo, tag] = BASE_IMAGE.split(':');
+    await followProgress(await docker.importImage(archive, { repo, tag }), () => undefined);
+  } finally {
+    rmSync(archive, { force: true });
+  }
+}
+
+async function build(docker: Docker, options: { image: ImageStep; paths: Paths }): Promise<void> {
+  const { image, paths } = options;
+  const logPath = join(paths.logs, `build-${image.tag.replace(/[^a-z0-9-]+/g, '-')}.log`);
+  const log = createWriteStream(logPath, { mode: 0o600 });
+  const context = packContext(image, paths);
+  try {
+    const stream = await docker.buildImage(context.archive, {
+      t: image.tag,
+      dockerfile: context.dockerfile,
+      buildargs: image.buildArgs,
+      // The private engine has no bridge; with another one this is as good.
+      networkmode: 'host',
+      rm: true,
+      forcerm: true,
+    });
+    await followProgress(stream, (text) => log.write(text));
+    if ((await context.exited) !== 0) throw new Error('tar failed');
+  } catch (error) {
+    await new Promise<void>((resolve) => log.end(resolve));
+    throw new CliError(
+      `image ${image.tag} can not be built: ${messageOf(error)}\n${tail(logPath)}\nThe whole log: ${logPath}`,
+      { cause: error },
+    );
+  } finally {
+    log.end();
+    rmSync(context.folder, { recursive: true, force: true });
+  }
+}
+
+/** The build context as a tar stream. The Dockerfile lies elsewhere: it comes along under a name that .dockerignore takes out again. */
+function packContext(
+  image: ImageStep,
+  paths: Paths,
+): { archive: NodeJS.ReadableStream; dockerfile: string; folder: string; exited: Promise<number | null> } {
+  const dockerfile = '.rungrid.Dockerfile';
+  const folder = join(paths.tmp, `context-${process.pid}`);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, '.dockerignore'), `.dockerignore\n${dockerfile}\n`);
+  const name = basename(image.dockerfile);
+  const tar = spawn(
+    'tar',
+    [
+      ...REPRODUCIBLE_TAR,
+      `--transform=s,^${name}$,${dockerfile},`,
+      `--directory=${dirname(image.dockerfile)}`,
+      name,
+      `--directory=${folder}`,
+      '.dockerignore',
+      `--directory=${image.contextDir}`,
+      '.',
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const exited = new Promise<number | null>((resolve) => {
+    tar.once('error', () => resolve(-1));
+    tar.once('close', resolve);
+  });
+  return { archive: tar.stdout, dockerfile, folder, exited };
+}

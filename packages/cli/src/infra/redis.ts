@@ -1,0 +1,92 @@
+// Finds the Redis that was asked for, or starts a private one on a unix socket in the state folder.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { connectRedis } from '@rungrid/kit/redis';
+import { createLogger } from '@rungrid/kit/logger';
+import { CliError, messageOf } from '../errors.js';
+import { startService } from '../exec.js';
+import type { Paths } from '../paths.js';
+import { isAlive, type ProcessRef } from '../process-ref.js';
+import { say, step } from '../progress.js';
+import { readState, updateState } from '../state.js';
+import { requireProgram } from './apt.js';
+
+const START_TIMEOUT_MS = 15_000;
+
+const INSTALL = {
+  programs: ['redis-server', 'valkey-server'],
+  packages: ['redis-server'],
+  otherwise: 'Rungrid needs Redis 6.2 or later (or Valkey): install it, or point RUNGRID_REDIS_URL at one.',
+};
+
+export interface RedisState {
+  readonly url: string;
+  /** The process when it is ours to stop. */
+  readonly process?: ProcessRef;
+}
+
+/** The Redis to use: RUNGRID_REDIS_URL, ours when it runs, else a new private one. Records it. The caller holds the lock. */
+export async function ensureRedis(paths: Paths): Promise<RedisState> {
+  const redis = await findOrStart(paths);
+  updateState(paths, (state) => ({ ...state, redis }));
+  return redis;
+}
+
+/** The program alone, for tests that start their own. */
+export function requireRedisServer(paths: Paths): Promise<string> {
+  return requireProgram(INSTALL, paths);
+}
+
+async function findOrStart(paths: Paths): Promise<RedisState> {
+  const given = process.env['RUNGRID_REDIS_URL'];
+  if (given !== undefined && given !== '') {
+    await checkAnswers(given);
+    say('  Redis: the one of RUNGRID_REDIS_URL');
+    return { url: given };
+  }
+  const ours = readState(paths).redis;
+  if (ours?.process !== undefined && isAlive(ours.process)) {
+    say(`  Redis: private, runs already (${ours.url})`);
+    return ours;
+  }
+  const program = await requireRedisServer(paths);
+  const dir = join(paths.state, 'redis');
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const socket = join(paths.run, 'redis.sock');
+  return step('starting a private Redis', async () => {
+    const { process: ref } = await startService({
+      paths,
+      name: 'redis',
+      command: [
+        program,
+        // A socket in a folder of ours: no port that other users of the machine could talk to, and a shorter way than TCP.
+        ...settings({ port: '0', unixsocket: socket, unixsocketperm: '600' }),
+        // Queued runs live for seconds: nothing is worth a write to disk, and none may be evicted.
+        ...settings({ save: '', appendonly: 'no', maxmemory: '512mb', 'maxmemory-policy': 'noeviction' }),
+        ...settings({ dir, daemonize: 'no' }),
+      ],
+      env: process.env,
+      ready: (log) => (/ready to accept connections/i.test(log) ? true : undefined),
+      timeoutMs: START_TIMEOUT_MS,
+    });
+    return { url: `unix://${socket}`, process: ref };
+  });
+}
+
+function settings(values: Readonly<Record<string, string>>): string[] {
+  return Object.entries(values).flatMap(([name, value]) => [`--${name}`, value]);
+}
+
+async function checkAnswers(url: string): Promise<void> {
+  const redis = connectRedis({ url, name: 'rungrid-cli', logger: createLogger({ service: 'cli', level: 'silent' }) });
+  try {
+    await redis.ping();
+  } catch (error) {
+    throw new CliError(
+      `no Redis answers at RUNGRID_REDIS_URL (${messageOf(error)}). Start it, or unset RUNGRID_REDIS_URL: then a private one is started.`,
+      { cause: error },
+    );
+  } finally {
+    redis.disconnect();
+  }
+}

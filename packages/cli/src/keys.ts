@@ -1,0 +1,41 @@
+// The token keys: made once, readable by their owner only, in the form of GATEWAY_TOKEN_KEYS.
+import { randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { CliError, codeOf } from './errors.js';
+import type { Paths } from './paths.js';
+
+/** `id:secret,id2:secret2`; the first signs. */
+export function ensureKeys(paths: Paths, env: NodeJS.ProcessEnv = process.env): string {
+  const there = readKeys(paths, env);
+  if (there !== undefined) return there;
+  const made = `local:${randomBytes(32).toString('hex')}`;
+  writeFileSync(paths.keysFile, `${made}\n`, { mode: 0o600, flag: 'wx' });
+  return made;
+}
+
+/** The keys of GATEWAY_TOKEN_KEYS or of the state folder; undefined when there are none yet. */
+export function readKeys(paths: Paths, env: NodeJS.ProcessEnv = process.env): string | undefined {
+  const given = env['GATEWAY_TOKEN_KEYS'];
+  if (given !== undefined && given !== '') return given;
+  try {
+    return readFileSync(paths.keysFile, 'utf8').trim();
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    if (codeOf(error) === 'EACCES')
+      throw new CliError(`you may not read ${paths.keysFile}: it belongs to who ran \`rungrid up\`.`);
+    throw error;
+  }
+}
+
+/** The key with this id, or the first one. Throws CliError when there is none. */
+export function pickKey(ring: string, keyId?: string): { keyId: string; key: string } {
+  const keys = ring.split(',').map((entry) => {
+    const at = entry.indexOf(':');
+    return { keyId: entry.slice(0, at).trim(), key: entry.slice(at + 1).trim() };
+  });
+  const picked = keyId === undefined ? keys[0] : keys.find((each) => each.keyId === keyId);
+  if (picked === undefined || picked.keyId === '') {
+    throw new CliError(`there is no key "${keyId ?? ''}"; the ring has ${keys.map((each) => each.keyId).join(', ')}`);
+  }
+  return picked;
+}

@@ -1,0 +1,173 @@
+// Starts and stops gateways and workers: as many as wanted, each with its log, known by its ready line.
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { CliError } from '../errors.js';
+import { startService } from '../exec.js';
+import { type Paths, ROOT } from '../paths.js';
+import { stop } from '../process-ref.js';
+import { say, step } from '../progress.js';
+import { type GatewayState, type State, updateState, type WorkerState } from '../state.js';
+
+export const DEFAULT_PORT = 8080;
+/** How many ports above the default are tried when nobody asked for one. */
+const PORT_TRIES = 50;
+/** A worker warms its pool before it says ready: seconds on a slow machine. */
+const READY_TIMEOUT_MS = 60_000;
+/** Longer than the services' own deadlines for closing. */
+const STOP_GRACE_MS = 20_000;
+
+export interface Wanted {
+  readonly gateways: number;
+  readonly workers: number;
+  readonly languages: readonly string[];
+  /** Undefined: the default, or the next free one. */
+  readonly port?: number;
+}
+
+export interface Surroundings {
+  readonly paths: Paths;
+  readonly redisUrl: string;
+  readonly dockerHost: string;
+  readonly tokenKeys: string;
+}
+
+/** Starts what is missing and stops what is too many. Returns the state then. */
+export async function converge(state: State, wanted: Wanted, around: Surroundings): Promise<State> {
+  for (const worker of state.workers.slice(wanted.workers)) await stopOne(worker, around.paths);
+  for (const gateway of state.gateways.slice(wanted.gateways)) await stopOne(gateway, around.paths);
+  // Workers first: a gateway that says ready has somebody to run programs.
+  const kept = state.workers.slice(0, wanted.workers);
+  for (const name of missingNames('worker', kept, wanted.workers)) await startWorker(name, wanted, around);
+  const gateways = state.gateways.slice(0, wanted.gateways);
+  const names = missingNames('gateway', gateways, wanted.gateways);
+  if (names.length > 0) {
+    const taken = gateways.map((gateway) => Number(new URL(gateway.url).port));
+    const ports = await pickPorts(names.length, { wanted: wanted.port, taken });
+    const origins = [...taken, ...ports].flatMap((port) => [`http://localhost:${port}`, `http://127.0.0.1:${port}`]);
+    for (const [index, name] of names.entries()) {
+      await startGateway(name, { port: ports[index] as number, origins, around });
+    }
+  }
+  return updateState(around.paths, (now) => ({ ...now, wanted: { ...wanted, languages: [...wanted.languages] } }));
+}
+
+/** `gateway-1`, `gateway-2` …: the lowest numbers that are not taken. */
+export function missingNames(kind: string, there: readonly { name: string }[], wanted: number): string[] {
+  const names = Array.from({ length: wanted }, (_, index) => `${kind}-${index + 1}`).filter(
+    (name) => !there.some((each) => each.name === name),
+  );
+  return names.slice(0, Math.max(0, wanted - there.length));
+}
+
+/** Stops one service and forgets it. */
+export async function stopOne(service: GatewayState | WorkerState, paths: Paths): Promise<void> {
+  await step(`stopping ${service.name}`, async () => {
+    const clean = await stop(service.process, { graceMs: STOP_GRACE_MS });
+    if (!clean) say(`    ${service.name} did not end by itself: killed`);
+  });
+  updateState(paths, (state) => ({
+    ...state,
+    gateways: state.gateways.filter((gateway) => gateway.process.pid !== service.process.pid),
+    workers: state.workers.filter((worker) => worker.process.pid !== service.process.pid),
+  }));
+}
+
+async function startWorker(name: string, wanted: Wanted, around: Surroundings): Promise<void> {
+  const started = await step(`starting ${name}`, () =>
+    startNode('worker', name, {
+      around,
+      env: { DOCKER_HOST: around.dockerHost, WORKER_LANGUAGES: wanted.languages.join(',') },
+    }),
+  );
+  const worker = { name, process: started.process, grpc: started.line('grpc'), metrics: started.line('metrics') };
+  updateState(around.paths, (state) => ({ ...state, workers: [...state.workers, worker] }));
+}
+
+async function startGateway(
+  name: string,
+  options: { port: number; origins: readonly string[]; around: Surroundings },
+): Promise<void> {
+  const { around } = options;
+  const started = await step(`starting ${name}`, () =>
+    startNode('gateway', name, {
+      around,
+      env: {
+        GATEWAY_PORT: String(options.port),
+        GATEWAY_INTERNAL_PORT: '0',
+        GATEWAY_TOKEN_KEYS: around.tokenKeys,
+        GATEWAY_ALLOWED_ORIGINS: process.env['GATEWAY_ALLOWED_ORIGINS'] ?? options.origins.join(','),
+      },
+    }),
+  );
+  const gateway = { name, process: started.process, url: started.line('url'), internal: started.line('internal') };
+  updateState(around.paths, (state) => ({ ...state, gateways: [...state.gateways, gateway] }));
+}
+
+async function startNode(
+  service: 'gateway' | 'worker',
+  name: string,
+  options: { around: Surroundings; env: NodeJS.ProcessEnv },
+) {
+  const { process: ref, ready } = await startService({
+    paths: options.around.paths,
+    name,
+    command: [process.execPath, join(ROOT, 'services', service, 'dist', 'main.js')],
+    env: { ...process.env, NODE_ENV: 'production', RUNGRID_REDIS_URL: options.around.redisUrl, ...options.env },
+    ready: readyLine,
+    timeoutMs: READY_TIMEOUT_MS,
+  });
+  const line = (field: string): string => {
+    const value = ready[field];
+    if (typeof value !== 'string')
+      throw new CliError(
+        `${name} says ready without "${field}": its build is not of this version. Run ./rungrid again.`,
+      );
+    return value;
+  };
+  return { process: ref, line };
+}
+
+/** The fields of the log's ready line, once it is there. */
+export function readyLine(log: string): Record<string, unknown> | undefined {
+  for (const line of log.split('\n')) {
+    if (!line.startsWith('{') || !line.includes('"ready"')) continue;
+    try {
+      const value = JSON.parse(line) as Record<string, unknown>;
+      if (value['msg'] === 'ready') return value;
+    } catch {
+      // Half a line: its writer is at it.
+      continue;
+    }
+  }
+  return undefined;
+}
+
+/** Free ports, counted up. Rejects with CliError when one that was asked for is taken. */
+export async function pickPorts(
+  count: number,
+  options: { wanted: number | undefined; taken: readonly number[] },
+): Promise<number[]> {
+  const first = options.wanted ?? DEFAULT_PORT;
+  const ports: number[] = [];
+  for (let port = first; ports.length < count && port < first + PORT_TRIES + count && port <= 65_535; port++) {
+    if (options.taken.includes(port)) continue;
+    if (await isFree(port)) {
+      ports.push(port);
+    } else if (options.wanted !== undefined) {
+      throw new CliError(
+        `port ${port} is taken by another program. Choose another one with --port, or leave --port out to take the next free one.`,
+      );
+    }
+  }
+  if (ports.length < count) throw new CliError(`no free port from ${first} on. Choose another one with --port.`);
+  return ports;
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const host = process.env['GATEWAY_HOST'] ?? '127.0.0.1';
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}

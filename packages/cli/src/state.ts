@@ -1,0 +1,124 @@
+// What `up` started, in state.json: written whole or not at all, read with a check.
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { type Static, Type } from 'typebox';
+import { Check } from 'typebox/value';
+import { CliError, codeOf } from './errors.js';
+import type { Paths } from './paths.js';
+import { identify, isAlive, type ProcessRef } from './process-ref.js';
+
+const ProcessRefSchema = Type.Object({ pid: Type.Integer({ minimum: 2 }), start: Type.String() });
+const StateSchema = Type.Object({
+  version: Type.Literal(1),
+  /** What `up` was asked for last. */
+  wanted: Type.Optional(
+    Type.Object({
+      gateways: Type.Integer(),
+      workers: Type.Integer(),
+      languages: Type.Array(Type.String()),
+      port: Type.Optional(Type.Integer()),
+    }),
+  ),
+  /** `process`: ours to stop; absent: it was there before. */
+  engine: Type.Optional(Type.Object({ host: Type.String(), process: Type.Optional(ProcessRefSchema) })),
+  redis: Type.Optional(Type.Object({ url: Type.String(), process: Type.Optional(ProcessRefSchema) })),
+  gateways: Type.Array(
+    Type.Object({ name: Type.String(), process: ProcessRefSchema, url: Type.String(), internal: Type.String() }),
+  ),
+  workers: Type.Array(
+    Type.Object({ name: Type.String(), process: ProcessRefSchema, grpc: Type.String(), metrics: Type.String() }),
+  ),
+});
+
+export type State = Static<typeof StateSchema>;
+export type GatewayState = State['gateways'][number];
+export type WorkerState = State['workers'][number];
+
+export const EMPTY_STATE: State = { version: 1, gateways: [], workers: [] };
+
+/** The state as written; empty when there is none. Throws CliError when the file is not one of ours. */
+export function readState(paths: Paths): State {
+  let text: string;
+  try {
+    text = readFileSync(paths.stateFile, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return EMPTY_STATE;
+    throw error;
+  }
+  const value = parseState(text);
+  if (value === undefined) {
+    throw new CliError(
+      `${paths.stateFile} can not be read. Look for processes that it names, end them, then remove the file.`,
+    );
+  }
+  return value;
+}
+
+export function parseState(text: string): State | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Check(StateSchema, value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The state without what has died since. */
+export function withoutTheDead(state: State, alive: (process: ProcessRef) => boolean = isAlive): State {
+  const { engine, redis, ...rest } = state;
+  const keep = (part: { process?: ProcessRef } | undefined) =>
+    part !== undefined && (part.process === undefined || alive(part.process));
+  return {
+    ...rest,
+    ...(keep(engine) && engine !== undefined ? { engine } : {}),
+    ...(keep(redis) && redis !== undefined ? { redis } : {}),
+    gateways: state.gateways.filter((gateway) => alive(gateway.process)),
+    workers: state.workers.filter((worker) => alive(worker.process)),
+  };
+}
+
+/** Replaces the file in one step: a reader sees the old state or the new one. */
+export function writeState(paths: Paths, state: State): void {
+  const temporary = `${paths.stateFile}.${process.pid}`;
+  writeFileSync(temporary, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
+  renameSync(temporary, paths.stateFile);
+}
+
+/** Reads, changes, writes. The caller holds the lock. */
+export function updateState(paths: Paths, change: (state: State) => State): State {
+  const state = change(readState(paths));
+  writeState(paths, state);
+  return state;
+}
+
+/**
+ * Takes the state folder for one command that changes it; the returned function gives it back. A holder that died does not count.
+ * Throws CliError when another command holds it.
+ */
+export function takeLock(paths: Paths): () => void {
+  for (let tries = 0; tries < 2; tries++) {
+    try {
+      writeFileSync(paths.lockFile, JSON.stringify(identify(process.pid)), { flag: 'wx' });
+      return () => rmSync(paths.lockFile, { force: true });
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
+      const holder = readHolder(paths);
+      if (holder !== undefined && isAlive(holder)) {
+        throw new CliError(
+          `another rungrid command (pid ${holder.pid}) is at work on ${paths.state}. Wait for it, or end it, then try again.`,
+        );
+      }
+      rmSync(paths.lockFile, { force: true });
+    }
+  }
+  throw new CliError(`can not take ${paths.lockFile}. Try again.`);
+}
+
+function readHolder(paths: Paths): ProcessRef | undefined {
+  try {
+    const value: unknown = JSON.parse(readFileSync(paths.lockFile, 'utf8'));
+    return Check(ProcessRefSchema, value) ? value : undefined;
+  } catch {
+    // Gone meanwhile, or its writer died between making and filling it.
+    return undefined;
+  }
+}
