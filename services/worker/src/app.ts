@@ -16,7 +16,7 @@ import { DockerEngine } from './docker/engine.js';
 import { startGrpcServer } from './grpc/server.js';
 import { createWorkerMetrics } from './metrics.js';
 import { Pool } from './pool/pool.js';
-import { waitReady } from './run/ready.js';
+import { waitForReady } from './pool/ready.js';
 import { Dispatcher } from './run/dispatcher.js';
 import type { Engine, SandboxSpec } from './run/ports.js';
 import { RunTable } from './run/table.js';
@@ -54,14 +54,19 @@ export async function startWorker(
     );
   });
   const languages = await usableLanguages(config, engine);
-  const specs = new Map([...languages.values()].map((language) => [language.name, sandboxSpec(config, language)]));
   const pool = new Pool({
     engine,
-    specs,
-    waitReady,
-    floor: config.WORKER_POOL_FLOOR,
-    maxSandboxes: config.WORKER_MAX_SANDBOXES,
-    logger,
+    languages: [...languages.values()].map((language) => ({
+      spec: sandboxSpec(config, language),
+      floor: config.WORKER_POOL_FLOOR,
+    })),
+    waitReady: waitForReady,
+    tuning: { ceiling: config.WORKER_MAX_SANDBOXES },
+    observer: {
+      failed: (language, error) => logger.warn({ err: error, language }, 'sandbox failed'),
+      ready: (language, ms) => metrics.sandboxStartSeconds.observe({ language }, ms / 1000),
+      destroyed: (language, ms) => metrics.sandboxDestroySeconds.observe({ language }, ms / 1000),
+    },
   });
 
   const table = new RunTable();
@@ -102,12 +107,19 @@ export async function startWorker(
   lifecycle.own('internal http', () => internal.close());
 
   every(lifecycle, { name: 'gauges', ms: GAUGES_MS }, () => {
-    for (const [language, counts] of Object.entries(pool.stats())) {
-      for (const [state, value] of Object.entries(counts)) metrics.sandboxes.set({ language, state }, value);
+    const { languages: shelves, live, destroying } = pool.stats();
+    for (const { language, warm, starting, waiting } of shelves) {
+      metrics.warmSandboxes.set({ language }, warm);
+      metrics.startingSandboxes.set({ language }, starting);
+      metrics.waitingRuns.set({ language }, waiting);
     }
+    metrics.liveSandboxes.set(live);
+    metrics.destroyingSandboxes.set(destroying);
   });
   const isAlive = async (workerId: string) => (await redis.exists(keys.worker(workerId))) === 1;
-  const sweep = async () => metrics.swept.inc(await engine.sweep(isAlive));
+  const sweep = async () => {
+    metrics.swept.inc(await engine.sweep(isAlive));
+  };
   const info: WorkerInfo = {
     id,
     grpc: address,
@@ -134,7 +146,7 @@ export async function startWorker(
   await sweep().catch(fault('sweep failed'));
   every(lifecycle, { name: 'janitor', ms: JANITOR_MS }, () => void sweep().catch(fault('sweep failed')));
 
-  await pool.start();
+  pool.start();
   for (const language of languages.keys()) {
     const puller = new Puller({
       language,

@@ -43,13 +43,39 @@ export function createWorkerMetrics(registry: Registry) {
     handOverSeconds: hop('hand_over', 'From the hand-over to the start'),
     /** Hop: the program was handed over until its first byte of output arrived. */
     firstOutputSeconds: hop('first_output', 'From the hand-over to the first output'),
-    /** Sandboxes by state: warm, starting, live, destroying. */
-    sandboxes: new Gauge({
-      name: 'rungrid_worker_sandboxes',
-      help: 'Sandboxes by state',
-      labelNames: ['language', 'state'],
+    /** Ready and waiting for a program. */
+    warmSandboxes: new Gauge({
+      name: 'rungrid_worker_warm_sandboxes',
+      help: 'Sandboxes that wait for a program',
+      labelNames: ['language'],
       registers,
     }),
+    /** On their way to being ready. */
+    startingSandboxes: new Gauge({
+      name: 'rungrid_worker_starting_sandboxes',
+      help: 'Sandboxes that are being started',
+      labelNames: ['language'],
+      registers,
+    }),
+    /** Claimed runs that wait for a sandbox. */
+    waitingRuns: new Gauge({
+      name: 'rungrid_worker_waiting_runs',
+      help: 'Runs that wait for a sandbox',
+      labelNames: ['language'],
+      registers,
+    }),
+    /** In the hands of a run. */
+    liveSandboxes: new Gauge({ name: 'rungrid_worker_live_sandboxes', help: 'Sandboxes that serve a run', registers }),
+    /** Used, and not yet gone. */
+    destroyingSandboxes: new Gauge({
+      name: 'rungrid_worker_destroying_sandboxes',
+      help: 'Sandboxes that are being removed',
+      registers,
+    }),
+    /** From asking the engine to READY. */
+    sandboxStartSeconds: hop('sandbox_start', 'Start of a sandbox until it is ready'),
+    /** Removal of a used sandbox. */
+    sandboxDestroySeconds: hop('sandbox_destroy', 'Removal of a sandbox'),
     /** Checkouts by whether the sandbox was warm. */
     checkouts: new Counter({
       name: 'rungrid_worker_checkouts_total',
