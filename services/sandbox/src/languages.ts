@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import Type, { type Static } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { loadSample } from './samples.js';
 
@@ -22,7 +22,9 @@ const Limits = Type.Object(
     cpus: Type.Optional(Type.Number({ minimum: 0.01, description: 'Share of one CPU.' })),
     pids: Type.Optional(Type.Integer({ minimum: 2, description: 'Processes and threads.' })),
     tmpBytes: Type.Optional(Type.Integer({ minimum: 4096, description: 'Size of /tmp.' })),
-    cpuTimeMs: Type.Optional(Type.Integer({ minimum: 1, description: 'CPU time of a run, its compile step included.' })),
+    cpuTimeMs: Type.Optional(
+      Type.Integer({ minimum: 1, description: 'CPU time of a run, its compile step included.' }),
+    ),
     wallMs: Type.Optional(Type.Integer({ minimum: 1, description: 'Time from START to the end.' })),
     idleMs: Type.Optional(Type.Integer({ minimum: 1, description: 'Time without input and output.' })),
     outputBytes: Type.Optional(Type.Integer({ minimum: 1, description: 'stdout and stderr together.' })),
@@ -36,9 +38,17 @@ const common = {
   title: Type.String({ minLength: 1, maxLength: 64, description: 'Shown to people.' }),
   aliases: Type.Array(Type.String({ pattern: ALIAS }), { maxItems: 16, description: 'Other names run_code may use.' }),
   version: Type.String({ minLength: 1, maxLength: 64, description: 'Announced until a warm sandbox reports its own.' }),
-  fileName: Type.String({ pattern: '^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$', description: 'The program is written to /tmp/<fileName>.' }),
+  fileName: Type.String({
+    pattern: '^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$',
+    description: 'The program is written to /tmp/<fileName>.',
+  }),
   image: Type.Object(
-    { packages: Type.Array(Type.String({ pattern: '^[a-z0-9][a-z0-9+.-]*$' }), { maxItems: 64, description: 'Debian packages.' }) },
+    {
+      packages: Type.Array(Type.String({ pattern: '^[a-z0-9][a-z0-9+.-]*$' }), {
+        maxItems: 64,
+        description: 'Debian packages.',
+      }),
+    },
     { ...closed, description: 'The image: debian:trixie-slim, these packages, and what the folder image/ adds.' },
   ),
   env: Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), Type.String({ maxLength: 1024 }), {
@@ -48,7 +58,11 @@ const common = {
 };
 
 const WarmManifest = Type.Object(
-  { ...common, mode: Type.Literal('warm'), warm: { ...Argv, description: 'Started with the sandbox, before any program is known.' } },
+  {
+    ...common,
+    mode: Type.Literal('warm'),
+    warm: { ...Argv, description: 'Started with the sandbox, before any program is known.' },
+  },
   { ...closed, description: 'An interpreter is started with the sandbox and waits for the program.' },
 );
 const StartManifest = Type.Object(
@@ -56,14 +70,23 @@ const StartManifest = Type.Object(
   { ...closed, description: 'The interpreter is started with the program.' },
 );
 const CompileManifest = Type.Object(
-  { ...common, mode: Type.Literal('compile'), compile: { ...Argv, description: 'Writes the executable.' }, run: { ...Argv, description: 'Runs it.' } },
+  {
+    ...common,
+    mode: Type.Literal('compile'),
+    compile: { ...Argv, description: 'Writes the executable.' },
+    run: { ...Argv, description: 'Runs it.' },
+  },
   { ...closed, description: 'The program is compiled, then run.' },
 );
 
 const Manifest = Type.Union([WarmManifest, StartManifest, CompileManifest]);
 
 /** JSON Schema of language.json; languages/language.schema.json is this object. */
-export const LANGUAGE_SCHEMA = { $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'A language of Rungrid', ...Manifest };
+export const LANGUAGE_SCHEMA = {
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  title: 'A language of Rungrid',
+  ...Manifest,
+};
 
 const checkManifest = Compile(Manifest);
 
@@ -99,7 +122,10 @@ export function loadLanguage(dir: string): Language {
 /** Reads every folder, sorted by name. Throws LanguageError, also when two languages share a name or alias. */
 export function loadLanguages(dir: string = LANGUAGES_DIR): Language[] {
   const names = readdirSync(dir, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  const languages = names.map((entry) => entry.name).toSorted().map((name) => loadLanguage(join(dir, name)));
+  const languages = names
+    .map((entry) => entry.name)
+    .toSorted()
+    .map((name) => loadLanguage(join(dir, name)));
   const owners = new Map<string, string>();
   for (const language of languages) {
     for (const name of [language.name, ...language.aliases]) {
@@ -131,7 +157,10 @@ export function agentCommand(language: Language): string[] {
 function index(): NonNullable<typeof builtIn> {
   if (builtIn === undefined) {
     const list = loadLanguages();
-    builtIn = { list, byName: new Map(list.flatMap((each) => [each.name, ...each.aliases].map((name) => [name, each]))) };
+    builtIn = {
+      list,
+      byName: new Map(list.flatMap((each) => [each.name, ...each.aliases].map((name) => [name, each]))),
+    };
   }
   return builtIn;
 }

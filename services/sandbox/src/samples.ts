@@ -1,7 +1,7 @@
 // Sample programs of a language with what they must do: data from which test suites generate their tests.
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import Type, { type Static } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 
 const closed = { additionalProperties: false } as const;
@@ -9,10 +9,13 @@ const Lines = Type.Array(Type.String(), { description: 'Lines; each is ended by 
 
 const Output = Type.Union([
   Type.Object({ equals: Type.String() }, { ...closed, description: 'Exactly this text.' }),
-  Type.Object({ contains: Type.Array(Type.String(), { minItems: 1 }), excludes: Type.Optional(Type.Array(Type.String())) }, {
-    ...closed,
-    description: 'Every one of `contains`, in this order, and none of `excludes`.',
-  }),
+  Type.Object(
+    { contains: Type.Array(Type.String(), { minItems: 1 }), excludes: Type.Optional(Type.Array(Type.String())) },
+    {
+      ...closed,
+      description: 'Every one of `contains`, in this order, and none of `excludes`.',
+    },
+  ),
 ]);
 
 const SampleFile = Type.Object(
@@ -55,7 +58,11 @@ const SampleFile = Type.Object(
 );
 
 /** JSON Schema of samples/*.json; languages/sample.schema.json is this object. */
-export const SAMPLE_SCHEMA = { $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'A sample program', ...SampleFile };
+export const SAMPLE_SCHEMA = {
+  $schema: 'https://json-schema.org/draft/2020-12/schema',
+  title: 'A sample program',
+  ...SampleFile,
+};
 
 const check = Compile(SampleFile);
 

@@ -1,0 +1,196 @@
+// For tests: hardened sandboxes through the docker command's own stdio, and the images they need.
+import { execFile, type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { promisify } from 'node:util';
+import { AgentFrameDecoder, type AgentStart, encodeFrame, encodeStart, FromAgent, ToAgent } from './agent-frames.js';
+import { type AgentExit, decodeExit } from './agent-status.js';
+import { buildCommand, imagePlan, languageImage } from './images.js';
+import { agentCommand, type Language } from './languages.js';
+
+const run = promisify(execFile);
+// The classic builder: it is in every engine, and in a command line without plugins.
+const BUILD_ENV = { ...process.env, DOCKER_BUILDKIT: '0' };
+
+/** The flags of a sandbox with the default limits. */
+export const HARDENING: readonly string[] = [
+  ['--read-only', '--tmpfs', '/tmp:rw,exec,nosuid,nodev,mode=1777,size=10m,nr_inodes=1024'],
+  ['--network', 'none', '--ipc', 'none', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'],
+  ['--memory', '128m', '--memory-swap', '128m', '--cpus', '0.2', '--pids-limit', '64'],
+  ['--user', '100123:100123', '--log-driver', 'none'],
+].flat();
+
+/** Builds what is missing. Rejects, with the engine's own words, when there is no engine or a build fails. */
+export async function ensureImages(languages: readonly Language[]): Promise<void> {
+  for (const step of imagePlan(languages)) {
+    const { stdout } = await run('docker', ['image', 'ls', '--quiet', step.tag]);
+    if (stdout !== '') continue;
+    const network = process.env['RUNGRID_BUILD_NETWORK'] ?? 'host';
+    await run('docker', buildCommand(step, { network }), { env: BUILD_ENV, maxBuffer: 1 << 26 });
+  }
+}
+
+export interface OpenOptions {
+  /** Default: the language's own (`--warm …` or nothing). */
+  readonly command?: readonly string[];
+}
+
+interface Waiter {
+  readonly done: () => boolean;
+  readonly resolve: () => void;
+}
+
+/** One sandbox. Everything it said is kept, so it is for tests only. */
+export class Box {
+  static readonly #open = new Set<Box>();
+  readonly #docker: ChildProcess & {
+    stdin: NonNullable<ChildProcess['stdin']>;
+    stdout: NonNullable<ChildProcess['stdout']>;
+  };
+  readonly name = `rungrid-agent-test-${randomUUID()}`;
+  readonly #decoder = new AgentFrameDecoder();
+  readonly #waiters = new Set<Waiter>();
+  readonly #pieces = new Map<FromAgent, Buffer[]>();
+  /** Frame types in the order of arrival; a type that repeats the one before is left out. */
+  readonly order: FromAgent[] = [];
+  /** The container ended. */
+  closed = false;
+  /** What the decoder threw. */
+  error: Error | undefined;
+
+  private constructor(language: Language, options: OpenOptions) {
+    const env = Object.entries(language.env).flatMap(([key, value]) => ['--env', `${key}=${value}`]);
+    const command = options.command ?? agentCommand(language);
+    const args = [
+      'run',
+      '--rm',
+      '--interactive',
+      '--name',
+      this.name,
+      ...HARDENING,
+      ...env,
+      languageImage(language),
+      ...command,
+    ];
+    this.#docker = spawn('docker', args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#docker.stdout.on('data', (chunk: Buffer) => this.#take(chunk));
+    this.#docker.stdin.on('error', () => this.#wake()); // the container went first: `closed` says so
+    this.#docker.once('close', () => {
+      this.closed = true;
+      this.#wake();
+    });
+  }
+
+  /** Starts a sandbox and waits for READY or FAULT. */
+  static async open(language: Language, options: OpenOptions = {}): Promise<Box> {
+    const box = new Box(language, options);
+    Box.#open.add(box);
+    await box.until(() => box.has(FromAgent.READY) || box.has(FromAgent.FAULT));
+    return box;
+  }
+
+  static async closeAll(): Promise<void> {
+    await Promise.all([...Box.#open].map((box) => box.close()));
+  }
+
+  async close(): Promise<void> {
+    Box.#open.delete(this);
+    if (this.closed) return;
+    this.#docker.stdin.destroy();
+    this.#docker.stdout.resume();
+    await once(this.#docker, 'close');
+  }
+
+  send(type: ToAgent, payload?: Uint8Array): void {
+    this.raw(encodeFrame(type, payload));
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#docker.stdin.write(bytes);
+  }
+
+  start(start: AgentStart): void {
+    this.raw(encodeStart(start));
+  }
+
+  type(text: string): void {
+    this.send(ToAgent.STDIN, Buffer.from(text));
+  }
+
+  /** Stops reading what the sandbox says; `resume` goes on. */
+  pause(): void {
+    this.#docker.stdout.pause();
+  }
+
+  resume(): void {
+    this.#docker.stdout.resume();
+  }
+
+  /** Waits until a process with this command line lives in the sandbox, as the engine sees it. */
+  async process(commandLine: string): Promise<void> {
+    for (;;) {
+      const { stdout } = await run('docker', ['top', this.name, '-eo', 'pid,args']);
+      if (stdout.split('\n').some((line) => line.trimEnd().endsWith(commandLine))) return;
+      if (this.ended) throw new Error(`ended without running ${commandLine}`);
+    }
+  }
+
+  has(type: FromAgent): boolean {
+    return this.#pieces.has(type);
+  }
+
+  bytes(type: FromAgent): Buffer {
+    return Buffer.concat(this.#pieces.get(type) ?? []);
+  }
+
+  get stdout(): string {
+    return this.bytes(FromAgent.STDOUT).toString();
+  }
+
+  get stderr(): string {
+    return this.bytes(FromAgent.STDERR).toString();
+  }
+
+  get fault(): string {
+    return this.bytes(FromAgent.FAULT).toString();
+  }
+
+  /** Waits for the last frame; rejects when it is not EXIT. */
+  async exit(): Promise<AgentExit> {
+    await this.until(() => this.ended);
+    if (!this.has(FromAgent.EXIT)) throw new Error(`no EXIT: ${this.fault}${this.bytes(FromAgent.COMPILE).toString()}`);
+    return decodeExit(this.bytes(FromAgent.EXIT));
+  }
+
+  get ended(): boolean {
+    return this.closed || [FromAgent.EXIT, FromAgent.FAULT, FromAgent.COMPILE_FAILED].some((type) => this.has(type));
+  }
+
+  /** Resolves as soon as the predicate holds; looked at after every chunk. The test's own timeout bounds it. */
+  async until(done: () => boolean): Promise<void> {
+    if (done()) return;
+    await new Promise<void>((resolve) => this.#waiters.add({ done, resolve }));
+  }
+
+  #take(chunk: Buffer): void {
+    try {
+      this.#decoder.push(chunk, (type, payload) => {
+        const pieces = this.#pieces.get(type) ?? [];
+        this.#pieces.set(type, pieces);
+        pieces.push(Buffer.from(payload));
+        if (this.order.at(-1) !== type) this.order.push(type);
+      });
+    } catch (error) {
+      this.error = error instanceof Error ? error : new Error(String(error));
+    }
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const waiter of this.#waiters) {
+      if (!waiter.done()) continue;
+      this.#waiters.delete(waiter);
+      waiter.resolve();
+    }
+  }
+}
