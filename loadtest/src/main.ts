@@ -1,0 +1,150 @@
+// The bench: starts its own stack (or takes --url), runs scenarios one after another, prints a table and JSON.
+import { writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, release } from 'node:os';
+import { parseArgs } from 'node:util';
+import { hopRows, readHops } from './hops.js';
+import { formatTable, meets, type Row } from './report.js';
+import type { Scenario, ScenarioOptions } from './scenario.js';
+import { echoScenario, sessionsScenario } from './scenarios/echo.js';
+import { coldScenario, firstByteScenarios } from './scenarios/first-byte.js';
+import { floodsScenario } from './scenarios/floods.js';
+import { sustainedScenario } from './scenarios/sustained.js';
+import { startStack, type Target } from './stack.js';
+
+const SCENARIOS: readonly Scenario[] = [
+  ...firstByteScenarios,
+  echoScenario,
+  sessionsScenario,
+  floodsScenario,
+  sustainedScenario,
+  coldScenario,
+];
+
+const HELP = `Usage: bench [options]
+  --scenario a,b     only these (default all):
+${SCENARIOS.map((each) => `                       ${each.name.padEnd(24)}${each.title}`).join('\n')}
+  --quick            small numbers, to see that everything works
+  --language NAME    of the first-byte scenarios
+  --rate N           clicks a second of the first-byte scenarios
+  --n N              measured clicks or echoes
+  --json FILE        the same figures for machines (- for standard output)
+  --url URL          a running gateway, in place of an own stack; then --key ID:SECRET (or RUNGRID_BENCH_KEY)
+  --strict           exit with 1 when a bar is missed
+Scenarios that need the services' pids or engine are left out with --url.`;
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      scenario: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      language: { type: 'string' },
+      rate: { type: 'string' },
+      n: { type: 'string' },
+      json: { type: 'string' },
+      url: { type: 'string' },
+      key: { type: 'string' },
+      strict: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(`${HELP}\n`);
+    return 0;
+  }
+  const chosen = choose(values.scenario).filter((each) => values.url === undefined || each.ownStack !== true);
+  const options: ScenarioOptions = {
+    quick: values.quick,
+    ...(values.language === undefined ? {} : { language: values.language }),
+    ...(values.rate === undefined ? {} : { rate: positive('--rate', values.rate) }),
+    ...(values.n === undefined ? {} : { n: positive('--n', values.n) }),
+  };
+  const foreign =
+    values.url === undefined ? undefined : foreignTarget(values.url, values.key ?? process.env['RUNGRID_BENCH_KEY']);
+  const rows = await runAll(chosen, { options, foreign });
+  process.stdout.write(`\n${formatTable(rows)}\n`);
+  if (values.json !== undefined) writeJson(values.json, rows);
+  const missed = rows.some((row) => row.bars?.some((bar) => !meets(row, bar)));
+  return values.strict && missed ? 1 : 0;
+}
+
+async function runAll(
+  chosen: readonly Scenario[],
+  given: { options: ScenarioOptions; foreign: Target | undefined },
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  let shared = given.foreign;
+  try {
+    for (const scenario of chosen) {
+      process.stderr.write(`${scenario.name}: ${scenario.title}\n`);
+      const own = scenario.workerEnv !== undefined && given.foreign === undefined;
+      if (!own) shared ??= await startStack({ languages: languagesOf(chosen, given.options) });
+      const target = own
+        ? await startStack({ languages: languagesOf([scenario], given.options), workerEnv: scenario.workerEnv ?? {} })
+        : (shared as Target);
+      try {
+        rows.push(...(await measure(scenario, { target, options: given.options })));
+      } finally {
+        if (own) await target.close();
+      }
+    }
+  } finally {
+    await shared?.close();
+  }
+  return rows;
+}
+
+async function measure(scenario: Scenario, given: { target: Target; options: ScenarioOptions }): Promise<Row[]> {
+  const before = await readHops(given.target.metrics);
+  const rows = await scenario.run(given.target, given.options);
+  const after = await readHops(given.target.metrics);
+  return [...rows, ...hopRows(before, after, scenario.name)];
+}
+
+function languagesOf(scenarios: readonly Scenario[], options: ScenarioOptions): string[] {
+  const languages = new Set(['python']);
+  if (scenarios.some((each) => each.name.includes('javascript'))) languages.add('javascript');
+  if (options.language !== undefined) languages.add(options.language);
+  return [...languages];
+}
+
+function choose(names: string | undefined): readonly Scenario[] {
+  if (names === undefined) return SCENARIOS;
+  return names.split(',').map((name) => {
+    const found = SCENARIOS.find((each) => each.name === name);
+    if (found === undefined)
+      throw new Error(`no scenario ${name}; there are: ${SCENARIOS.map((each) => each.name).join(', ')}`);
+    return found;
+  });
+}
+
+function foreignTarget(url: string, pair: string | undefined): Target {
+  const [, keyId, key] = /^([^:]+):(.+)$/.exec(pair ?? '') ?? [];
+  if (keyId === undefined || key === undefined) throw new Error('--url needs --key ID:SECRET, or RUNGRID_BENCH_KEY');
+  return { url: url.replace(/\/$/, ''), key: { keyId, key }, metrics: [], pids: {}, close: () => Promise.resolve() };
+}
+
+function writeJson(file: string, rows: readonly Row[]): void {
+  const machine = {
+    cpus: availableParallelism(),
+    model: cpus()[0]?.model ?? '',
+    kernel: release(),
+    node: process.version,
+  };
+  const judged = rows.map((row) => ({ ...row, bars: row.bars?.map((bar) => ({ ...bar, met: meets(row, bar) })) }));
+  const text = `${JSON.stringify({ at: new Date().toISOString(), machine, rows: judged }, undefined, 2)}\n`;
+  if (file === '-') process.stdout.write(text);
+  else writeFileSync(file, text);
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new Error(`${name} must be a number above 0`);
+  return value;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,89 @@
+// What a scenario is, and what several of them share: pacing, clicks, samples.
+import { setTimeout as delay } from 'node:timers/promises';
+import { BenchClient, type BenchRun, endOf, mintTokens } from './client.js';
+import type { Row } from './report.js';
+import type { Target } from './stack.js';
+
+export interface ScenarioOptions {
+  readonly language?: string;
+  /** Clicks a second. */
+  readonly rate?: number;
+  /** Measured clicks or echoes. */
+  readonly n?: number;
+  /** Small numbers, to see that everything works. */
+  readonly quick: boolean;
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly title: string;
+  /** Environment of the worker that this scenario needs; absent: the shared stack. */
+  readonly workerEnv?: Readonly<Record<string, string>>;
+  /** Needs the bench's own stack (its pids or its engine). */
+  readonly ownStack?: boolean;
+  run(target: Target, options: ScenarioOptions): Promise<Row[]>;
+}
+
+/** The smallest program that says something. */
+export const HELLO: Readonly<Record<string, string>> = {
+  python: "print('x')",
+  javascript: "console.log('x')",
+  bash: 'echo x',
+  c: '#include <stdio.h>\nint main(void) { puts("x"); }',
+};
+/** Echoes lines for ever. */
+export const ECHO = { language: 'python', code: 'while True:\n    print(input())' };
+
+export interface ClickOptions {
+  readonly language: string;
+  readonly rate: number;
+  readonly n: number;
+  /** Clicks before the measured ones. */
+  readonly warmUp: number;
+}
+
+/** Clicks at a steady rate, late or not (open loop), on one socket; first-byte times in ms of those that were measured. */
+export async function clickAtRate(
+  target: Target,
+  options: ClickOptions,
+): Promise<{ firstByteMs: number[]; failed: string[] }> {
+  const { language, rate, n, warmUp } = options;
+  const client = await BenchClient.open(target.url);
+  const program = { code: HELLO[language] ?? HELLO['python'] ?? '', language };
+  const tokens = mintTokens(target.key, n + warmUp);
+  const runs: BenchRun[] = [];
+  const startMs = performance.now();
+  for (const [index, token] of tokens.entries()) {
+    await untilMs(startMs + (index * 1000) / rate);
+    runs.push(client.click(program, token));
+  }
+  const measured = (await Promise.all(runs.map((run) => endOf(run)))).slice(warmUp);
+  await client.close();
+  return {
+    firstByteMs: measured.flatMap((run) => (run.firstByteMs === undefined ? [] : [run.firstByteMs - run.clickMs])),
+    failed: measured.flatMap((run) =>
+      run.reason === 'exited' && run.firstByteMs !== undefined ? [] : [run.reason ?? '?'],
+    ),
+  };
+}
+
+/** Waits until performance.now() is `timeMs`. */
+export async function untilMs(timeMs: number): Promise<void> {
+  const leftMs = timeMs - performance.now();
+  if (leftMs > 0) await delay(leftMs);
+}
+
+/** A session that waits on input(): opened, answered once. */
+export async function openSession(client: BenchClient, token: string): Promise<BenchRun> {
+  const run = client.click(ECHO, token);
+  await client.echo(run, { text: 'warm\n', answer: 'warm\n', timeoutMs: 120_000 });
+  return run;
+}
+
+export function failureRow(scenario: string, failed: readonly string[], n: number): Row[] {
+  if (failed.length === 0) return [];
+  const reasons = [...new Set(failed)].join(', ');
+  return [
+    { scenario, what: `FAILED: ${reasons}`, unit: '', value: failed.length, n, bars: [{ of: 'value', under: 1 }] },
+  ];
+}

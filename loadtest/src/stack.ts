@@ -1,0 +1,144 @@
+// The bench's own stack: a private Redis, one worker and one gateway as processes, on the engine in DOCKER_HOST.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { Key } from './client.js';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const READY_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 30_000;
+
+/** What scenarios act on: the bench's own stack, or a running installation of which only the address is known. */
+export interface Target {
+  readonly url: string;
+  readonly key: Key;
+  /** URLs of /metrics; none for a foreign target. */
+  readonly metrics: readonly string[];
+  /** By service; none for a foreign target. */
+  readonly pids: Readonly<Record<string, number>>;
+  close(): Promise<void>;
+}
+
+export interface StackOptions {
+  readonly languages: readonly string[];
+  readonly workerEnv?: Readonly<Record<string, string>>;
+}
+
+/** Starts it. What was started is stopped again when a part fails. */
+export async function startStack(options: StackOptions): Promise<Target> {
+  const children: ChildProcess[] = [];
+  const close = async () => {
+    // Gateway, worker, Redis: each may need the ones that started before it.
+    for (const child of children.toReversed()) await stop(child);
+  };
+  try {
+    const port = await freePort();
+    const redis = launch(['redis-server', '--port', String(port), '--bind', '127.0.0.1', '--save', ''], {});
+    children.push(redis.child);
+    await redis.line((line) => /Ready to accept connections/.test(line));
+    const shared = { RUNGRID_REDIS_URL: `redis://127.0.0.1:${port}`, RUNGRID_LOG_LEVEL: 'info' };
+    const key = { keyId: 'bench', key: randomBytes(24).toString('hex') };
+    const worker = launch([process.execPath, 'services/worker/dist/main.js'], {
+      ...shared,
+      ...(process.env['DOCKER_HOST'] === undefined ? {} : { DOCKER_HOST: process.env['DOCKER_HOST'] }),
+      WORKER_LANGUAGES: options.languages.join(','),
+      ...options.workerEnv,
+    });
+    children.push(worker.child);
+    const workerReady = await worker.line(isReady);
+    const gateway = launch([process.execPath, 'services/gateway/dist/main.js'], {
+      ...shared,
+      GATEWAY_PORT: '0',
+      GATEWAY_INTERNAL_PORT: '0',
+      GATEWAY_TOKEN_KEYS: `${key.keyId}:${key.key}`,
+      GATEWAY_RUNS_PER_ADDRESS: '1000000',
+      GATEWAY_SOCKETS_PER_ADDRESS: '2000',
+    });
+    children.push(gateway.child);
+    const gatewayReady = await gateway.line(isReady);
+    return {
+      url: field(gatewayReady, 'url'),
+      key,
+      metrics: [field(gatewayReady, 'internal'), field(workerReady, 'metrics')],
+      pids: { gateway: gateway.child.pid ?? 0, worker: worker.child.pid ?? 0 },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Resident memory of a process, bytes. */
+export function rssBytes(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+}
+
+function launch(command: readonly string[], env: Readonly<Record<string, string>>) {
+  const [file = '', ...args] = command;
+  const child = spawn(file, args, {
+    cwd: ROOT,
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const tail: string[] = [];
+  const watchers = new Set<(line: string | undefined) => void>();
+  const onLine = (line: string) => {
+    tail.push(line);
+    if (tail.length > 40) tail.shift();
+    for (const watch of watchers) watch(line);
+  };
+  for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', onLine);
+  child.on('error', (error) => onLine(error.message));
+  child.on('close', () => {
+    for (const watch of watchers) watch(undefined);
+  });
+  const line = (matches: (line: string) => boolean) =>
+    new Promise<string>((resolve, reject) => {
+      const settle = (found: string | undefined) => {
+        clearTimeout(timer);
+        watchers.delete(watch);
+        if (found === undefined) reject(new Error(`${command.join(' ')} did not get ready:\n${tail.join('\n')}`));
+        else resolve(found);
+      };
+      const watch = (text: string | undefined) => {
+        if (text === undefined || matches(text)) settle(text);
+      };
+      const timer = setTimeout(() => settle(undefined), READY_TIMEOUT_MS);
+      watchers.add(watch);
+    });
+  return { child, line };
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    child.once('exit', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    child.kill('SIGTERM');
+  });
+}
+
+function isReady(line: string): boolean {
+  return line.startsWith('{') && (JSON.parse(line) as { msg?: unknown }).msg === 'ready';
+}
+
+function field(line: string, name: string): string {
+  const value = (JSON.parse(line) as Record<string, unknown>)[name];
+  if (typeof value !== 'string') throw new Error(`the ready line has no ${name}: ${line}`);
+  return value;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  return port;
+}
