@@ -1,0 +1,151 @@
+// Puts the gateway together: starts its parts in order, and owns their end.
+import { newHexId } from '@rungrid/kit/ids';
+import { startInternalHttp } from '@rungrid/kit/internal-http';
+import { createKeys, type Keys } from '@rungrid/kit/keys';
+import { Lifecycle } from '@rungrid/kit/lifecycle';
+import type { Logger } from '@rungrid/kit/logger';
+import { createRegistry as createMetricRegistry } from '@rungrid/kit/metrics';
+import { RunRegistry } from '@rungrid/kit/redis';
+import { LanguageCatalog } from './admission/catalog.js';
+import type { GatewayConfig } from './config.js';
+import { encodeHello } from './hello.js';
+import { WorkerChannels } from './grpc/workers.js';
+import { createMetrics, type GatewayMetrics } from './metrics.js';
+import { createServer, createSessions, type Edge } from './edge.js';
+import { Router } from './routing/router.js';
+import type { Sessions } from './session/sessions.js';
+import { openRedis, type RedisPair } from './stream/connections.js';
+import { WorkerDirectory } from './stream/directory.js';
+import { ReplyReader } from './stream/replies.js';
+import { createRegistry } from './stream/run-registry.js';
+
+/** How long the workers may take to let go of abandoned runs at the end, ms. */
+const RELEASE_MS = 4000;
+
+export interface Gateway {
+  readonly url: string;
+  readonly internalUrl: string;
+  readonly lifecycle: Lifecycle;
+}
+
+/** Starts everything; rejects, with everything stopped again, when a part can not start. */
+export async function startGateway(config: GatewayConfig, logger: Logger): Promise<Gateway> {
+  const lifecycle = new Lifecycle(logger);
+  try {
+    return await start(config, { logger, lifecycle });
+  } catch (error) {
+    await lifecycle.close();
+    throw error;
+  }
+}
+
+/** Everything that a started part needs of the others. Closers run in reverse: the public side first, Redis last. */
+async function start(config: GatewayConfig, base: { logger: Logger; lifecycle: Lifecycle }): Promise<Gateway> {
+  const { logger, lifecycle } = base;
+  const gatewayId = newHexId();
+  const keys = createKeys(config.RUNGRID_PREFIX);
+  const edge: Edge = { draining: false, workers: 0, origins: new Set(), hello: encodeHello(config, []) };
+  const catalog = new LanguageCatalog();
+  const channels = new WorkerChannels(logger);
+  const registry = createMetricRegistry('gateway');
+  // The sources are asked for the first time when somebody reads /metrics, and by then all of them are there.
+  const metrics = createMetrics(registry, {
+    sockets: () => sessions.size,
+    liveRuns: () => router.size,
+    workers: () => edge.workers,
+    channels: () => channels.size,
+    streams: () => channels.streams,
+    redisUp: (connection) => (redis[connection].status === 'ready' ? 1 : 0),
+  });
+
+  const redis = await openRedis({ url: config.RUNGRID_REDIS_URL, gatewayId, logger });
+  lifecycle.own('redis', () => redis.close());
+  const notReady = () => reasonsNotReady(edge, redis);
+  lifecycle.own('grpc channels', () => channels.close());
+  const router = createRouter({ config, gatewayId, keys, redis, channels, metrics, logger });
+  const replies = new ReplyReader({
+    redis: redis.replies,
+    keys,
+    gatewayId,
+    logger,
+    onClaim: (claim) => router.claim(claim),
+  });
+  // Registered before the router, so closed after it: while runs are let go of, their claims may still come.
+  lifecycle.own('reply reader', () => replies.close());
+  lifecycle.own('router', () => router.close(RELEASE_MS));
+  const directory = new WorkerDirectory({
+    redis: redis.commands,
+    keys,
+    logger,
+    onWorkers: (workers) => {
+      edge.workers = workers.filter((worker) => !worker.draining).length;
+      channels.announced(workers.map((worker) => worker.grpc));
+      if (catalog.update(workers, performance.now())) edge.hello = encodeHello(config, catalog.languages);
+    },
+  });
+  lifecycle.own('worker directory', () => directory.close());
+  await directory.start();
+
+  const internal = await startInternalHttp({
+    host: config.GATEWAY_INTERNAL_HOST,
+    port: config.GATEWAY_INTERNAL_PORT,
+    registry,
+    notReady,
+  });
+  lifecycle.own('internal http', () => internal.close());
+  const sessions = createSessions({ config, edge, metrics, router, catalog, gatewayId });
+  const url = await listen({ config, edge, metrics, sessions, catalog, logger, notReady, lifecycle });
+  return { url, internalUrl: internal.url, lifecycle };
+}
+
+function createRouter(parts: {
+  config: GatewayConfig;
+  gatewayId: string;
+  keys: Keys;
+  redis: RedisPair;
+  channels: WorkerChannels;
+  metrics: GatewayMetrics;
+  logger: Logger;
+}): Router {
+  const { config } = parts;
+  return new Router({
+    registry: createRegistry({
+      runs: new RunRegistry(parts.redis.commands, parts.keys),
+      gatewayId: parts.gatewayId,
+      rateLimit: config.GATEWAY_RUNS_PER_ADDRESS,
+      rateWindowMs: config.GATEWAY_RUNS_WINDOW_MS,
+      maxQueue: config.GATEWAY_MAX_QUEUE,
+      queueTtlMs: config.GATEWAY_QUEUE_TTL_MS,
+    }),
+    openStream: parts.channels.open,
+    metrics: parts.metrics.routing,
+    settings: { queueTtlMs: config.GATEWAY_QUEUE_TTL_MS, startMs: config.GATEWAY_START_MS },
+    logger: parts.logger,
+  });
+}
+
+/** Opens the public port; its closer tells the clients, waits for their runs, and closes their sockets. */
+async function listen(
+  parts: Parameters<typeof createServer>[0] & { sessions: Sessions; lifecycle: Lifecycle },
+): Promise<string> {
+  const { config, edge, sessions } = parts;
+  const server = createServer(parts);
+  parts.lifecycle.own('sessions', async () => {
+    edge.draining = true;
+    server.close();
+    await sessions.drain(config.GATEWAY_DRAIN_MS);
+    sessions.close('restart');
+  });
+  const port = await server.listen(config.GATEWAY_HOST, config.GATEWAY_PORT);
+  edge.origins = new Set(config.allowedOrigins ?? [`http://localhost:${port}`, `http://127.0.0.1:${port}`]);
+  const host = config.GATEWAY_HOST.includes(':') ? `[${config.GATEWAY_HOST}]` : config.GATEWAY_HOST;
+  return `http://${host === '0.0.0.0' || host === '[::]' ? '127.0.0.1' : host}:${port}`;
+}
+
+function reasonsNotReady(edge: Edge, redis: RedisPair): string[] {
+  const reasons: string[] = [];
+  if (edge.draining) reasons.push('draining');
+  if (redis.commands.status !== 'ready' || redis.replies.status !== 'ready') reasons.push('redis is not reachable');
+  if (edge.workers === 0) reasons.push('no worker is connected');
+  return reasons;
+}

@@ -1,0 +1,73 @@
+// Translates a worker's events into what a listener hears, and distrusts their free-form fields.
+import { type ErrorCode, ERRORS, isErrorCode } from '@rungrid/proto/errors';
+import type { Error as WorkerError, Exit, RunEvent } from '@rungrid/proto/gen/rungrid/v1/runner';
+import { END_REASONS, type EndReason } from '@rungrid/proto/limits';
+import type { RunEnd, RunOutput, SubmitOutcome } from './types.js';
+
+type Body = NonNullable<RunEvent['event']>;
+const reasons: ReadonlySet<string> = new Set(END_REASONS);
+/** Longest message of a worker that is passed on. */
+const MAX_MESSAGE = 300;
+
+export function outputOf(body: Exclude<Body, { $case: 'exit' | 'error' | 'stdinConsumed' }>, seq: number): RunOutput {
+  if (body.$case !== 'started') return { kind: body.$case, text: body.value, seq };
+  const { language, version, warm } = body.value;
+  return { kind: 'started', language, version, warm, seq };
+}
+
+/** `exit` absent: the run never reached a worker, and used nothing. */
+export function exitEnd(options: { exit: Exit; seq: number } | { reason: EndReason; seq: number }): RunEnd {
+  if (!('exit' in options)) {
+    const usage = { wall_ms: 0, cpu_ms: 0, memory_bytes: 0, output_bytes: 0 };
+    return {
+      kind: 'exit',
+      code: null,
+      signal: null,
+      reason: options.reason,
+      usage,
+      truncated: false,
+      seq: options.seq,
+    };
+  }
+  const { exit, seq } = options;
+  if (!isReason(exit.reason)) return { kind: 'error', code: 'internal', message: ERRORS.internal.meaning };
+  return {
+    kind: 'exit',
+    code: exit.code ?? null,
+    signal: exit.signal ?? null,
+    reason: exit.reason,
+    usage: {
+      wall_ms: exit.usage?.wallMs ?? 0,
+      cpu_ms: exit.usage?.cpuMs ?? 0,
+      memory_bytes: exit.usage?.memoryBytes ?? 0,
+      output_bytes: exit.usage?.outputBytes ?? 0,
+    },
+    truncated: exit.truncated,
+    seq,
+  };
+}
+
+export function workerError(error: WorkerError): RunEnd {
+  const code: ErrorCode = isErrorCode(error.code) ? error.code : 'internal';
+  return { kind: 'error', code, message: error.message.slice(0, MAX_MESSAGE) || ERRORS[code].meaning };
+}
+
+/** A run that Redis's scripts refused. */
+export function refusalEnd(result: Exclude<SubmitOutcome, { outcome: 'ok' }>): RunEnd {
+  switch (result.outcome) {
+    case 'replayed':
+      return errorEnd('token_replayed');
+    case 'rate':
+      return { ...errorEnd('rate_limited'), retryAfterMs: result.retryAfterMs };
+    case 'full':
+      return { ...errorEnd('overloaded', 'the queue is full'), retryAfterMs: 2000 };
+  }
+}
+
+export function errorEnd(code: ErrorCode, message: string = ERRORS[code].meaning): RunEnd & { kind: 'error' } {
+  return { kind: 'error', code, message };
+}
+
+function isReason(text: string): text is EndReason {
+  return reasons.has(text);
+}

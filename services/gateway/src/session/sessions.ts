@@ -1,0 +1,72 @@
+// All live sessions: counts them by address, looks at their clocks, drains and closes them.
+import type { CloseName } from '@rungrid/proto/close-codes';
+import { Session } from './session.js';
+import type { Client, SessionDeps, SessionSocket } from './types.js';
+
+const TICK_MS = 1000;
+/** Clients are told to come back at different times within this, ms, so that they do not all come at once. */
+const RECONNECT_SPREAD_MS = 3000;
+const RECONNECT_MIN_MS = 250;
+
+export interface SessionsOptions {
+  readonly deps: SessionDeps;
+  readonly maxSockets: number;
+  readonly socketsPerAddress: number;
+}
+
+export class Sessions {
+  readonly #options: SessionsOptions;
+  readonly #live = new Set<Session>();
+  readonly #byAddress = new Map<string, number>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  /** Whether one more socket of this address may come. */
+  room(address: string): 'ok' | 'address_full' | 'all_full' {
+    if (this.#live.size >= this.#options.maxSockets) return 'all_full';
+    return (this.#byAddress.get(address) ?? 0) < this.#options.socketsPerAddress ? 'ok' : 'address_full';
+  }
+
+  /** The caller tells `closed` when the socket has gone. */
+  open(client: Client, socket: SessionSocket): Session {
+    this.#byAddress.set(client.address, (this.#byAddress.get(client.address) ?? 0) + 1);
+    const session = new Session({ client, socket, deps: this.#options.deps });
+    this.#live.add(session);
+    return session;
+  }
+
+  closed(session: Session): void {
+    if (!this.#live.delete(session)) return;
+    session.gone();
+    const left = (this.#byAddress.get(session.client.address) ?? 1) - 1;
+    if (left > 0) this.#byAddress.set(session.client.address, left);
+    else this.#byAddress.delete(session.client.address);
+  }
+
+  /** Tells all clients that the gateway goes away, then waits until no run lives on any socket, `timeoutMs` at most. */
+  async drain(timeoutMs: number): Promise<void> {
+    for (const session of this.#live) session.drain(RECONNECT_MIN_MS + Math.floor(Math.random() * RECONNECT_SPREAD_MS));
+    const deadlineMs = performance.now() + timeoutMs;
+    while (performance.now() < deadlineMs && [...this.#live].some((session) => session.runs > 0)) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  close(name: CloseName): void {
+    clearInterval(this.#timer);
+    // Closing one takes it off the set, which a Set's iteration allows.
+    for (const session of this.#live) session.close(name);
+  }
+
+  #tick(): void {
+    for (const session of this.#live) session.tick();
+  }
+}

@@ -1,0 +1,54 @@
+// Reads who is alive every second; on trouble with Redis the last answer holds.
+import type { Keys } from '@rungrid/kit/keys';
+import type { Logger } from '@rungrid/kit/logger';
+import type { Redis } from '@rungrid/kit/redis';
+import { listWorkers } from '@rungrid/kit/workers';
+import type { WorkerInfo } from '@rungrid/proto/stream-entries';
+
+const REFRESH_MS = 1000;
+
+export interface DirectoryOptions {
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly logger: Logger;
+  readonly onWorkers: (workers: readonly WorkerInfo[]) => void;
+}
+
+export class WorkerDirectory {
+  readonly #options: DirectoryOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #reading = false;
+
+  constructor(options: DirectoryOptions) {
+    this.#options = options;
+  }
+
+  /** Reads once, then every second. Rejects when the first reading fails. */
+  async start(): Promise<void> {
+    await this.#read();
+    this.#timer = setInterval(() => void this.#refresh(), REFRESH_MS);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #refresh(): Promise<void> {
+    if (this.#reading) return;
+    this.#reading = true;
+    try {
+      await this.#read();
+    } catch (error) {
+      this.#options.logger.warn(
+        { err: error instanceof Error ? error.message : 'unknown' },
+        'workers not read; the last answer holds',
+      );
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  async #read(): Promise<void> {
+    this.#options.onWorkers(await listWorkers(this.#options.redis, this.#options.keys));
+  }
+}

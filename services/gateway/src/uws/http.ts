@@ -1,0 +1,122 @@
+// HTTP over uWebSockets.js: copies what handlers need out of the request, bounds bodies and their time, writes answers.
+import { Buffer } from 'node:buffer';
+import { STATUS_CODES } from 'node:http';
+import type { HttpRequest, HttpResponse } from './engine.js';
+
+/** How long a body may take to arrive, ms. Half-sent headers are the engine's: it drops them after about 10 s. */
+const BODY_TIMEOUT_MS = 10_000;
+/** Bodies that are being received at once. Past it: 503. */
+const MAX_BODIES = 512;
+
+/** What of a request is handed on, copied out of the engine. */
+export interface Request {
+  readonly method: string;
+  readonly path: string;
+  readonly origin: string;
+  readonly ifNoneMatch: string;
+  readonly address: string;
+  readonly body: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array;
+}
+
+export interface HttpOptions {
+  readonly handle: (request: Request) => Answer;
+  /** The answer to a request that is not handed on. */
+  readonly refuse: (why: 'too_large' | 'busy' | 'fault') => Answer;
+  /** Largest body of a POST. */
+  readonly maxBodyBytes: number;
+  readonly addressOf: (given: { remote: Uint8Array; forwarded: string }) => string;
+  readonly onFault: (error: unknown) => void;
+}
+
+/** The handler for `app.any`. */
+export function httpRoute(options: HttpOptions): (response: HttpResponse, request: HttpRequest) => void {
+  let receiving = 0;
+  return (response, request) => {
+    const head = copyHead(options, response, request);
+    const declared = Number(request.getHeader('content-length') || '0');
+    if (head.method !== 'POST') return answer(options, { response, request: head });
+    if (!(declared <= options.maxBodyBytes)) return write({ response, head, answer: options.refuse('too_large') });
+    if (receiving >= MAX_BODIES) return write({ response, head, answer: options.refuse('busy') });
+    receiving += 1;
+    receive(response, {
+      maxBytes: options.maxBodyBytes,
+      done: (result) => {
+        receiving -= 1;
+        if ('body' in result) answer(options, { response, request: { ...head, body: result.body } });
+        else if (result.none === 'too_large') write({ response, head, answer: options.refuse('too_large') });
+      },
+    });
+  };
+}
+
+function copyHead(options: HttpOptions, response: HttpResponse, request: HttpRequest): Request {
+  return {
+    method: request.getMethod().toUpperCase(),
+    path: request.getUrl(),
+    origin: request.getHeader('origin'),
+    ifNoneMatch: request.getHeader('if-none-match'),
+    address: options.addressOf({
+      remote: new Uint8Array(response.getRemoteAddress()),
+      forwarded: request.getHeader('x-forwarded-for'),
+    }),
+    body: '',
+  };
+}
+
+type Received = { readonly body: string } | { readonly none: 'too_large' | 'gone' };
+
+/** Calls back once: with the body, or why there is none. After `gone` the response must not be touched. */
+function receive(response: HttpResponse, options: { maxBytes: number; done: (result: Received) => void }): void {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  let over = false;
+  const finish = (result: Received) => {
+    if (over) return;
+    over = true;
+    clearTimeout(timer);
+    options.done(result);
+  };
+  const timer = setTimeout(() => {
+    if (!over) response.close();
+  }, BODY_TIMEOUT_MS);
+  response.onAborted(() => finish({ none: 'gone' }));
+  response.onData((chunk, isLast) => {
+    if (over) return;
+    bytes += chunk.byteLength;
+    if (bytes > options.maxBytes) return finish({ none: 'too_large' });
+    // The engine's memory is only good within this call: Buffer.from copies a view.
+    parts.push(Buffer.from(new Uint8Array(chunk)));
+    if (isLast) finish({ body: Buffer.concat(parts).toString('utf8') });
+  });
+}
+
+function answer(options: HttpOptions, given: { response: HttpResponse; request: Request }): void {
+  const { response, request } = given;
+  let result: Answer;
+  try {
+    result = options.handle(request);
+  } catch (error) {
+    options.onFault(error);
+    result = options.refuse('fault');
+  }
+  write({ response, head: request, answer: result });
+}
+
+/** An error also ends the connection, so that whoever makes them pays for a new one each time. */
+function write(given: { response: HttpResponse; head: Request; answer: Answer }): void {
+  const { response, head, answer: result } = given;
+  const close = result.status >= 400;
+  response.cork(() => {
+    response.writeStatus(`${result.status} ${STATUS_CODES[result.status] ?? 'Unknown'}`);
+    for (const [name, value] of Object.entries(result.headers)) response.writeHeader(name, value);
+    if (head.method === 'HEAD') response.endWithoutBody(Buffer.byteLength(result.body), close);
+    else if (result.status === 204 || result.status === 304) response.endWithoutBody(undefined, close);
+    else response.end(result.body, close);
+  });
+}
