@@ -73,6 +73,11 @@ void set_nonblocking(int fd) {
   if (flags >= 0) (void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
+void set_blocking(int fd) {
+  int flags = fcntl(fd, F_GETFL);
+  if (flags >= 0) (void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+}
+
 void close_fd(int *fd) {
   if (*fd >= 0) (void)close(*fd);
   *fd = -1;

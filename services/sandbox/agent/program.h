@@ -23,6 +23,7 @@ bool pipe_open(struct pipe_pair *pair);
 // A stream socketpair for the warm process: [0] the agent's end, [1] the launcher's.
 bool control_open(int ends[2]);
 void set_nonblocking(int fd);
+void set_blocking(int fd);
 void close_fd(int *fd);
 // Starts a process as its own session. Returns its pid; -1 with errno when fork or exec failed.
 pid_t program_spawn(const struct spawn *spawn);

@@ -387,6 +387,24 @@ print("alive")
     expect(box.stdout).toBe('alive\n');
   });
 
+  it.each([
+    ['RLIMIT_NOFILE', 7],
+    ['RLIMIT_AS', 9],
+    ['RLIMIT_NPROC', 6],
+    ['RLIMIT_FSIZE', 1],
+    ['RLIMIT_STACK', 3],
+  ])('lowering %s of the agent ends the run with a last frame all the same', async (_name, resource) => {
+    const program = `
+import resource
+resource.prlimit(1, ${resource}, (0, 0))
+print("lowered")
+`;
+    const box = await started(program);
+    await box.until(() => box.ended);
+    expect(box.closed).toBe(false);
+    expect([FromAgent.EXIT, FromAgent.FAULT]).toContain(box.order.at(-1));
+  });
+
   it("kill(-1) takes the program's own processes only", async () => {
     const box = await started(
       'import os, signal\nif os.fork() == 0:\n  os.setsid()\n  os.kill(-1, signal.SIGKILL)\nos.wait()',
