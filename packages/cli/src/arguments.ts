@@ -1,6 +1,6 @@
 // The command line, checked against the commands' own tables; a fault names the word and says where help is.
 import { parseArgs } from 'node:util';
-import type { CommandInput, CommandSpec, Options, OptionSpec } from './commands.js';
+import type { CommandInput, CommandSpec, Options, OptionSpec } from './command.js';
 import { CliError, EXIT_USAGE, messageOf } from './errors.js';
 
 export type Request =

@@ -1,46 +1,5 @@
 // Every command as data: its help and its options; the code behind it is loaded only when it is called.
-
-export interface OptionSpec {
-  readonly type: 'string' | 'integer' | 'boolean' | 'list';
-  /** Placeholder of the value in help. */
-  readonly value?: string;
-  readonly help: string;
-  /** Range of an integer. Default 0 to 2^31-1. */
-  readonly min?: number;
-  readonly max?: number;
-}
-
-export interface CommandInput {
-  readonly positionals: readonly string[];
-  readonly options: Options;
-}
-
-/** Typed access to the parsed options: the name's type was checked against its OptionSpec. */
-export interface Options {
-  flag(name: string): boolean;
-  text(name: string): string | undefined;
-  integer(name: string): number | undefined;
-  list(name: string): string[] | undefined;
-}
-
-/** What a command's module exports as `command`. The number is the exit code. */
-export interface CommandModule {
-  run(input: CommandInput): Promise<number>;
-}
-
-export interface CommandSpec {
-  readonly name: string;
-  /** After the name: `FILE [ARGUMENT…]`. */
-  readonly usage: string;
-  readonly summary: string;
-  readonly details: string;
-  readonly options: Readonly<Record<string, OptionSpec>>;
-  /** How many positionals it takes. */
-  readonly positionals: { readonly min: number; readonly max: number };
-  /** Takes everything after its name unread (another tool has its own options). */
-  readonly passThrough?: boolean;
-  readonly load: () => Promise<CommandModule>;
-}
+import type { CommandSpec } from './command.js';
 
 const NONE = { min: 0, max: 0 };
 

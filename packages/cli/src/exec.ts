@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { accessSync, closeSync, constants, openSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CliError, codeOf } from './errors.js';
 import type { Paths } from './paths.js';
@@ -71,6 +72,8 @@ export interface ServiceStart<T> {
   readonly name: string;
   readonly command: readonly [string, ...string[]];
   readonly env: NodeJS.ProcessEnv;
+  /** Lines with this text are not kept. */
+  readonly dropLines?: string;
   /** Asked again and again with the log so far: undefined until it serves, then what is to be known of it. */
   readonly ready: (log: string) => T | undefined | Promise<T | undefined>;
   readonly timeoutMs: number;
@@ -79,6 +82,16 @@ export interface ServiceStart<T> {
 export interface Started<T> {
   readonly process: ProcessRef;
   readonly ready: T;
+}
+
+/** What is written to it goes to the log, but for some lines. The filter ends by itself, with the last process that writes to it. */
+function filterInto(logFd: number, dropLines: string): Writable | undefined {
+  const grep = spawn('grep', ['--line-buffered', '--invert-match', '--fixed-strings', '--regexp', dropLines], {
+    detached: true,
+    stdio: ['pipe', logFd, logFd],
+  });
+  grep.unref();
+  return grep.stdin ?? undefined;
 }
 
 /** Processes that do not serve yet: nobody else knows of them. */
@@ -96,13 +109,16 @@ export function abandonStarts(): void {
 export async function startService<T>(options: ServiceStart<T>): Promise<Started<T>> {
   const log = openLog(options.paths, options.name);
   const [file, ...args] = options.command;
+  const filter = options.dropLines === undefined ? undefined : filterInto(log.fd, options.dropLines);
+  const output = filter ?? log.fd;
   const child = spawn(file, args, {
     detached: true,
-    stdio: ['ignore', log.fd, log.fd],
+    stdio: ['ignore', output, output],
     env: options.env,
     cwd: options.paths.state,
   });
   closeSync(log.fd);
+  filter?.destroy();
   const life: { ended?: string } = {};
   child.once('error', (error) => {
     life.ended ??= error.message;

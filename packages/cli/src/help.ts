@@ -1,5 +1,5 @@
 // Help texts, made from the commands' tables: one screen for all, one for each.
-import type { CommandSpec } from './commands.js';
+import type { CommandSpec } from './command.js';
 
 export function overview(commands: readonly CommandSpec[]): string {
   const rows = commands.map((command) => [command.name, command.summary] as const);

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CommandInput, CommandModule } from '../commands.js';
+import type { CommandInput, CommandModule } from '../command.js';
 import { CliError } from '../errors.js';
 import { readKeys } from '../keys.js';
 import { resolvePaths, ROOT } from '../paths.js';

@@ -1,5 +1,5 @@
 // `down`: stops what the state file says is ours, checked against recycled pids, in the order in which work flows.
-import type { CommandModule } from '../commands.js';
+import type { CommandModule } from '../command.js';
 import { stopEngine } from '../infra/engine.js';
 import { makeFolders, type Paths, resolvePaths } from '../paths.js';
 import { stop } from '../process-ref.js';

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CommandInput, CommandModule } from '../commands.js';
+import type { CommandInput, CommandModule } from '../command.js';
 import { CliError, EXIT_USAGE } from '../errors.js';
 import { tail } from '../exec.js';
 import { resolvePaths } from '../paths.js';

@@ -1,7 +1,7 @@
 // `run FILE`: the program runs in a sandbox, and this terminal is its stdin, stdout and stderr.
 import { signToken } from '@rungrid/proto/token';
 import { builtInLanguages, resolveLanguage } from '@rungrid/sandbox/languages';
-import type { CommandInput, CommandModule } from '../commands.js';
+import type { CommandInput, CommandModule } from '../command.js';
 import { CliError, EXIT_USAGE } from '../errors.js';
 import { pickKey, readKeys } from '../keys.js';
 import { type Paths, resolvePaths } from '../paths.js';

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { builtInLanguages } from '@rungrid/sandbox/languages';
-import type { CommandInput, CommandModule } from '../commands.js';
+import type { CommandInput, CommandModule } from '../command.js';
 import { CliError, codeOf, EXIT_USAGE } from '../errors.js';
 import { requireProgram } from '../infra/apt.js';
 import { ensureEngine } from '../infra/engine.js';

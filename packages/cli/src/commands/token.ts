@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { signToken, type TokenClaims } from '@rungrid/proto/token';
 import { resolveLanguage } from '@rungrid/sandbox/languages';
-import type { CommandInput, CommandModule, Options } from '../commands.js';
+import type { CommandInput, CommandModule, Options } from '../command.js';
 import { CliError, EXIT_USAGE, messageOf } from '../errors.js';
 import { pickKey, readKeys } from '../keys.js';
 import { resolvePaths } from '../paths.js';

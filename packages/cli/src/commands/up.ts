@@ -1,7 +1,7 @@
 // `up`: engine, Redis, images, workers, gateways; then the address, and in the foreground a watch over what runs.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { builtInLanguages, type Language, resolveLanguage } from '@rungrid/sandbox/languages';
-import type { CommandInput, CommandModule } from '../commands.js';
+import type { CommandInput, CommandModule } from '../command.js';
 import { CliError, EXIT_USAGE } from '../errors.js';
 import { abandonStarts, tail } from '../exec.js';
 import { ensureEngine } from '../infra/engine.js';

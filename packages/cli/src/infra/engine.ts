@@ -1,6 +1,5 @@
 // Finds a Docker engine, or installs and starts a private one whose images, sockets and logs lie in the state folder.
 import { existsSync, rmSync } from 'node:fs';
-import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CliError } from '../errors.js';
@@ -102,6 +101,8 @@ async function startPrivate(dockerd: string, paths: Paths): Promise<EngineState>
       paths,
       name: 'dockerd',
       command: [
+        'nice',
+        `--adjustment=${DOCKERD_NICENESS}`,
         dockerd,
         `--data-root=${paths.dockerData}`,
         `--exec-root=${join(run, 'exec')}`,
@@ -115,10 +116,11 @@ async function startPrivate(dockerd: string, paths: Paths): Promise<EngineState>
         '--log-level=warn',
       ],
       env: process.env,
+      // A container's shim says several such lines a run, whatever dockerd's own level is.
+      dropLines: 'level=info',
       ready: async () => ((await pingEngine(host)).ok ? host : undefined),
       timeoutMs: START_TIMEOUT_MS,
     });
-    setPriority(ref.pid, DOCKERD_NICENESS);
     return { host, process: ref };
   });
 }

@@ -1,0 +1,113 @@
+// Who may import whom: layers, siblings, and the one folder that each outside library lives in. `node tools/house.mjs` runs it.
+
+/** One folder (or few) may import a library; everybody else goes through what that folder offers. */
+const HOMES = {
+  'uWebSockets.js': '^services/gateway/src/uws/',
+  dockerode: '^(services/worker/src/docker|packages/cli/src/infra|tests/src|loadtest/src)/',
+  '@grpc/grpc-js': '^(services/[^/]+/src/grpc/|proto/src/gen/|tests/src/)',
+  '@bufbuild/protobuf': '^proto/src/gen/',
+  ioredis: '^(services/kit/src/redis[.]ts|tests/src/testkit/)',
+  pino: '^services/kit/src/',
+  'prom-client': '^services/kit/src/',
+  ws: '^(packages/cli/src/run|tests/src|loadtest/src)/',
+  'playwright-core': '^tests/src/',
+  // The wire's and the configuration's shapes are declared with it; code that only moves data has no need of it.
+  typebox:
+    '^(proto/src|services/kit/src|services/sandbox/src|services/(gateway|worker)/src/config[.]ts|services/gateway/src/http|packages/cli/src/state[.]ts)',
+};
+
+/** The adapters of each service: named for what they wrap, they know the core below them and not each other. */
+const ADAPTERS = 'uws|docker|grpc|stream|admission|http|compile|batch|languages';
+/** The core: knows neither an adapter nor an outside library. */
+const CORE = 'session|routing|run|pool';
+
+const escape = (text) => text.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&');
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycle', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'declared-dependency',
+      comment: 'vitest is the whole workspace’s.',
+      severity: 'error',
+      from: {},
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'], pathNot: 'node_modules/vitest/' },
+    },
+    {
+      name: 'proto-at-the-bottom',
+      severity: 'error',
+      from: { path: '^proto/' },
+      to: { path: '^(services|packages|tests|loadtest)/' },
+    },
+    {
+      name: 'kit-knows-proto-only',
+      severity: 'error',
+      from: { path: '^services/kit/' },
+      to: { path: '^(services/(?!kit/)|packages|tests|loadtest)' },
+    },
+    {
+      name: 'sandbox-knows-nobody',
+      severity: 'error',
+      from: { path: '^services/sandbox/' },
+      to: { path: '^(proto|services/(?!sandbox/)|packages|tests|loadtest)/' },
+    },
+    {
+      name: 'services-apart',
+      comment: 'Services meet on the wire; what they share is in kit, proto and sandbox.',
+      severity: 'error',
+      from: { path: '^services/(gateway|worker|playground)/' },
+      to: { path: '^(services/(?!kit/|sandbox/)|packages|tests|loadtest)', pathNot: '^services/$1/' },
+    },
+    {
+      name: 'packages-run-services-not-import-them',
+      severity: 'error',
+      from: { path: '^(packages|loadtest|tests)/' },
+      to: { path: '^services/(gateway|worker)/' },
+    },
+    {
+      name: 'no-source-of-another-package',
+      comment: 'Import @rungrid/NAME/file; a relative path into another package goes around its build.',
+      severity: 'error',
+      from: { path: '^(proto|loadtest|tests|(?:packages|services)/[^/]+)/' },
+      to: { path: '^(proto|loadtest|tests|(packages|services)/[^/]+)/src/', pathNot: '^$1/' },
+    },
+    {
+      name: 'adapters-apart',
+      severity: 'error',
+      from: { path: `^services/([^/]+)/src/(${ADAPTERS})/`, pathNot: '[.]test[.]ts$' },
+      to: { path: `^services/$1/src/(${ADAPTERS})/`, pathNot: '^services/$1/src/$2/' },
+    },
+    {
+      name: 'core-below-adapters',
+      severity: 'error',
+      from: { path: `^services/[^/]+/src/(${CORE})/`, pathNot: '[.]test[.]ts$' },
+      to: { path: `^services/[^/]+/src/((${ADAPTERS})/|(app|main)[.]ts$)` },
+    },
+    {
+      name: 'adapters-below-app',
+      severity: 'error',
+      from: { path: `^services/[^/]+/src/(${ADAPTERS})/`, pathNot: '[.]test[.]ts$' },
+      to: { path: '^services/[^/]+/src/(app|main)[.]ts$' },
+    },
+    {
+      name: 'no-tests-in-programs',
+      severity: 'error',
+      from: { pathNot: '([.]test[.]ts$|^tests/)' },
+      to: { path: '[.]test[.]ts$' },
+    },
+    ...Object.entries(HOMES).map(([library, home]) => ({
+      name: `home-of-${library}`,
+      severity: 'error',
+      from: { pathNot: home },
+      to: { path: `(^|/)node_modules/(@types/)?${escape(library)}/` },
+    })),
+  ],
+  options: {
+    // TypeScript 7 has no API for tools: with its own parser the tool would see no module at all, and pass.
+    parser: 'swc',
+    doNotFollow: { path: '(^|/)(node_modules|dist)/' },
+    exclude: { path: '(^|/)(vitest[.]config|vite[.]config)' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'node', 'default'] },
+  },
+};

@@ -1,0 +1,93 @@
+// The house's checks: who imports whom, one line at the top of each file that says its job, no barrels, no giants.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { cruise } from 'dependency-cruiser';
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const FOLDERS = ['proto', 'services', 'packages', 'tests', 'loadtest'];
+/** The habit is 250; past this a file has two jobs. */
+const MAX_LINES = 350;
+/** Fewer modules than this mean that the tool has not seen the project, whatever it says. */
+const MIN_MODULES = 60;
+/** How a comment starts, by extension; a file without one of these is not checked. */
+const COMMENT = {
+  '.ts': /^\/\/ \S/,
+  '.mjs': /^\/\/ \S/,
+  '.cjs': /^\/\/ \S/,
+  '.c': /^(\/\/|\/\*) \S/,
+  '.h': /^(\/\/|\/\*) \S/,
+  '.lua': /^-- \S/,
+  '.sh': /^# \S/,
+  '.py': /^# \S/,
+  '.proto': /^\/\/ \S/,
+  '.yml': /^# \S/,
+  '.Dockerfile': /^# \S/,
+};
+
+process.chdir(ROOT);
+const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { encoding: 'utf8' })
+  .split('\n')
+  .filter((file) => file !== '' && existsSync(file));
+const faults = [...(await importFaults()), ...fileFaults()];
+for (const fault of faults) console.error(fault);
+if (faults.length > 0) {
+  console.error(`\n${faults.length} faults; the rules are in .dependency-cruiser.cjs and tools/house.mjs`);
+  process.exit(1);
+}
+
+/** What breaks a rule of .dependency-cruiser.cjs, and whether the tool saw every source file. */
+async function importFaults() {
+  const { options, forbidden } = createRequire(import.meta.url)('../.dependency-cruiser.cjs');
+  const { output } = await cruise(FOLDERS, { ...options, validate: true, ruleSet: { forbidden } });
+  const seen = new Set(output.modules.map((module) => module.source));
+  const unseen = files
+    .filter((file) => isSource(file) && !seen.has(file))
+    .map((file) => `${file}: was not seen by the import check`);
+  if (seen.size < MIN_MODULES) unseen.push(`the import check saw ${seen.size} modules only`);
+  const broken = output.summary.violations.map(
+    (violation) => `${violation.from} -> ${violation.to}: ${violation.rule.name}`,
+  );
+  return [...broken, ...unseen];
+}
+
+function fileFaults() {
+  return files.flatMap((file) => {
+    if (isGenerated(file)) return [];
+    const lines = readFileSync(file, 'utf8').split('\n');
+    return [...headFaults(file, lines), ...sourceFaults(file, lines)];
+  });
+}
+
+function headFaults(file, lines) {
+  const comment = COMMENT[extname(file)];
+  if (comment === undefined || isSample(file)) return [];
+  const first = lines[0]?.startsWith('#!') ? lines[1] : lines[0];
+  return comment.test(first ?? '') ? [] : [`${file}: does not open with a one-line comment that says its job`];
+}
+
+function sourceFaults(file, lines) {
+  if (!isSource(file)) return [];
+  const barrel = lines.some((line) => /^export \* from/.test(line));
+  return [
+    ...(barrel ? [`${file}: a barrel (export * from); import the file itself`] : []),
+    ...(!file.endsWith('.test.ts') && lines.length > MAX_LINES
+      ? [`${file}: ${lines.length} lines; find the seam`]
+      : []),
+  ];
+}
+
+function isSource(file) {
+  return file.endsWith('.ts') && file.includes('/src/') && FOLDERS.includes(file.split('/')[0]);
+}
+
+function isGenerated(file) {
+  return file.includes('/gen/');
+}
+
+/** Programs that are data: what visitors might write, and attackers. */
+function isSample(file) {
+  return /\/(samples|programs|attacks)\//.test(join('/', file));
+}
