@@ -14,7 +14,7 @@ export type WaitReady = (sandbox: Sandbox, signal: AbortSignal) => Promise<{ ver
 export interface PoolTuning {
   /** Most sandboxes that exist at once, whatever their state, 1..4096. Default: as many as fit half of the machine's memory at 128 MB each, at most 64. */
   readonly ceiling?: number;
-  /** Starts under way at once while there is depth, 1..32. Default 1: a start takes most of a core for 75 ms, and one leaves the other core to the clicks. */
+  /** Starts under way at once while a shelf is nearly full, 1..32; the emptier, the more, up to `urgentStarts`. Default 1: a start takes most of a core for 100 ms, and one leaves the other core to the clicks. */
   readonly calmStarts?: number;
   /** Starts under way at once while somebody waits or a language is below its critical mark, 1..32. Default 4: more does not raise the engine's rate on 2 cores. */
   readonly urgentStarts?: number;

@@ -52,6 +52,8 @@ export function decide(counts: PoolCounts, tuning: ResolvedTuning, nowMs: number
   if (counts.draining) return { actions: [], wakeAtMs: undefined };
   const languages = counts.languages.map((language): Tally => ({ ...language }));
   const actions: PoolAction[] = recycle(languages);
+  /** Still there, on their way out. */
+  let leaving = counts.destroying + actions.length;
   let wakeAtMs = Number.POSITIVE_INFINITY;
   let tokens = counts.startTokens;
   for (const tally of byUrgency(languages, tuning)) {
@@ -66,12 +68,15 @@ export function decide(counts: PoolCounts, tuning: ResolvedTuning, nowMs: number
         wakeAtMs = Math.min(wakeAtMs, notBeforeMs);
         break;
       }
-      if (sum(languages, 'starting') >= (urgent ? tuning.urgentStarts : tuning.calmStarts)) break;
-      if (exists(counts, languages) >= tuning.ceiling) {
+      if (sum(languages, 'starting') >= startsAtOnce(tally, tuning)) break;
+      const staying = counts.live + sum(languages, 'warm') + sum(languages, 'starting');
+      if (staying + leaving >= tuning.ceiling) {
         // One on its way out makes room already; the place is free once it is gone.
-        const victim =
-          exists(counts, languages) - counts.destroying < tuning.ceiling ? undefined : leastWanted(languages, tally);
-        if (victim !== undefined) actions.push(evict(victim));
+        const victim = staying < tuning.ceiling ? undefined : leastWanted(languages, tally);
+        if (victim !== undefined) {
+          actions.push(evict(victim));
+          leaving += 1;
+        }
         break;
       }
       tally.starting += 1;
@@ -95,10 +100,8 @@ export function hasCapacity(
   if (own.blockedUntilMs > asked.nowMs) return false;
   if (sum(counts.languages, 'waiting') >= Math.min(tuning.urgentStarts, tuning.maxWaiting)) return false;
   if (own.starting > own.waiting) return true;
-  return (
-    exists(counts, counts.languages) < tuning.ceiling ||
-    leastWanted(counts.languages, { ...own, waiting: own.waiting + 1 }) !== undefined
-  );
+  const exist = counts.live + counts.destroying + sum(counts.languages, 'warm') + sum(counts.languages, 'starting');
+  return exist < tuning.ceiling || leastWanted(counts.languages, { ...own, waiting: own.waiting + 1 }) !== undefined;
 }
 
 /** Expired ones go once their replacements are there. */
@@ -126,6 +129,13 @@ function isUrgent(tally: LanguageCounts, tuning: ResolvedTuning): boolean {
   return tally.waiting > tally.starting || tally.warm + tally.starting < Math.ceil(tally.floor * tuning.criticalShare);
 }
 
+/** Grows with what is missing: depth is won back gently, so that the starts do not disturb the clicks which took it. */
+function startsAtOnce(tally: LanguageCounts, tuning: ResolvedTuning): number {
+  if (isUrgent(tally, tuning)) return Math.max(tuning.calmStarts, tuning.urgentStarts);
+  const missingShare = (tally.floor - (tally.warm - tally.expired)) / Math.max(1, tally.floor);
+  return Math.max(tuning.calmStarts, Math.ceil(tuning.urgentStarts * missingShare));
+}
+
 /** Those with callers first, then the emptiest. */
 function byUrgency(languages: readonly Tally[], tuning: ResolvedTuning): Tally[] {
   const rank = (tally: Tally): number => (tally.waiting > 0 ? 0 : isUrgent(tally, tuning) ? 1 : 2);
@@ -148,10 +158,6 @@ function leastWanted<T extends LanguageCounts>(languages: readonly T[], needy: L
 
 function fill(entry: LanguageCounts): number {
   return (entry.warm + entry.starting) / Math.max(1, entry.floor);
-}
-
-function exists(counts: PoolCounts, languages: readonly LanguageCounts[]): number {
-  return counts.live + counts.destroying + sum(languages, 'warm') + sum(languages, 'starting');
 }
 
 function sum(languages: readonly LanguageCounts[], field: 'warm' | 'starting' | 'waiting'): number {

@@ -1,0 +1,50 @@
+// Options, names and uids: what is refused, what is escaped, what is handed out.
+import { describe, expect, it } from 'vitest';
+import { deadlineOf, runName, warmName } from './names.js';
+import { engineAddress, resolveDockerOptions } from './options.js';
+import { UidSlots } from './uids.js';
+
+describe('options', () => {
+  it('name what is out of range', () => {
+    expect(() => resolveDockerOptions({ workerId: 'a b' })).toThrow('workerId');
+    expect(() => resolveDockerOptions({ workerId: 'w', uidBase: 0 })).toThrow('uidBase');
+    expect(() => resolveDockerOptions({ workerId: 'w', callTimeoutMs: Number.NaN })).toThrow('callTimeoutMs');
+  });
+
+  it('take unix and tcp addresses and nothing else', () => {
+    expect(engineAddress('unix:///run/docker.sock')).toEqual({ socketPath: '/run/docker.sock' });
+    expect(engineAddress('tcp://10.0.0.1')).toEqual({ host: '10.0.0.1', port: 2375, protocol: 'http' });
+    expect(() => engineAddress('ssh://host')).toThrow('host');
+    expect(() => engineAddress('unix://')).toThrow('host');
+  });
+});
+
+describe('names', () => {
+  it('carry the deadline, rounded up', () => {
+    const name = warmName({ language: 'python', id: 'abc123', deadlineMs: 1_700_000_000_001 });
+    expect(name).toBe('warm-python-abc123-1700000001');
+    expect(deadlineOf(`/${name}`)).toBe(1_700_000_001_000);
+  });
+
+  it('hold only what the engine takes, whatever the ids hold', () => {
+    expect(warmName({ language: 'c++', id: 'abc', deadlineMs: 0 })).toBe('warm-c__-abc-0');
+    expect(runName({ runId: '../../é x', deadlineMs: 0 })).toMatch(/^run-[A-Za-z0-9_-]+-0$/);
+  });
+
+  it('of others have no deadline', () => {
+    expect(deadlineOf('/postgres')).toBeUndefined();
+    expect(deadlineOf('/run-x-')).toBeUndefined();
+  });
+});
+
+describe('uids', () => {
+  it('are never shared, and are reused late', () => {
+    const slots = new UidSlots({ base: 20_000, count: 3, first: 4 });
+    const first = slots.take();
+    expect(first).toBe(20_001);
+    expect([slots.take(), slots.take()]).toEqual([20_002, 20_000]);
+    expect(() => slots.take()).toThrow('in use');
+    slots.release(first);
+    expect(slots.take()).toBe(first);
+  });
+});

@@ -1,0 +1,67 @@
+// The create options, whole: every change to how a sandbox is hardened shows here.
+import { describe, expect, it } from 'vitest';
+import type { SandboxSpec } from '../run/ports.js';
+import { resolveDockerOptions } from './options.js';
+import { createOptions } from './spec.js';
+
+const SPEC: SandboxSpec = {
+  language: 'c++',
+  mode: 'pipe',
+  image: 'rungrid/cpp:dev',
+  command: ['--warm', 'x'],
+  env: ['LANG=C.UTF-8'],
+  limits: { memoryBytes: 134_217_728, cpus: 0.2, pids: 64, tmpBytes: 10_485_760, tmpInodes: 1024 },
+};
+
+describe('createOptions', () => {
+  it('is exactly this', () => {
+    const options = resolveDockerOptions({ workerId: 'w1', host: 'unix:///run/docker.sock' });
+    expect(createOptions(SPEC, { uid: 20_001, options })).toEqual({
+      Image: 'rungrid/cpp:dev',
+      Cmd: ['--warm', 'x'],
+      Env: ['LANG=C.UTF-8'],
+      User: '20001:20001',
+      Hostname: 'sandbox',
+      Labels: { 'sandbox.owner': 'w1', 'sandbox.language': 'c++' },
+      AttachStdin: true,
+      AttachStdout: true,
+      AttachStderr: true,
+      OpenStdin: true,
+      StdinOnce: true,
+      Tty: false,
+      StopTimeout: 0,
+      NetworkDisabled: true,
+      HostConfig: {
+        AutoRemove: true,
+        RestartPolicy: { Name: 'no' },
+        NetworkMode: 'none',
+        Memory: 134_217_728,
+        MemorySwap: 134_217_728,
+        NanoCpus: 200_000_000,
+        PidsLimit: 64,
+        OomScoreAdj: 500,
+        ReadonlyRootfs: true,
+        Tmpfs: { '/tmp': 'rw,exec,nosuid,nodev,mode=1777,size=10485760,nr_inodes=1024' },
+        IpcMode: 'none',
+        CapDrop: ['ALL'],
+        SecurityOpt: ['no-new-privileges'],
+        Privileged: false,
+        CgroupnsMode: 'private',
+        LogConfig: { Type: 'none', Config: {} },
+        Ulimits: [
+          { Name: 'core', Soft: 0, Hard: 0 },
+          { Name: 'nofile', Soft: 256, Hard: 256 },
+          { Name: 'msgqueue', Soft: 0, Hard: 0 },
+          { Name: 'memlock', Soft: 65_536, Hard: 65_536 },
+        ],
+        Init: false,
+      },
+    });
+  });
+
+  it('names a runtime and a parent cgroup only when they are configured', () => {
+    const options = resolveDockerOptions({ workerId: 'w1', runtime: 'runsc', cgroupParent: '/rungrid' });
+    const { HostConfig } = createOptions(SPEC, { uid: 20_001, options });
+    expect(HostConfig).toMatchObject({ Runtime: 'runsc', CgroupParent: '/rungrid' });
+  });
+});

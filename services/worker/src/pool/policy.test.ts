@@ -1,0 +1,101 @@
+// The policy by table: what is there, what it does.
+import { describe, expect, it } from 'vitest';
+import { resolveTuning } from './options.js';
+import { decide, hasCapacity, type LanguageCounts, type PoolAction, type PoolCounts } from './policy.js';
+
+const TUNING = resolveTuning({ ceiling: 10, calmStarts: 1, urgentStarts: 4 }, 8 * 2 ** 30);
+const NOW_MS = 1000;
+
+describe('decide', () => {
+  const table: ReadonlyArray<{ it: string; counts: PoolCounts; actions: string[]; wakeAtMs?: number }> = [
+    { it: 'does nothing when the floor is there', counts: pool([shelf({ warm: 4 })]), actions: [] },
+    { it: 'fills an empty shelf with urgency', counts: pool([shelf({})]), actions: ['start a', 'start a', 'start a', 'start a'] },
+    { it: 'refills one that is nearly full with one start at once', counts: pool([shelf({ warm: 3 })]), actions: ['start a'] },
+    { it: 'counts what is starting', counts: pool([shelf({ warm: 3, starting: 1 })]), actions: [] },
+    { it: 'refills half a shelf with two starts', counts: pool([shelf({ warm: 2 })]), actions: ['start a', 'start a'] },
+    {
+      it: 'holds a refill back for the click that caused it',
+      counts: pool([shelf({ warm: 3 })], { holdUntilMs: 1020 }),
+      actions: [],
+      wakeAtMs: 1020,
+    },
+    {
+      it: 'holds nothing back below the critical mark',
+      counts: pool([shelf({ warm: 1, starting: 0 })], { holdUntilMs: 1020 }),
+      actions: ['start a'],
+      wakeAtMs: 1020,
+    },
+    {
+      it: 'holds nothing back while somebody waits',
+      counts: pool([shelf({ floor: 0, waiting: 1 })], { holdUntilMs: 1020 }),
+      actions: ['start a'],
+    },
+    { it: 'waits for the back-off', counts: pool([shelf({ blockedUntilMs: 1500 })]), actions: [], wakeAtMs: 1500 },
+    { it: 'keeps the start rate', counts: pool([shelf({})], { startTokens: 1 }), actions: ['start a'], wakeAtMs: 1010 },
+    { it: 'stops at the ceiling', counts: pool([shelf({ warm: 1 })], { live: 8 }), actions: ['start a'] },
+    { it: 'counts the dying towards the ceiling', counts: pool([shelf({ warm: 1 })], { live: 5, destroying: 4 }), actions: [] },
+    {
+      it: 'evicts an idle one of the fullest other language for a caller who waits at the ceiling',
+      counts: pool([shelf({ floor: 0, waiting: 1 }), shelf({ language: 'b', warm: 2 }), shelf({ language: 'c', warm: 4 })], { live: 4 }),
+      actions: ['evict c'],
+    },
+    {
+      it: 'does not evict another while one is on its way out',
+      counts: pool([shelf({ floor: 0, waiting: 1 }), shelf({ language: 'b', warm: 4 })], { live: 5, destroying: 1 }),
+      actions: [],
+    },
+    {
+      it: 'gives an empty language one place of another that has several',
+      counts: pool([shelf({}), shelf({ language: 'b', warm: 4 })], { live: 6 }),
+      actions: ['evict b'],
+    },
+    {
+      it: 'does not take a last one for a mere refill',
+      counts: pool([shelf({}), shelf({ language: 'b', floor: 1, warm: 1 })], { live: 9 }),
+      actions: [],
+    },
+    { it: 'starts the replacement of an expired one first', counts: pool([shelf({ warm: 4, expired: 1 })]), actions: ['start a'] },
+    { it: 'evicts an expired one once its replacement is there', counts: pool([shelf({ warm: 5, expired: 1 })]), actions: ['evict a'] },
+    { it: 'serves callers before shelves', counts: pool([shelf({ language: 'b' }), shelf({ floor: 0, waiting: 1 })], { startTokens: 1 }), actions: ['start a'], wakeAtMs: 1010 },
+    { it: 'does nothing while draining', counts: pool([shelf({ waiting: 1 })], { draining: true }), actions: [] },
+  ];
+  for (const row of table) {
+    it(row.it, () => {
+      const decision = decide(row.counts, TUNING, NOW_MS);
+      expect(decision.actions.map(text)).toEqual(row.actions);
+      expect(decision.wakeAtMs).toBe(row.wakeAtMs);
+    });
+  }
+});
+
+describe('hasCapacity', () => {
+  const table: ReadonlyArray<{ it: string; counts: PoolCounts; is: boolean }> = [
+    { it: 'a warm one', counts: pool([shelf({ warm: 1 })], { live: 9 }), is: true },
+    { it: 'a start that nobody waits for', counts: pool([shelf({ starting: 2, waiting: 1 })], { live: 8 }), is: true },
+    { it: 'room for a start', counts: pool([shelf({})]), is: true },
+    { it: 'an idle one of another language', counts: pool([shelf({}), shelf({ language: 'b', warm: 1 })], { live: 9 }), is: true },
+    { it: 'not at the ceiling', counts: pool([shelf({})], { live: 10 }), is: false },
+    { it: 'not while starts fail', counts: pool([shelf({ blockedUntilMs: 2000 })]), is: false },
+    { it: 'not when enough wait already', counts: pool([shelf({ waiting: 4 })]), is: false },
+    { it: 'not while draining', counts: pool([shelf({ warm: 1 })], { draining: true }), is: false },
+  ];
+  for (const row of table) {
+    it(row.it, () => expect(hasCapacity(row.counts, TUNING, { language: 'a', nowMs: NOW_MS })).toBe(row.is));
+  }
+
+  it('not for a language that the pool does not have', () => {
+    expect(hasCapacity(pool([]), TUNING, { language: 'a', nowMs: NOW_MS })).toBe(false);
+  });
+});
+
+function shelf(counts: Partial<LanguageCounts>): LanguageCounts {
+  return { language: 'a', floor: 4, warm: 0, expired: 0, starting: 0, waiting: 0, blockedUntilMs: 0, ...counts };
+}
+
+function pool(languages: readonly LanguageCounts[], counts: Partial<PoolCounts> = {}): PoolCounts {
+  return { languages, live: 0, destroying: 0, startTokens: 8, nextTokenMs: 1010, holdUntilMs: 0, draining: false, ...counts };
+}
+
+function text(action: PoolAction): string {
+  return `${action.do} ${action.language}`;
+}

@@ -1,0 +1,308 @@
+// The pool's machinery over an engine that only pretends, on a clock that only pretends.
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Engine, EngineError, type Sandbox, type SandboxListener, type SandboxSpec } from '../run/ports.js';
+import type { PoolTuning } from './options.js';
+import { Pool } from './pool.js';
+
+const NEVER = new AbortController().signal;
+
+describe('Pool', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('fills to the floor, and again after a checkout', async () => {
+    const { pool, engine } = make({ floor: 3 });
+    await filled(pool, 3);
+    const lease = pool.tryAcquire('a');
+    expect(lease).toMatchObject({ warm: true, version: 'v1' });
+    await filled(pool, 3);
+    expect(pool.stats()).toMatchObject({ live: 1, warm: 3 });
+    lease?.release();
+    await gone(engine, 3);
+    await closed(pool);
+    expect(engine.alive.size).toBe(0);
+  });
+
+  it('never hands a sandbox out twice', async () => {
+    const { pool } = make({ floor: 3 });
+    await filled(pool, 3);
+    const seen = new Set<string>();
+    for (let round = 0; round < 20; round += 1) {
+      const lease = await coldNow(pool);
+      expect(seen.has(lease.sandbox.id)).toBe(false);
+      seen.add(lease.sandbox.id);
+      lease.release();
+      lease.release();
+    }
+    await closed(pool);
+  });
+
+  it('makes a caller wait for a cold start, and says so', async () => {
+    const { pool, engine } = make({ floor: 0 });
+    expect(pool.tryAcquire('a')).toBeUndefined();
+    const lease = await coldNow(pool);
+    expect(lease.warm).toBe(false);
+    expect(engine.created).toBe(1);
+    await closed(pool);
+    expect(engine.alive.size).toBe(0);
+  });
+
+  it('lets a caller who gives up go', async () => {
+    const { pool, engine } = make({ floor: 0 });
+    engine.hang = true;
+    const abort = new AbortController();
+    const waiting = pool.acquireCold('a', abort.signal);
+    abort.abort(new Error('gave up'));
+    await expect(waiting).rejects.toThrow('gave up');
+    expect(pool.stats().languages[0]?.waiting).toBe(0);
+  });
+
+  it('never has more than the ceiling', async () => {
+    const { pool, engine } = make({ floor: 50, tuning: { ceiling: 5 } });
+    await filled(pool, 5);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(engine.most).toBe(5);
+    await closed(pool);
+  });
+
+  it('waits for capacity until a run ends', async () => {
+    const { pool } = make({ floor: 1, tuning: { ceiling: 1 } });
+    await filled(pool, 1);
+    const lease = await coldNow(pool);
+    expect(pool.hasCapacity('a')).toBe(false);
+    let there = false;
+    const capacity = pool.whenCapacity('a', NEVER).then(() => {
+      there = true;
+    });
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(there).toBe(false);
+    lease.release();
+    await vi.advanceTimersByTimeAsync(1000);
+    await capacity;
+    await closed(pool);
+  });
+
+  it('backs off when starts fail, and recovers', async () => {
+    const { pool, engine } = make({ floor: 2 });
+    engine.failure = new EngineError('engine is away', { retryable: true });
+    await vi.advanceTimersByTimeAsync(60_000);
+    // Doubling from 250 ms to 30 s leaves about ten rounds of at most four starts in a minute.
+    expect(engine.asked).toBeGreaterThan(3);
+    expect(engine.asked).toBeLessThan(45);
+    engine.failure = undefined;
+    await filled(pool, 2);
+    await closed(pool);
+  });
+
+  it('does not spin on an image that is missing, and tells those who wait at once', async () => {
+    const { pool, engine } = make({ floor: 0 });
+    engine.failure = new EngineError('no such image', { retryable: false });
+    const refused = pool.acquireCold('a', NEVER).catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(await refused).toBe(engine.failure);
+    expect(pool.hasCapacity('a')).toBe(false);
+    expect(engine.asked).toBe(1);
+    await closed(pool);
+  });
+
+  it('destroys a sandbox that does not get ready in time', async () => {
+    const { pool, engine } = make({ floor: 1, ready: () => new Promise(() => undefined), tuning: { readyTimeoutMs: 1000 } });
+    await vi.advanceTimersByTimeAsync(1200);
+    expect(engine.destroyed).toBe(1);
+    expect(pool.stats().warm).toBe(0);
+    await closed(pool);
+  });
+
+  it('takes an idle sandbox that ends off the shelf', async () => {
+    const { pool, engine } = make({ floor: 2 });
+    await filled(pool, 2);
+    engine.oldest()?.listener?.end();
+    expect(pool.stats().warm).toBe(1);
+    await filled(pool, 2);
+    await gone(engine, 2);
+    await closed(pool);
+  });
+
+  it('replaces idle sandboxes past their age, without a gap', async () => {
+    const { pool, engine } = make({ floor: 2, tuning: { maxAgeMs: 60_000 } });
+    await filled(pool, 2);
+    const first = [...engine.alive];
+    for (let seconds = 0; seconds < 80; seconds += 1) {
+      await vi.advanceTimersByTimeAsync(1000);
+      expect(pool.stats().warm).toBeGreaterThanOrEqual(2);
+    }
+    expect(first.every((sandbox) => !engine.alive.has(sandbox))).toBe(true);
+    await closed(pool);
+  });
+
+  it('tries again when a removal fails', async () => {
+    const { pool, engine } = make({ floor: 0 });
+    const lease = await coldNow(pool);
+    engine.stuck = 2;
+    lease.release();
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(engine.alive.size).toBe(0);
+    await closed(pool);
+  });
+
+  it('drains: refuses, destroys the idle, lets live runs finish', async () => {
+    const { pool, engine } = make({ floor: 2 });
+    await filled(pool, 2);
+    const lease = await coldNow(pool);
+    let drained = false;
+    const draining = pool.drain().then(() => {
+      drained = true;
+    });
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(drained).toBe(false);
+    expect([...engine.alive]).toEqual([lease.sandbox]);
+    expect(pool.tryAcquire('a')).toBeUndefined();
+    await expect(pool.acquireCold('a', NEVER)).rejects.toThrow('closing');
+    await expect(pool.whenCapacity('a', NEVER)).rejects.toThrow('closing');
+    lease.release();
+    await vi.advanceTimersByTimeAsync(1000);
+    await draining;
+    expect(engine.alive.size).toBe(0);
+  });
+
+  it('leaves nothing when it closes in the middle of everything', async () => {
+    const { pool, engine } = make({ floor: 4 });
+    await vi.advanceTimersByTimeAsync(15);
+    const closing = pool.close();
+    await vi.advanceTimersByTimeAsync(1000);
+    await closing;
+    expect(engine.alive.size).toBe(0);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+class FakeEngine implements Engine {
+  readonly name = 'fake';
+  readonly alive = new Set<FakeSandbox>();
+  created = 0;
+  asked = 0;
+  destroyed = 0;
+  most = 0;
+  /** Removals that fail before one works. */
+  stuck = 0;
+  hang = false;
+  failure: EngineError | undefined;
+
+  async create(_spec: SandboxSpec): Promise<Sandbox> {
+    this.asked += 1;
+    await new Promise<void>((resolve) => {
+      if (!this.hang) setTimeout(resolve, 10);
+    });
+    if (this.failure !== undefined) throw this.failure;
+    this.created += 1;
+    const sandbox = new FakeSandbox(this, `s${this.created}`);
+    this.alive.add(sandbox);
+    this.most = Math.max(this.most, this.alive.size);
+    return sandbox;
+  }
+
+  oldest(): FakeSandbox | undefined {
+    return this.alive.values().next().value;
+  }
+
+  async ping(): Promise<void> {}
+  async hasImage(): Promise<boolean> {
+    return true;
+  }
+  async sweep(): Promise<number> {
+    return 0;
+  }
+  async close(): Promise<void> {}
+}
+
+class FakeSandbox implements Sandbox {
+  readonly createdAtMs = 0;
+  readonly exited = new Promise<never>(() => undefined);
+  readonly id: string;
+  readonly #engine: FakeEngine;
+  listener: SandboxListener | undefined;
+
+  constructor(engine: FakeEngine, id: string) {
+    this.#engine = engine;
+    this.id = id;
+  }
+
+  listen(listener: SandboxListener): void {
+    this.listener = listener;
+  }
+
+  async destroy(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    if (this.#engine.stuck > 0) {
+      this.#engine.stuck -= 1;
+      throw new EngineError('stuck', { retryable: true });
+    }
+    this.#engine.alive.delete(this);
+    this.#engine.destroyed += 1;
+  }
+
+  write(): void {}
+  pause(): void {}
+  resume(): void {}
+  assign(): void {}
+  usage(): undefined {
+    return undefined;
+  }
+  async finalUsage(): Promise<undefined> {
+    return undefined;
+  }
+}
+
+function make(parts: {
+  floor: number;
+  tuning?: PoolTuning;
+  ready?: () => Promise<{ version: string }>;
+}): { pool: Pool; engine: FakeEngine } {
+  const engine = new FakeEngine();
+  const limits = { memoryBytes: 1, cpus: 1, pids: 1, tmpBytes: 1, tmpInodes: 1 };
+  const spec: SandboxSpec = { language: 'a', mode: 'pipe', image: 'a', command: [], env: [], limits };
+  const pool = new Pool({
+    engine,
+    languages: [{ spec, floor: parts.floor }],
+    waitReady: parts.ready ?? (async () => ({ version: 'v1' })),
+    tuning: { ceiling: 20, ...parts.tuning },
+  });
+  pool.start();
+  return { pool, engine };
+}
+
+async function filled(pool: Pool, warm: number): Promise<void> {
+  await until(() => pool.stats().warm === warm && pool.stats().starting === 0);
+}
+
+async function gone(engine: FakeEngine, left: number): Promise<void> {
+  await until(() => engine.alive.size === left);
+}
+
+async function closed(pool: Pool): Promise<void> {
+  let done = false;
+  const closing = pool.close().finally(() => {
+    done = true;
+  });
+  await until(() => done);
+  await closing;
+}
+
+async function coldNow(pool: Pool): Promise<Awaited<ReturnType<Pool['acquireCold']>>> {
+  const lease = pool.acquireCold('a', NEVER);
+  await vi.advanceTimersByTimeAsync(200);
+  return lease;
+}
+
+/** Lets pretended time pass until the predicate holds. */
+async function until(predicate: () => boolean): Promise<void> {
+  for (let steps = 0; steps < 10_000; steps += 1) {
+    if (predicate()) return;
+    await vi.advanceTimersByTimeAsync(10);
+  }
+  throw new Error('it never came to be');
+}
