@@ -20,6 +20,9 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+// Who reads our output may go at any time (`| head`): what can't be written is not missed.
+process.stdout.on('error', () => undefined);
+process.stderr.on('error', () => undefined);
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

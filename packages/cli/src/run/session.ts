@@ -1,15 +1,18 @@
 // One run over the socket protocol, from a terminal: frames in, the program's streams out, one exit code at the end.
 import type { ServerFrame } from '@rungrid/proto/frames';
 import { SUBPROTOCOL, type SignalName } from '@rungrid/proto/limits';
+import { TokenBucket } from '@rungrid/kit/token-bucket';
 import { WebSocket } from 'ws';
 import { CliError, messageOf } from '../errors.js';
-import { exitCodeOf, explain } from './outcome.js';
+import { EXIT_UNREAD, exitCodeOf, explain } from './outcome.js';
 import { StdinFeed } from './stdin-feed.js';
 
 /** How long the gateway may take to answer the upgrade, ms. */
 const CONNECT_TIMEOUT_MS = 10_000;
 /** After a stop, the run's end must come within this, ms. */
 const STOP_TIMEOUT_MS = 5_000;
+/** Chunks of stdin as a share of the frames that the gateway takes: each is two frames, and signals need room. */
+const STDIN_SHARE = 0.4;
 /** Largest server frame: an output frame of 16 KB is at most six times that as JSON. */
 const MAX_PAYLOAD_BYTES = 1_048_576;
 
@@ -49,7 +52,9 @@ class Session {
   readonly #feed: StdinFeed;
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #detachers: (() => void)[] = [];
+  #rate = new TokenBucket({ capacity: 10, perSecond: 10 }, performance.now());
   #interrupts = 0;
+  #unread = false;
 
   constructor(options: SessionOptions, end: SessionEnd) {
     this.#options = options;
@@ -68,6 +73,7 @@ class Session {
       close: () => this.#send('stdin_close', {}),
       pause: () => process.stdin.pause(),
       resume: () => process.stdin.resume(),
+      permit: () => this.#rate.take(performance.now()),
       later: (callback, delayMs) => this.#later(callback, delayMs),
     });
     this.#socket.on('open', () => this.#open());
@@ -99,8 +105,7 @@ class Session {
     this.#on(process, 'SIGINT', () => this.#interrupt());
     this.#on(process, 'SIGTERM', () => this.#stop());
     this.#on(process, 'SIGHUP', () => this.#stop());
-    // The reader of our output went away: so does the program.
-    this.#on(process.stdout, 'error', () => this.#stop());
+    this.#on(process.stdout, 'error', () => this.#readerGone());
   }
 
   #on(emitter: NodeJS.EventEmitter, event: string, listener: (...args: never[]) => void): void {
@@ -143,16 +148,20 @@ class Session {
         this.#feed.confirmed();
         break;
       case 'exit': {
-        const why = explain(frame.data);
+        const why = this.#unread ? undefined : explain(frame.data);
         if (why !== undefined) process.stderr.write(`rungrid: ${why}\n`);
-        this.#end.done(exitCodeOf(frame.data));
+        this.#end.done(this.#unread ? EXIT_UNREAD : exitCodeOf(frame.data));
         break;
       }
       case 'error':
         if (frame.data.code === 'stdin_full') this.#feed.refuse();
         else this.#end.failed(`${frame.data.code}: ${frame.data.message}`);
         break;
-      case 'hello':
+      case 'hello': {
+        const perSecond = frame.data.limits.frames_per_second * STDIN_SHARE;
+        this.#rate = new TokenBucket({ capacity: perSecond, perSecond }, performance.now());
+        break;
+      }
       case 'queued':
       case 'started':
       case 'draining':
@@ -160,9 +169,17 @@ class Session {
     }
   }
 
+  /** The reader of our output went away (`| head`): so does the program, and there is nothing to say about it. */
+  #readerGone(): void {
+    if (this.#unread) return;
+    this.#unread = true;
+    this.#socket.resume();
+    this.#stop();
+  }
+
   /** A slow reader of our output slows the socket, and so the program. */
   #write(stream: NodeJS.WriteStream, text: string): void {
-    if (stream.write(text)) return;
+    if (this.#unread || stream.write(text)) return;
     this.#socket.pause();
     stream.once('drain', () => this.#socket.resume());
   }

@@ -5,14 +5,16 @@ import { StdinFeed } from './stdin-feed.js';
 function rig() {
   const log: string[] = [];
   const timers: (() => void)[] = [];
+  const waits: number[] = [];
   const feed = new StdinFeed({
     send: (text) => log.push(`send ${text.length > 8 ? text.length : text}`),
     close: () => log.push('close'),
     pause: () => log.push('pause'),
     resume: () => log.push('resume'),
+    permit: () => waits.shift() ?? 0,
     later: (callback) => timers.push(callback),
   });
-  return { feed, log, timers };
+  return { feed, log, timers, waits };
 }
 
 test('a typed line goes at once', () => {
@@ -46,6 +48,16 @@ test('a refused chunk keeps its place and is sent again', () => {
   expect(log.filter((line) => line.startsWith('send'))).toEqual(['send a', 'send abc']);
 });
 
+test('a chunk that may not go yet waits, with what comes meanwhile', () => {
+  const { feed, log, timers, waits } = rig();
+  waits.push(40);
+  feed.data(Buffer.from('a'));
+  feed.data(Buffer.from('b'));
+  expect(log).toEqual(['pause']);
+  timers.shift()?.();
+  expect(log).toEqual(['pause', 'send ab']);
+});
+
 test('the end closes stdin once everything is confirmed, and once only', () => {
   const { feed, log } = rig();
   feed.data(Buffer.from('a'));
@@ -68,6 +80,7 @@ test('a large input goes in chunks that fit, and no character is cut', () => {
     send: (text) => sent.push(text),
     close: () => undefined,
     pause: () => undefined,
+    permit: () => 0,
     resume: () => undefined,
     later: () => undefined,
   });
@@ -78,7 +91,7 @@ test('a large input goes in chunks that fit, and no character is cut', () => {
   for (let turn = 0; turn < 100; turn++) feed.confirmed();
   expect(sent.join('')).toBe(text);
   for (const chunk of sent) {
-    expect(Buffer.byteLength(chunk)).toBeLessThanOrEqual(16_384);
+    expect(Buffer.byteLength(chunk)).toBeLessThanOrEqual(49_152);
     expect(Buffer.from(chunk).toString()).toBe(chunk);
   }
 });

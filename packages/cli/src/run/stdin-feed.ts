@@ -3,7 +3,7 @@
 import { StringDecoder } from 'node:string_decoder';
 
 /** Fits the smallest stdin buffer on the way (64 KB before the start) with room to spare, bytes. */
-const CHUNK_BYTES = 16_384;
+const CHUNK_BYTES = 49_152;
 /** Pauses before a chunk that was refused for want of room is sent again, ms. */
 const RETRY_FIRST_MS = 20;
 const RETRY_MAX_MS = 500;
@@ -16,6 +16,8 @@ export interface FeedPorts {
   /** Stops and resumes the source. */
   pause(): void;
   resume(): void;
+  /** Takes the right to send one chunk: 0, or how long to wait for it, ms. */
+  permit(): number;
   /** Calls back after a while. */
   later(callback: () => void, delayMs: number): void;
 }
@@ -65,10 +67,14 @@ export class StdinFeed {
     }
     this.#refused = false;
     this.#waiting = chunk + this.#waiting;
-    // Nothing is sent meanwhile: the chunk keeps its place.
-    this.#inFlight = '';
     const delayMs = this.#retryMs;
     this.#retryMs = Math.min(RETRY_MAX_MS, delayMs * 2);
+    this.#wait(delayMs);
+  }
+
+  #wait(delayMs: number): void {
+    // Nothing is sent meanwhile: what waits keeps its place.
+    this.#inFlight = '';
     this.#ports.later(() => {
       this.#inFlight = undefined;
       this.#next();
@@ -85,6 +91,8 @@ export class StdinFeed {
       }
       return;
     }
+    const delayMs = this.#ports.permit();
+    if (delayMs > 0) return this.#wait(delayMs);
     const chunk = takeChunk(this.#waiting);
     this.#waiting = this.#waiting.slice(chunk.length);
     this.#inFlight = chunk;
@@ -94,10 +102,13 @@ export class StdinFeed {
 
 /** The first characters that are at most CHUNK_BYTES of UTF-8, never half of a surrogate pair. */
 function takeChunk(text: string): string {
-  // At most three bytes a UTF-16 unit.
-  if (text.length * 3 <= CHUNK_BYTES) return text;
-  let end = Math.floor(CHUNK_BYTES / 3);
-  const last = text.charCodeAt(end - 1);
-  if (last >= 0xd800 && last <= 0xdbff) end--;
-  return text.slice(0, end);
+  // A UTF-16 unit is one to three bytes.
+  const head = text.slice(0, CHUNK_BYTES);
+  if (Buffer.byteLength(head) <= CHUNK_BYTES) return head === text ? head : wholeCharacters(head);
+  return wholeCharacters(head.slice(0, Math.floor(CHUNK_BYTES / 3)));
+}
+
+function wholeCharacters(text: string): string {
+  const last = text.charCodeAt(text.length - 1);
+  return last >= 0xd800 && last <= 0xdbff ? text.slice(0, -1) : text;
 }
