@@ -241,7 +241,7 @@ export function parseEvent(line: string): EngineEvent | undefined {
 function callback<T>(): { promise: Promise<T>; settle: (error: unknown, value: T | undefined) => void } {
   let settle!: (error: unknown, value: T | undefined) => void;
   const promise = new Promise<T>((resolve, reject) => {
-    settle = (error, value) => (error ? reject(error as Error) : resolve(value as T));
+    settle = (error, value) => (error ? reject(error) : resolve(value as T));
   });
   return { promise, settle };
 }

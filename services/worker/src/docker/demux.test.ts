@@ -3,7 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { StdcopyDemuxer } from './demux.js';
 
 describe('StdcopyDemuxer', () => {
-  const stream = Buffer.concat([frame(1, 'one'), frame(2, 'dropped'), frame(1, ''), frame(1, 'two'), frame(3, 'engine'), frame(1, 'x')]);
+  const stream = Buffer.concat([
+    frame(1, 'one'),
+    frame(2, 'dropped'),
+    frame(1, ''),
+    frame(1, 'two'),
+    frame(3, 'engine'),
+    frame(1, 'x'),
+  ]);
 
   it('gives the same bytes whatever the size of the chunks', () => {
     for (let size = 1; size <= stream.length; size += 1) {
@@ -17,7 +24,8 @@ describe('StdcopyDemuxer', () => {
     for (let first = 0; first <= stream.length; first += 1) {
       for (let second = first; second <= stream.length; second += 1) {
         const { demuxer, text } = collect();
-        for (const part of [stream.subarray(0, first), stream.subarray(first, second), stream.subarray(second)]) demuxer.push(part);
+        for (const part of [stream.subarray(0, first), stream.subarray(first, second), stream.subarray(second)])
+          demuxer.push(part);
         expect(text()).toBe('onetwox');
       }
     }

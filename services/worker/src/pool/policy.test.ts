@@ -9,8 +9,16 @@ const NOW_MS = 1000;
 describe('decide', () => {
   const table: ReadonlyArray<{ it: string; counts: PoolCounts; actions: string[]; wakeAtMs?: number }> = [
     { it: 'does nothing when the floor is there', counts: pool([shelf({ warm: 4 })]), actions: [] },
-    { it: 'fills an empty shelf with urgency', counts: pool([shelf({})]), actions: ['start a', 'start a', 'start a', 'start a'] },
-    { it: 'refills one that is nearly full with one start at once', counts: pool([shelf({ warm: 3 })]), actions: ['start a'] },
+    {
+      it: 'fills an empty shelf with urgency',
+      counts: pool([shelf({})]),
+      actions: ['start a', 'start a', 'start a', 'start a'],
+    },
+    {
+      it: 'refills one that is nearly full with one start at once',
+      counts: pool([shelf({ warm: 3 })]),
+      actions: ['start a'],
+    },
     { it: 'counts what is starting', counts: pool([shelf({ warm: 3, starting: 1 })]), actions: [] },
     { it: 'refills half a shelf with two starts', counts: pool([shelf({ warm: 2 })]), actions: ['start a', 'start a'] },
     {
@@ -33,10 +41,17 @@ describe('decide', () => {
     { it: 'waits for the back-off', counts: pool([shelf({ blockedUntilMs: 1500 })]), actions: [], wakeAtMs: 1500 },
     { it: 'keeps the start rate', counts: pool([shelf({})], { startTokens: 1 }), actions: ['start a'], wakeAtMs: 1010 },
     { it: 'stops at the ceiling', counts: pool([shelf({ warm: 1 })], { live: 8 }), actions: ['start a'] },
-    { it: 'counts the dying towards the ceiling', counts: pool([shelf({ warm: 1 })], { live: 5, destroying: 4 }), actions: [] },
+    {
+      it: 'counts the dying towards the ceiling',
+      counts: pool([shelf({ warm: 1 })], { live: 5, destroying: 4 }),
+      actions: [],
+    },
     {
       it: 'evicts an idle one of the fullest other language for a caller who waits at the ceiling',
-      counts: pool([shelf({ floor: 0, waiting: 1 }), shelf({ language: 'b', warm: 2 }), shelf({ language: 'c', warm: 4 })], { live: 4 }),
+      counts: pool(
+        [shelf({ floor: 0, waiting: 1 }), shelf({ language: 'b', warm: 2 }), shelf({ language: 'c', warm: 4 })],
+        { live: 4 },
+      ),
       actions: ['evict c'],
     },
     {
@@ -54,14 +69,27 @@ describe('decide', () => {
       counts: pool([shelf({}), shelf({ language: 'b', floor: 1, warm: 1 })], { live: 9 }),
       actions: [],
     },
-    { it: 'starts the replacement of an expired one first', counts: pool([shelf({ warm: 4, expired: 1 })]), actions: ['start a'] },
-    { it: 'evicts an expired one once its replacement is there', counts: pool([shelf({ warm: 5, expired: 1 })]), actions: ['evict a'] },
-    { it: 'serves callers before shelves', counts: pool([shelf({ language: 'b' }), shelf({ floor: 0, waiting: 1 })], { startTokens: 1 }), actions: ['start a'], wakeAtMs: 1010 },
+    {
+      it: 'starts the replacement of an expired one first',
+      counts: pool([shelf({ warm: 4, expired: 1 })]),
+      actions: ['start a'],
+    },
+    {
+      it: 'evicts an expired one once its replacement is there',
+      counts: pool([shelf({ warm: 5, expired: 1 })]),
+      actions: ['evict a'],
+    },
+    {
+      it: 'serves callers before shelves',
+      counts: pool([shelf({ language: 'b' }), shelf({ floor: 0, waiting: 1 })], { startTokens: 1 }),
+      actions: ['start a'],
+      wakeAtMs: 1010,
+    },
     { it: 'does nothing while draining', counts: pool([shelf({ waiting: 1 })], { draining: true }), actions: [] },
   ];
   for (const row of table) {
     it(row.it, () => {
-      const decision = decide(row.counts, TUNING, NOW_MS);
+      const decision = decide(row.counts, TUNING);
       expect(decision.actions.map(text)).toEqual(row.actions);
       expect(decision.wakeAtMs).toBe(row.wakeAtMs);
     });
@@ -73,18 +101,22 @@ describe('hasCapacity', () => {
     { it: 'a warm one', counts: pool([shelf({ warm: 1 })], { live: 9 }), is: true },
     { it: 'a start that nobody waits for', counts: pool([shelf({ starting: 2, waiting: 1 })], { live: 8 }), is: true },
     { it: 'room for a start', counts: pool([shelf({})]), is: true },
-    { it: 'an idle one of another language', counts: pool([shelf({}), shelf({ language: 'b', warm: 1 })], { live: 9 }), is: true },
+    {
+      it: 'an idle one of another language',
+      counts: pool([shelf({}), shelf({ language: 'b', warm: 1 })], { live: 9 }),
+      is: true,
+    },
     { it: 'not at the ceiling', counts: pool([shelf({})], { live: 10 }), is: false },
     { it: 'not while starts fail', counts: pool([shelf({ blockedUntilMs: 2000 })]), is: false },
     { it: 'not when enough wait already', counts: pool([shelf({ waiting: 4 })]), is: false },
     { it: 'not while draining', counts: pool([shelf({ warm: 1 })], { draining: true }), is: false },
   ];
   for (const row of table) {
-    it(row.it, () => expect(hasCapacity(row.counts, TUNING, { language: 'a', nowMs: NOW_MS })).toBe(row.is));
+    it(row.it, () => expect(hasCapacity('a', { counts: row.counts, tuning: TUNING })).toBe(row.is));
   }
 
   it('not for a language that the pool does not have', () => {
-    expect(hasCapacity(pool([]), TUNING, { language: 'a', nowMs: NOW_MS })).toBe(false);
+    expect(hasCapacity('a', { counts: pool([]), tuning: TUNING })).toBe(false);
   });
 });
 
@@ -93,7 +125,17 @@ function shelf(counts: Partial<LanguageCounts>): LanguageCounts {
 }
 
 function pool(languages: readonly LanguageCounts[], counts: Partial<PoolCounts> = {}): PoolCounts {
-  return { languages, live: 0, destroying: 0, startTokens: 8, nextTokenMs: 1010, holdUntilMs: 0, draining: false, ...counts };
+  return {
+    languages,
+    live: 0,
+    destroying: 0,
+    startTokens: 8,
+    nextTokenMs: 1010,
+    holdUntilMs: 0,
+    draining: false,
+    nowMs: NOW_MS,
+    ...counts,
+  };
 }
 
 function text(action: PoolAction): string {

@@ -26,6 +26,8 @@ export interface PoolCounts {
   readonly nextTokenMs: number;
   /** Refills wait until then for the sake of a click that just came. */
   readonly holdUntilMs: number;
+  /** The clock, as all times here: ms of performance.now(). */
+  readonly nowMs: number;
   /** Nothing new is started. */
   readonly draining: boolean;
 }
@@ -48,7 +50,8 @@ interface Tally extends LanguageCounts {
   starting: number;
 }
 
-export function decide(counts: PoolCounts, tuning: ResolvedTuning, nowMs: number): PoolDecision {
+export function decide(counts: PoolCounts, tuning: ResolvedTuning): PoolDecision {
+  const { nowMs } = counts;
   if (counts.draining) return { actions: [], wakeAtMs: undefined };
   const languages = counts.languages.map((language): Tally => ({ ...language }));
   const actions: PoolAction[] = recycle(languages);
@@ -88,16 +91,13 @@ export function decide(counts: PoolCounts, tuning: ResolvedTuning, nowMs: number
 }
 
 /** Whether one more caller of this language would get a sandbox soon: a warm one, or a start that nobody else waits for. */
-export function hasCapacity(
-  counts: PoolCounts,
-  tuning: ResolvedTuning,
-  asked: { language: string; nowMs: number },
-): boolean {
+export function hasCapacity(language: string, pool: { counts: PoolCounts; tuning: ResolvedTuning }): boolean {
+  const { counts, tuning } = pool;
   if (counts.draining) return false;
-  const own = counts.languages.find((entry) => entry.language === asked.language);
+  const own = counts.languages.find((entry) => entry.language === language);
   if (own === undefined) return false;
   if (own.warm > 0) return true;
-  if (own.blockedUntilMs > asked.nowMs) return false;
+  if (own.blockedUntilMs > counts.nowMs) return false;
   if (sum(counts.languages, 'waiting') >= Math.min(tuning.urgentStarts, tuning.maxWaiting)) return false;
   if (own.starting > own.waiting) return true;
   const exist = counts.live + counts.destroying + sum(counts.languages, 'warm') + sum(counts.languages, 'starting');

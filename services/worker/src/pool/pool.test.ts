@@ -75,7 +75,7 @@ describe('Pool', () => {
     const lease = await coldNow(pool);
     expect(pool.hasCapacity('a')).toBe(false);
     let there = false;
-    const capacity = pool.whenCapacity('a', NEVER).then(() => {
+    const capacity = pool.whenCapacity('a', NEVER).finally(() => {
       there = true;
     });
     await vi.advanceTimersByTimeAsync(1000);
@@ -110,7 +110,11 @@ describe('Pool', () => {
   });
 
   it('destroys a sandbox that does not get ready in time', async () => {
-    const { pool, engine } = make({ floor: 1, ready: () => new Promise(() => undefined), tuning: { readyTimeoutMs: 1000 } });
+    const { pool, engine } = make({
+      floor: 1,
+      ready: () => new Promise(() => undefined),
+      tuning: { readyTimeoutMs: 1000 },
+    });
     await vi.advanceTimersByTimeAsync(1200);
     expect(engine.destroyed).toBe(1);
     expect(pool.stats().warm).toBe(0);
@@ -154,7 +158,7 @@ describe('Pool', () => {
     await filled(pool, 2);
     const lease = await coldNow(pool);
     let drained = false;
-    const draining = pool.drain().then(() => {
+    const draining = pool.drain().finally(() => {
       drained = true;
     });
     await vi.advanceTimersByTimeAsync(1000);
@@ -257,11 +261,10 @@ class FakeSandbox implements Sandbox {
   }
 }
 
-function make(parts: {
-  floor: number;
-  tuning?: PoolTuning;
-  ready?: () => Promise<{ version: string }>;
-}): { pool: Pool; engine: FakeEngine } {
+function make(parts: { floor: number; tuning?: PoolTuning; ready?: () => Promise<{ version: string }> }): {
+  pool: Pool;
+  engine: FakeEngine;
+} {
   const engine = new FakeEngine();
   const limits = { memoryBytes: 1, cpus: 1, pids: 1, tmpBytes: 1, tmpInodes: 1 };
   const spec: SandboxSpec = { language: 'a', mode: 'pipe', image: 'a', command: [], env: [], limits };

@@ -148,8 +148,7 @@ export class Pool {
   /** Whether a run of this language would get a sandbox soon. */
   hasCapacity(language: string): boolean {
     if (this.#state !== 'running') return false;
-    const nowMs = performance.now();
-    return hasCapacity(this.#counts(nowMs), this.#tuning, { language, nowMs });
+    return hasCapacity(language, { counts: this.#counts(performance.now()), tuning: this.#tuning });
   }
 
   /** Settles when hasCapacity() says so. Rejects with the signal's reason, or EngineError once the pool drains. */
@@ -249,7 +248,7 @@ export class Pool {
     this.#soon = undefined;
     if (this.#state !== 'running') return;
     const nowMs = performance.now();
-    const { actions, wakeAtMs } = decide(this.#counts(nowMs), this.#tuning, nowMs);
+    const { actions, wakeAtMs } = decide(this.#counts(nowMs), this.#tuning);
     for (const action of actions) {
       const shelf = this.#shelves.get(action.language);
       if (shelf === undefined) continue;
@@ -355,6 +354,7 @@ export class Pool {
       startTokens: tokens,
       nextTokenMs: nextMs,
       holdUntilMs: this.#holdUntilMs,
+      nowMs,
       draining: this.#state !== 'running',
     };
   }

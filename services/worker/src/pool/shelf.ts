@@ -114,7 +114,7 @@ export class Shelf {
         },
         reject: (error) => {
           settled();
-          reject(error as Error);
+          reject(error);
         },
       };
       if (signal.aborted) return reject(signal.reason as Error);

@@ -1,0 +1,90 @@
+// The engine's wire, against a server of a few lines: exactly what is sent, and what becomes of silence.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { DockerApi, parseEvent } from './api.js';
+import { resolveDockerOptions } from './options.js';
+
+describe('DockerApi', () => {
+  let directory = '';
+  let server: Server | undefined;
+  const peers: Socket[] = [];
+  let received = '';
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'docker-'));
+    received = '';
+  });
+  afterEach(() => {
+    for (const peer of peers.splice(0)) peer.destroy();
+    server?.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  it("attaches with a request that has no body, so that the first byte of stdin is the caller's", async () => {
+    const api = await serve((peer) =>
+      peer.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\nhead'),
+    );
+    const socket = await api.attach('abc');
+    const output: string[] = [];
+    socket.on('data', (chunk: Buffer) => output.push(chunk.toString()));
+    socket.write('X');
+    await vi.waitFor(() => expect(received.endsWith('X')).toBe(true));
+    const [head, body] = received.split('\r\n\r\n');
+    expect(head).toContain('POST /containers/abc/attach?stream=1&stdin=1&stdout=1&stderr=1 HTTP/1.1');
+    expect(head?.toLowerCase()).toContain('content-length: 0');
+    expect(head?.toLowerCase()).not.toContain('chunked');
+    expect(body).toBe('X');
+    await vi.waitFor(() => expect(output.join('')).toBe('head'));
+    socket.destroy();
+    api.close();
+  });
+
+  it('gives up on an engine that does not answer', async () => {
+    const api = await serve(() => undefined);
+    await expect(api.ping()).rejects.toMatchObject({ name: 'EngineError', retryable: true });
+    api.close();
+  });
+
+  it('calls an engine that is away a passing fault', async () => {
+    const api = new DockerApi(resolveDockerOptions({ workerId: 'w', host: `unix://${directory}/none` }));
+    await expect(api.start('abc')).rejects.toMatchObject({ name: 'EngineError', retryable: true });
+    api.close();
+  });
+
+  it('takes what is gone already for removed', async () => {
+    const body = '{"message":"No such container: abc"}';
+    const api = await serve((peer) =>
+      peer.write(`HTTP/1.1 404 Not Found\r\nContent-Length: ${body.length}\r\n\r\n${body}`),
+    );
+    await api.remove('abc');
+    api.close();
+  });
+
+  async function serve(answer: (peer: Socket) => void): Promise<DockerApi> {
+    const path = join(directory, 'engine.sock');
+    server = createServer((peer) => {
+      peers.push(peer);
+      peer.on('data', (chunk) => {
+        const before = received.includes('\r\n\r\n');
+        received += chunk.toString();
+        if (!before && received.includes('\r\n\r\n')) answer(peer);
+      });
+    });
+    await new Promise<void>((resolve) => server?.listen(path, resolve));
+    return new DockerApi(resolveDockerOptions({ workerId: 'w', host: `unix://${path}`, callTimeoutMs: 200 }));
+  }
+});
+
+describe('parseEvent', () => {
+  it('reads action, container and exit status', () => {
+    const line = '{"Action":"die","Actor":{"ID":"abc","Attributes":{"exitCode":"137"}}}';
+    expect(parseEvent(line)).toEqual({ action: 'die', containerId: 'abc', exitCode: 137 });
+  });
+
+  it('passes over what is not about a container', () => {
+    expect(parseEvent('{"Action":"pull"}')).toBeUndefined();
+  });
+});

@@ -1,0 +1,83 @@
+// The Docker engine against a real one: the suite of all engines, then what is Docker's own.
+import { readFileSync } from 'node:fs';
+import { BASE_IMAGE } from '@rungrid/sandbox/images';
+import Docker from 'dockerode';
+import { afterAll, expect, it } from 'vitest';
+import type { SandboxSpec } from '../run/ports.js';
+import { DockerEngine } from './engine.js';
+import { engineBehaviour } from './engine-behaviour.js';
+import { OWNER_LABEL } from './names.js';
+
+const docker = new Docker();
+
+engineBehaviour({
+  name: 'docker',
+  image: BASE_IMAGE,
+  make: (workerId) => new DockerEngine({ workerId, assignDelayMs: 0 }),
+  count: async (workerId) => (await own(workerId)).length,
+  ownerProgram: ({ workerId, spec }) => `
+    import { DockerEngine } from ${JSON.stringify(new URL('../../dist/docker/engine.js', import.meta.url).href)};
+    await new DockerEngine({ workerId: ${JSON.stringify(workerId)} }).create(${JSON.stringify(spec)});
+    process.stdout.write('made\\n');`,
+});
+
+const SPEC: SandboxSpec = {
+  language: 'c++',
+  mode: 'pipe',
+  image: BASE_IMAGE,
+  command: ['cat'],
+  env: ['A=b'],
+  limits: { memoryBytes: 33_554_432, cpus: 0.2, pids: 16, tmpBytes: 1_048_576, tmpInodes: 64 },
+};
+const WORKER_ID = `docker-${process.pid}`;
+const engine = new DockerEngine({ workerId: WORKER_ID, cgroupRoot: '/not/a/cgroup/mount', assignDelayMs: 0 });
+afterAll(() => engine.close());
+
+it('names and labels a container so that others can tell whose it is and until when', async () => {
+  const sandbox = await engine.create(SPEC);
+  const inspected = await docker.getContainer(sandbox.containerId).inspect();
+  expect(inspected.Name).toMatch(new RegExp(`^/warm-c__-${sandbox.id}-\\d{10}$`));
+  expect(inspected.Config.Labels).toMatchObject({ 'sandbox.owner': WORKER_ID, 'sandbox.language': 'c++' });
+  expect(inspected.HostConfig).toMatchObject({
+    Memory: 33_554_432,
+    MemorySwap: 33_554_432,
+    NanoCpus: 200_000_000,
+    PidsLimit: 16,
+    OomScoreAdj: 500,
+    CgroupnsMode: 'private',
+    LogConfig: { Type: 'none' },
+  });
+  // What an empty list from us would have taken away.
+  expect(inspected.HostConfig.MaskedPaths).toContain('/proc/kcore');
+  sandbox.assign({ runId: 'r/1', deadlineMs: 1_900_000_000_000 });
+  await expect
+    .poll(async () => (await docker.getContainer(sandbox.containerId).inspect()).Name)
+    .toBe('/run-r_1-1900000000');
+  await sandbox.destroy();
+});
+
+it('asks the engine for the counters where control groups are not readable', async () => {
+  const sandbox = await engine.create(SPEC);
+  expect(sandbox.usage()).toBeUndefined();
+  const usage = await sandbox.finalUsage();
+  expect(usage?.cpuMs).toBeGreaterThan(0);
+  expect(usage?.memoryPeakBytes).toBeGreaterThan(0);
+  await sandbox.destroy();
+});
+
+it('gives a container the network namespace of nobody', async () => {
+  const sandbox = await engine.create(SPEC);
+  const { State, NetworkSettings } = await docker.getContainer(sandbox.containerId).inspect();
+  expect(Object.values(NetworkSettings.Networks ?? {}).filter((network) => network.IPAddress !== '')).toEqual([]);
+  // No address, no route: the file lists neither when the engine's processes can be seen from here.
+  expect(readRoutes(State.Pid)).toEqual([]);
+  await sandbox.destroy();
+});
+
+function readRoutes(pid: number): string[] {
+  return readFileSync(`/proc/${pid}/net/route`, 'utf8').trim().split('\n').slice(1);
+}
+
+async function own(workerId: string): Promise<Docker.ContainerInfo[]> {
+  return docker.listContainers({ all: true, filters: { label: [`${OWNER_LABEL}=${workerId}`] } });
+}
