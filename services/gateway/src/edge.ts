@@ -133,6 +133,7 @@ function webSocketOptions(parts: ServerParts): WebSocketOptions {
     },
     closed: (session) => sessions.closed(session),
     onClose: (code) => metrics.socketClosed(code),
+    onFault: (error) => parts.logger.error({ err: error }, 'socket handler failed'),
     maxBackpressureBytes: config.GATEWAY_OUTBOX_BYTES + OUTBOX_MARGIN_BYTES,
   };
 }

@@ -36,23 +36,38 @@ export interface HttpOptions {
 
 /** The handler for `app.any`. */
 export function httpRoute(options: HttpOptions): (response: HttpResponse, request: HttpRequest) => void {
-  let receiving = 0;
+  const state = { receiving: 0 };
   return (response, request) => {
-    const head = copyHead(options, response, request);
-    const declared = Number(request.getHeader('content-length') || '0');
-    if (head.method !== 'POST') return answer(options, { response, request: head });
-    if (!(declared <= options.maxBodyBytes)) return write({ response, head, answer: options.refuse('too_large') });
-    if (receiving >= MAX_BODIES) return write({ response, head, answer: options.refuse('busy') });
-    receiving += 1;
-    receive(response, {
-      maxBytes: options.maxBodyBytes,
-      done: (result) => {
-        receiving -= 1;
-        if ('body' in result) answer(options, { response, request: { ...head, body: result.body } });
-        else if (result.none === 'too_large') write({ response, head, answer: options.refuse('too_large') });
-      },
-    });
+    // The engine ends the process when a handler comes back without an answer or this.
+    response.onAborted(() => undefined);
+    try {
+      route(options, { response, request, state });
+    } catch (error) {
+      options.onFault(error);
+      response.close();
+    }
   };
+}
+
+function route(
+  options: HttpOptions,
+  given: { response: HttpResponse; request: HttpRequest; state: { receiving: number } },
+): void {
+  const { response, request, state } = given;
+  const head = copyHead(options, response, request);
+  const declared = Number(request.getHeader('content-length') || '0');
+  if (head.method !== 'POST') return answer(options, { response, request: head });
+  if (!(declared <= options.maxBodyBytes)) return write({ response, head, answer: options.refuse('too_large') });
+  if (state.receiving >= MAX_BODIES) return write({ response, head, answer: options.refuse('busy') });
+  state.receiving += 1;
+  receive(response, {
+    maxBytes: options.maxBodyBytes,
+    done: (result) => {
+      state.receiving -= 1;
+      if ('body' in result) answer(options, { response, request: { ...head, body: result.body } });
+      else if (result.none === 'too_large') write({ response, head, answer: options.refuse('too_large') });
+    },
+  });
 }
 
 function copyHead(options: HttpOptions, response: HttpResponse, request: HttpRequest): Request {
@@ -111,12 +126,16 @@ function answer(options: HttpOptions, given: { response: HttpResponse; request: 
 /** An error also ends the connection, so that whoever makes them pays for a new one each time. */
 function write(given: { response: HttpResponse; head: Request; answer: Answer }): void {
   const { response, head, answer: result } = given;
-  const close = result.status >= 400;
   response.cork(() => {
     response.writeStatus(`${result.status} ${STATUS_CODES[result.status] ?? 'Unknown'}`);
     for (const [name, value] of Object.entries(result.headers)) response.writeHeader(name, value);
-    if (head.method === 'HEAD') response.endWithoutBody(Buffer.byteLength(result.body), close);
-    else if (result.status === 204 || result.status === 304) response.endWithoutBody(undefined, close);
-    else response.end(result.body, close);
+    // Without arguments only: with them this engine takes the request for unanswered.
+    if (head.method === 'HEAD') {
+      response.writeHeader('content-length', String(Buffer.byteLength(result.body))).endWithoutBody();
+    } else if (result.status === 204 || result.status === 304) {
+      response.endWithoutBody();
+    } else {
+      response.end(result.body, result.status >= 400);
+    }
   });
 }

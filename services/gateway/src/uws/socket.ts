@@ -27,6 +27,13 @@ export class UwsSocket<U> implements SessionSocket {
     ws?.end(CLOSE[name].code, CLOSE[name].reason);
   }
 
+  /** Ends it without a close code. */
+  destroy(): void {
+    const ws = this.#ws;
+    this.#ws = undefined;
+    ws?.close();
+  }
+
   /** The library says that the socket has gone. */
   forget(): void {
     this.#ws = undefined;

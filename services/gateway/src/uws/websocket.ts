@@ -21,6 +21,8 @@ export interface WebSocketOptions {
   readonly closed: (session: Session) => void;
   /** A socket closed: its code, as the engine gives it. */
   readonly onClose: (code: number) => void;
+  /** A handler threw: a fault of ours. */
+  readonly onFault: (error: unknown) => void;
   /** The engine buffers so many unsent bytes at most; it drops what comes after. */
   readonly maxBackpressureBytes: number;
 }
@@ -42,27 +44,54 @@ export function webSocketBehavior(options: WebSocketOptions) {
     maxBackpressure: options.maxBackpressureBytes,
     idleTimeout: IDLE_TIMEOUT_S,
     sendPingsAutomatically: true,
-    upgrade: (response: HttpResponse, request: HttpRequest, context: us_socket_context_t) =>
-      upgrade(options, { response, request, context }),
-    open: (ws: Ws) => open(options, ws),
-    message: (ws: Ws, message: ArrayBuffer, isBinary: boolean) => {
-      const { session } = ws.getUserData();
-      if (session === undefined) return;
-      if (isBinary) session.close('badFrame');
-      else if (message.byteLength > MAX_FRAME_BYTES) session.close('tooLarge');
-      // The engine has checked that it is UTF-8; decoding copies it out of the engine's memory.
-      else session.text(Buffer.from(message).toString('utf8'));
+    upgrade: (response: HttpResponse, request: HttpRequest, context: us_socket_context_t) => {
+      // The engine ends the process when this handler comes back without an upgrade, an answer or this.
+      response.onAborted(() => undefined);
+      try {
+        upgrade(options, { response, request, context });
+      } catch (error) {
+        options.onFault(error);
+        response.close();
+      }
     },
-    ping: (ws: Ws) => ws.getUserData().session?.control(),
-    pong: (ws: Ws) => ws.getUserData().session?.control(),
-    drain: (ws: Ws) => ws.getUserData().session?.drained(),
+    open: guarded(options, (ws) => open(options, ws)),
+    message: guarded(options, (ws, message: ArrayBuffer, isBinary: boolean) => receive(ws, { message, isBinary })),
+    ping: guarded(options, (ws) => ws.getUserData().session?.control()),
+    pong: guarded(options, (ws) => ws.getUserData().session?.control()),
+    drain: guarded(options, (ws) => ws.getUserData().session?.drained()),
     close: (ws: Ws, code: number) => {
       const data = ws.getUserData();
       data.socket?.forget();
-      if (data.session !== undefined) options.closed(data.session);
-      options.onClose(code);
+      try {
+        if (data.session !== undefined) options.closed(data.session);
+        options.onClose(code);
+      } catch (error) {
+        options.onFault(error);
+      }
     },
   };
+}
+
+/** A handler whose exception costs its own socket only: the engine would end the process. */
+function guarded<A extends unknown[]>(options: WebSocketOptions, handler: (ws: Ws, ...args: A) => void) {
+  return (ws: Ws, ...args: A) => {
+    const { socket } = ws.getUserData();
+    try {
+      handler(ws, ...args);
+    } catch (error) {
+      options.onFault(error);
+      socket?.destroy();
+    }
+  };
+}
+
+function receive(ws: Ws, given: { message: ArrayBuffer; isBinary: boolean }): void {
+  const { session } = ws.getUserData();
+  if (session === undefined) return;
+  if (given.isBinary) session.close('badFrame');
+  else if (given.message.byteLength > MAX_FRAME_BYTES) session.close('tooLarge');
+  // The engine has checked that it is UTF-8; decoding copies it out of the engine's memory.
+  else session.text(Buffer.from(given.message).toString('utf8'));
 }
 
 function upgrade(

@@ -1,0 +1,144 @@
+// Starts what a behaviour test of the gateway needs: a private Redis, a scripted worker, and the real gateway process.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createKeys, type Keys } from '@rungrid/kit/keys';
+import { createLogger } from '@rungrid/kit/logger';
+import { connectRedis, type Redis } from '@rungrid/kit/redis';
+import { signToken, type TokenClaims } from '@rungrid/proto/token';
+import { RawClient, until } from './raw-client.js';
+import { type Script, ScriptedWorker } from './scripted-worker.js';
+
+export const KEY_ID = 'test';
+export const KEY = 'a secret of the tests';
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+export interface GatewayProcess {
+  readonly url: string;
+  readonly internal: string;
+  readonly pid: number;
+  /** Everything that it has written. */
+  readonly output: () => string;
+  /** Ends it with SIGTERM and gives its exit code. */
+  stop(): Promise<number | null>;
+}
+
+export interface Harness {
+  readonly redisUrl: string;
+  readonly redis: Redis;
+  readonly keys: Keys;
+  readonly worker: ScriptedWorker;
+  readonly gateway: GatewayProcess;
+  /** A socket that has got hello; without an origin unless given. */
+  client(origin?: string): Promise<RawClient>;
+  /** Ends all of those sockets, and waits until no run lives. */
+  settle(): Promise<void>;
+  token(options?: { origin?: string; claims?: TokenClaims; nowMs?: number; key?: string }): string;
+  startGateway(env?: Record<string, string>): Promise<GatewayProcess>;
+  /** A number out of /metrics: the sum over all lines that start with `prefix`. */
+  metric(prefix: string): Promise<number>;
+  stop(): Promise<void>;
+}
+
+export async function startHarness(script: Script, env: Record<string, string> = {}): Promise<Harness> {
+  const folder = mkdtempSync(join(tmpdir(), 'rungrid-gateway-'));
+  const redisUrl = `unix://${join(folder, 'redis.sock')}`;
+  const server = spawn(
+    'redis-server',
+    ['--port', '0', '--unixsocket', join(folder, 'redis.sock'), '--save', '', '--dir', folder],
+    {
+      stdio: 'ignore',
+    },
+  );
+  const logger = createLogger({ service: 'harness', level: 'silent' });
+  const keys = createKeys('test');
+  const redis = connectRedis({ url: redisUrl, logger, name: 'harness' });
+  await until('redis', () =>
+    redis.ping().then(
+      () => true,
+      () => false,
+    ),
+  );
+  const worker = await ScriptedWorker.start({ url: redisUrl, keys, logger, script });
+  const processes: GatewayProcess[] = [];
+  const startGateway = async (more: Record<string, string> = {}) => {
+    const gateway = await spawnGateway({ RUNGRID_REDIS_URL: redisUrl, ...env, ...more });
+    processes.push(gateway);
+    return gateway;
+  };
+  const gateway = await startGateway();
+  const clients = new Set<RawClient>();
+  return {
+    redisUrl,
+    redis,
+    keys,
+    worker,
+    gateway,
+    startGateway,
+    client: async (origin) => {
+      const client = await RawClient.open(gateway.url, origin === undefined ? {} : { Origin: origin });
+      clients.add(client);
+      await client.next('hello');
+      return client;
+    },
+    settle: async () => {
+      worker.resume();
+      for (const client of clients) client.vanish();
+      clients.clear();
+      await until('no live run', async () => (await readMetric(gateway.internal, 'rungrid_gateway_live_runs')) === 0);
+    },
+    token: (options = {}) => {
+      const { origin = '', key = KEY, claims, nowMs } = options;
+      const optional = { ...(claims === undefined ? {} : { claims }), ...(nowMs === undefined ? {} : { nowMs }) };
+      return signToken({ keyId: KEY_ID, key, origin, ...optional });
+    },
+    metric: (prefix) => readMetric(gateway.internal, prefix),
+    stop: async () => {
+      await Promise.all(processes.map((process) => process.stop()));
+      await worker.stop();
+      redis.disconnect();
+      await endProcess(server);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function spawnGateway(env: Record<string, string>): Promise<GatewayProcess> {
+  const child = spawn(process.execPath, [MAIN], {
+    env: {
+      PATH: process.env['PATH'],
+      RUNGRID_PREFIX: 'test',
+      GATEWAY_PORT: '0',
+      GATEWAY_INTERNAL_PORT: '0',
+      GATEWAY_TOKEN_KEYS: `${KEY_ID}:${KEY}`,
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const line = await until('the ready line', () => {
+    if (child.exitCode !== null) throw new Error(`the gateway ended: ${output}`);
+    return output.split('\n').find((text) => text.includes('"msg":"ready"'));
+  });
+  const { url, internal } = JSON.parse(line) as { url: string; internal: string };
+  return { url, internal, pid: child.pid ?? 0, output: () => output, stop: () => endProcess(child) };
+}
+
+async function endProcess(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) {
+    child.kill('SIGTERM');
+    await new Promise((resolve) => child.once('exit', resolve));
+  }
+  return child.exitCode;
+}
+
+async function readMetric(internal: string, prefix: string): Promise<number> {
+  const text = await (await fetch(`${internal}/metrics`)).text();
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith(prefix))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+}
