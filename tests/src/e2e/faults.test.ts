@@ -154,3 +154,21 @@ test('Redis going away and coming back empty costs at most the runs of that mome
     );
   });
 });
+
+test('two installations on one container engine do not touch each other’s sandboxes', async () => {
+  await withStack({}, async (stack) => {
+    const client = await stack.connect();
+    const run = client.run('print("up", flush=True)\nprint(input())', 'python');
+    await run.output('up');
+    const mine = await stack.sandboxes();
+    // The other worker sweeps at its start; its Redis knows nothing of ours.
+    await withStack({}, async (other) => {
+      const there = await other.connect();
+      expect(await there.run('print(1)', 'python').exit()).toMatchObject({ code: 0 });
+    });
+    run.stdin('still here\n');
+    expect(await run.exit()).toMatchObject({ code: 0 });
+    const names = new Set((await stack.sandboxes()).map((sandbox) => sandbox.id));
+    expect(mine.filter((sandbox) => !sandbox.running && !names.has(sandbox.id))).toEqual([]);
+  });
+});

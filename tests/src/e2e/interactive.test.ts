@@ -10,7 +10,7 @@ const stack = useStack({ languages: LANGUAGES });
 const PROMPT: Readonly<Record<(typeof LANGUAGES)[number], string>> = {
   python: "name = input('Name: ')\nprint('Hello ' + name)",
   javascript:
-    "const rl = require('readline').createInterface({ input: process.stdin });\nprocess.stdout.write('Name: ');\nrl.once('line', (name) => { console.log('Hello ' + name); rl.close(); });",
+    "const rl = require('readline').createInterface({ input: process.stdin });\nprocess.stdout.write('Name: ');\nrl.once('line', (name) => { console.log('Hello ' + name); process.stdin.destroy(); });",
   bash: 'printf \'Name: \'\nread -r name\necho "Hello $name"',
   c: '#include <stdio.h>\nint main(void) { char name[64]; printf("Name: "); if (scanf("%63s", name) != 1) return 1; printf("Hello %s\\n", name); return 0; }',
 };

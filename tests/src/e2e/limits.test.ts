@@ -1,5 +1,6 @@
 // Limits and their ends, each while a neighbour's session keeps echoing.
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Buffer } from 'node:buffer';
+import { describe, expect, test } from 'vitest';
 import { Neighbour } from '../testkit/neighbour.js';
 import { useStack } from '../testkit/use-stack.js';
 
@@ -137,30 +138,4 @@ test('code points are not cut at the cap', async () => {
   });
   expect(await run.exit()).toMatchObject({ reason: 'output_limit', truncated: true });
   expect(run.stdout.replaceAll('\u{1F600}', '')).toMatch(/^�?$/);
-});
-
-describe('idle', () => {
-  const idleStack = useStack({ workerEnv: { WORKER_IDLE_MS: '1200' } });
-  beforeAll(() => expect(idleStack().workers.length).toBe(1));
-  afterAll(() => expect(idleStack().workers.length).toBe(1));
-
-  test('a program that says nothing and hears nothing ends by idle_limit', async () => {
-    const client = await idleStack().connect();
-    const run = client.run('input()', 'python');
-    expect(await run.exit()).toMatchObject({ reason: 'idle_limit', code: null });
-  });
-
-  test('what is typed, and what is written, keeps it alive', async () => {
-    const client = await idleStack().connect();
-    const run = client.run('while True: print(input(), flush=True)', 'python');
-    await run.started();
-    const start = performance.now();
-    for (let i = 0; performance.now() - start < 2_500; i++) {
-      run.stdin(`${i}\n`);
-      await run.output(`${i}\n`);
-      await new Promise((resolve) => setTimeout(resolve, 300));
-    }
-    expect(run.ended).toBeUndefined();
-    expect(await run.exit()).toMatchObject({ reason: 'idle_limit' });
-  });
 });

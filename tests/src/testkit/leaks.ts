@@ -5,8 +5,8 @@ import type { Stack } from './stack.js';
 import { until } from './wait.js';
 
 /** Gauges that must be back at 0 when nothing runs. */
-const GATEWAY_GAUGES = ['rungrid_gateway_runs', 'rungrid_gateway_sockets'];
-const WORKER_GAUGES = ['rungrid_worker_runs'];
+const GATEWAY_GAUGES = ['rungrid_gateway_live_runs', 'rungrid_gateway_sockets', 'rungrid_gateway_grpc_streams'];
+const WORKER_GAUGES = ['rungrid_worker_live_runs'];
 /** How long the last refill and the last removal may take, ms. */
 const SETTLE_MS = 20_000;
 
