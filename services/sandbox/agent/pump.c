@@ -29,8 +29,14 @@ bool channel_ready(const struct channel *channel, int64_t now) {
 void channel_read(struct channel *channel, int64_t now) {
   long n = out_read(channel->fd, channel->type);
   if (n == 0) close_fd(&channel->fd);
-  if (n > 0) channel->rest_until_ns = now + COALESCE_NS;
+  if (n <= 0) return;
+  bool silence = now - channel->rest_until_ns > REST_LONGEST_NS;
+  int64_t longer = channel->rest_ns * 2;
+  channel->rest_ns = silence ? REST_SHORTEST_NS : longer < REST_LONGEST_NS ? longer : REST_LONGEST_NS;
+  channel->rest_until_ns = now + channel->rest_ns;
 }
+
+void channel_wake(struct channel *channel) { channel->rest_until_ns = 0; }
 
 bool channel_drain(struct channel *channel) {
   while (channel->fd >= 0 && out_room() > 0) {

@@ -8,8 +8,10 @@
 
 #include "frames.h"
 
-// After a read a pipe rests this long, so that a flood of tiny writes becomes few frames. 64 KiB a rest is 32 MB/s.
-#define COALESCE_NS 2000000
+// After a read a pipe rests, so that a flood of tiny writes becomes few frames. The rest is short after a silence or after
+// input, since a line often comes as two writes, and doubles while output goes on. 64 KiB a longest rest is 32 MB/s.
+#define REST_SHORTEST_NS 100000
+#define REST_LONGEST_NS 2000000
 // An acknowledgement waits for output to travel with, but no longer than this, and not while the worker's window may run dry.
 #define ACK_DELAY_NS 10000000
 #define ACK_BYTES_MAX 8192u
@@ -17,7 +19,7 @@
 struct channel {
   int fd; // -1: closed
   enum frame_out type;
-  int64_t rest_until_ns;
+  int64_t rest_ns, rest_until_ns;
 };
 
 int64_t now_ns(void);
@@ -26,6 +28,8 @@ int64_t now_ns(void);
 bool channel_ready(const struct channel *channel, int64_t now);
 // Reads once. Closes the channel at EOF.
 void channel_read(struct channel *channel, int64_t now);
+// The program got input: what it answers is read at once.
+void channel_wake(struct channel *channel);
 // After every writer is dead: reads as far as the worker keeps up. True when nothing is left (the channel is closed then).
 bool channel_drain(struct channel *channel);
 

@@ -24,7 +24,7 @@ struct session session = {
     .state = BOOTING,
     .signal_fd = -1,
     .control_fd = -1,
-    .channels = {{-1, FRAME_STDOUT, 0}, {-1, FRAME_STDERR, 0}, {-1, FRAME_COMPILE, 0}},
+    .channels = {{-1, FRAME_STDOUT, 0, 0}, {-1, FRAME_STDERR, 0, 0}, {-1, FRAME_COMPILE, 0, 0}},
 };
 
 static bool ending_compile; // ENDING belongs to the compile step
@@ -160,6 +160,7 @@ static void serve(const struct frame *frame) {
     case FRAME_START: begin(frame); break;
     case FRAME_STDIN:
       if (!stdin_put(frame->payload, frame->length)) fault("more STDIN than the window allows");
+      for (size_t i = 0; i < 2; i++) channel_wake(&session.channels[i]);
       break;
     case FRAME_STDIN_CLOSE: stdin_end(); break;
     case FRAME_SIGNAL:

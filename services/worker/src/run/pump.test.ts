@@ -20,22 +20,37 @@ function setup(limitBytes = 1_000_000) {
   return { pump, out, limits: () => limits };
 }
 
-test('the first bytes go out at once, what follows within the window is joined', () => {
+test('the first pieces go out at once, what follows within the window is joined', () => {
   const { pump, out } = setup();
-  pump.push('stdout', Buffer.from('a'));
-  pump.push('stdout', Buffer.from('b'));
-  pump.push('stdout', Buffer.from('c'));
-  expect(out).toEqual(['stdout:a']);
+  for (const piece of ['a', 'b', 'c', 'd', 'e', 'f']) pump.push('stdout', Buffer.from(piece));
+  expect(out).toEqual(['stdout:a', 'stdout:b', 'stdout:c', 'stdout:d']);
   vi.advanceTimersByTime(8);
-  expect(out).toEqual(['stdout:a', 'stdout:bc']);
+  expect(out.at(-1)).toBe('stdout:ef');
 });
 
-test('after a quiet window the next bytes go out at once again', () => {
+test('a burst that goes on is joined, window after window', () => {
   const { pump, out } = setup();
-  pump.push('stdout', Buffer.from('a'));
+  for (let i = 0; i < 40; i++) {
+    pump.push('stdout', Buffer.from('x'));
+    vi.advanceTimersByTime(1);
+  }
+  expect(out.length).toBeLessThan(10);
+});
+
+test('after a quiet window pieces go out at once again', () => {
+  const { pump, out } = setup();
+  for (const piece of ['a', 'b', 'c', 'd', 'e']) pump.push('stdout', Buffer.from(piece));
   vi.advanceTimersByTime(20);
-  pump.push('stdout', Buffer.from('b'));
-  expect(out).toEqual(['stdout:a', 'stdout:b']);
+  pump.push('stdout', Buffer.from('f'));
+  expect(out.at(-1)).toBe('stdout:f');
+});
+
+test('after input pieces go out at once, whatever came before', () => {
+  const { pump, out } = setup();
+  for (let i = 0; i < 10; i++) pump.push('stdout', Buffer.from('x'));
+  pump.expectAnswer();
+  pump.push('stdout', Buffer.from('answer'));
+  expect(out.at(-1)).toBe('stdout:xxxxxxanswer');
 });
 
 test('the order between stdout and stderr is kept', () => {

@@ -2,6 +2,9 @@
 import { StringDecoder } from 'node:string_decoder';
 import { OUTPUT_CHUNK_BYTES, OUTPUT_COALESCE_MS } from '@rungrid/proto/limits';
 
+/** Pieces that go out at once after a quiet time or after input: a line is often two writes, an answer two or three. */
+const BURST_PIECES = 4;
+
 export type OutputStream = 'stdout' | 'stderr';
 
 export interface PumpOptions {
@@ -14,7 +17,8 @@ export interface PumpOptions {
 }
 
 /**
- * The first bytes after a quiet time go out at once; what follows within OUTPUT_COALESCE_MS is joined, up to OUTPUT_CHUNK_BYTES.
+ * The first pieces after a quiet time, or after input, go out at once; what follows is joined for at most OUTPUT_COALESCE_MS, up
+ * to OUTPUT_CHUNK_BYTES.
  * Holds at most OUTPUT_CHUNK_BYTES of text and 3 bytes of a cut code point for each stream.
  */
 export class OutputPump {
@@ -23,6 +27,7 @@ export class OutputPump {
   #pending = '';
   #pendingStream: OutputStream = 'stdout';
   #timer: NodeJS.Timeout | undefined;
+  #burstLeft = BURST_PIECES;
   #bytes = 0;
   #limitReached = false;
   #ended = false;
@@ -49,16 +54,20 @@ export class OutputPump {
     if (stream !== this.#pendingStream) this.#flush();
     this.#pendingStream = stream;
     this.#pending += this.#decoders[stream].write(taken);
-    if (this.#timer === undefined) {
-      this.#flush();
-      this.#timer = setTimeout(() => this.#onTimer(), OUTPUT_COALESCE_MS);
-    } else if (this.#pending.length >= OUTPUT_CHUNK_BYTES) {
+    if (this.#burstLeft > 0 || this.#pending.length >= OUTPUT_CHUNK_BYTES) {
+      this.#burstLeft = Math.max(0, this.#burstLeft - 1);
       this.#flush();
     }
+    this.#timer ??= setTimeout(() => this.#onTimer(), OUTPUT_COALESCE_MS);
     if (taken.length < chunk.length) {
       this.#limitReached = true;
       this.#options.onLimit();
     }
+  }
+
+  /** The program got input: what it answers goes out at once. */
+  expectAnswer(): void {
+    this.#burstLeft = BURST_PIECES;
   }
 
   /** Sends what is held; an unfinished code point becomes U+FFFD. What is pushed after it is dropped. Idempotent. */
@@ -77,7 +86,10 @@ export class OutputPump {
   /** The quiet time is over when nothing came in it; else the burst goes on. */
   #onTimer(): void {
     this.#timer = undefined;
-    if (this.#pending === '') return;
+    if (this.#pending === '') {
+      this.#burstLeft = BURST_PIECES;
+      return;
+    }
     this.#flush();
     this.#timer = setTimeout(() => this.#onTimer(), OUTPUT_COALESCE_MS);
   }

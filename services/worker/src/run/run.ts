@@ -164,6 +164,7 @@ export class Run {
   /** false: past the stdin window, nothing of it was taken. */
   writeStdin(bytes: Buffer): boolean {
     this.#activeMs = Date.now();
+    this.#pump.expectAnswer();
     return this.#stdin.write(bytes);
   }
 
