@@ -128,6 +128,15 @@ containers one file at a time. FILTER is passed to vitest: part of a file’s pa
     load: async () => (await import('./commands/test.js')).command,
   },
   {
+    name: 'images',
+    usage: '[--languages a,b]',
+    summary: 'make the sandbox images only, in the engine of DOCKER_HOST (for machines that run just a worker)',
+    details: 'Images are named by their content: what is there is up to date, and is not built again.',
+    options: { languages: { type: 'list', value: 'a,b', help: 'languages to make images for (default: all)' } },
+    positionals: NONE,
+    load: async () => (await import('./commands/images.js')).command,
+  },
+  {
     name: 'bench',
     usage: '[options]',
     summary: 'measure click to first byte, keystroke to echo, runs per second',

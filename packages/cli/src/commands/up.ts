@@ -1,13 +1,14 @@
 // `up`: engine, Redis, images, workers, gateways; then the address, and in the foreground a watch over what runs.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { builtInLanguages, type Language, resolveLanguage } from '@rungrid/sandbox/languages';
+import type { Language } from '@rungrid/sandbox/languages';
 import type { CommandInput, CommandModule } from '../command.js';
-import { CliError, EXIT_USAGE } from '../errors.js';
+import { CliError } from '../errors.js';
 import { abandonStarts, tail } from '../exec.js';
 import { ensureEngine } from '../infra/engine.js';
 import { ensureImages } from '../infra/images.js';
 import { ensureRedis } from '../infra/redis.js';
 import { ensureKeys } from '../keys.js';
+import { pickLanguages } from '../languages.js';
 import { makeFolders, type Paths, resolvePaths } from '../paths.js';
 import { isAlive } from '../process-ref.js';
 import { say } from '../progress.js';
@@ -68,17 +69,8 @@ async function bringUp(input: CommandInput, paths: Paths): Promise<State> {
 /** What to run: what is asked for now, else what was asked for last, else the defaults. */
 function decide(input: CommandInput, state: State): { wanted: Wanted; languages: Language[] } {
   const names = input.options.list('languages') ?? state.wanted?.languages ?? DEFAULT_LANGUAGES;
-  const languages = names.map((name) => {
-    const language = resolveLanguage(name);
-    if (language === undefined) {
-      const known = builtInLanguages().map((each) => each.name);
-      throw new CliError(`there is no language "${name}"; these are there: ${known.join(', ')}`, {
-        exitCode: EXIT_USAGE,
-      });
-    }
-    return language;
-  });
-  const canonical = [...new Set(languages.map((language) => language.name))];
+  const languages = pickLanguages(names);
+  const canonical = languages.map((language) => language.name);
   const live = state.workers.length > 0;
   if (live && state.wanted !== undefined && state.wanted.languages.toSorted().join() !== canonical.toSorted().join()) {
     throw new CliError(
@@ -101,7 +93,7 @@ function decide(input: CommandInput, state: State): { wanted: Wanted; languages:
       languages: canonical,
       ...(port === undefined ? {} : { port }),
     },
-    languages: [...new Set(languages)],
+    languages,
   };
 }
 

@@ -1,5 +1,5 @@
 // Finds a Docker engine, or installs and starts a private one whose images, sockets and logs lie in the state folder.
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CliError } from '../errors.js';
@@ -43,11 +43,33 @@ export async function ensureEngine(paths: Paths): Promise<EngineState> {
   return engine;
 }
 
+/** An engine that runs already: ours, else the one of DOCKER_HOST, else the system's. Rejects with CliError when none answers. */
+export async function findEngine(paths: Paths): Promise<string> {
+  const running = await findRunning(paths);
+  if (running !== undefined) return running.host;
+  throw new CliError(`no Docker engine answers at ${SYSTEM_HOST}. Start one, or point DOCKER_HOST at one.`);
+}
+
 async function findOrStart(paths: Paths): Promise<EngineState> {
+  const running = await findRunning(paths);
+  if (running !== undefined) return running;
+  if (process.getuid?.() !== 0) {
+    throw new CliError(
+      `no Docker engine answers at ${SYSTEM_HOST}. Install one (sudo apt-get install docker.io), point DOCKER_HOST at one, or run this as root: then a private one is started.`,
+    );
+  }
+  const wasInstalled = which('dockerd') !== undefined;
+  const dockerd = await requireProgram(INSTALL, paths);
+  if (!wasInstalled && (await systemStarted())) return useSystem();
+  return startPrivate(dockerd, paths);
+}
+
+/** Rejects with CliError when DOCKER_HOST names one that does not answer, or when the system's may not be used. */
+async function findRunning(paths: Paths): Promise<EngineState | undefined> {
   const ours = readState(paths).engine;
   if (ours?.process !== undefined && isAlive(ours.process) && (await pingEngine(ours.host)).ok) {
     say(`  Docker engine: private, runs already (${ours.host})`);
-    return ours;
+    return { host: ours.host, process: ours.process };
   }
   const given = process.env['DOCKER_HOST'];
   if (given !== undefined && given !== '') {
@@ -61,17 +83,12 @@ async function findOrStart(paths: Paths): Promise<EngineState> {
   }
   const system = await pingEngine(SYSTEM_HOST);
   if (system.ok) return useSystem();
-  if (process.getuid?.() !== 0) {
+  if (system.denied && process.getuid?.() !== 0) {
     throw new CliError(
-      system.denied
-        ? `you may not use the Docker engine at ${SYSTEM_HOST}. Join its group (sudo usermod -aG docker $USER, then log in again), or point DOCKER_HOST at another one.`
-        : `no Docker engine answers at ${SYSTEM_HOST}. Install one (sudo apt-get install docker.io), point DOCKER_HOST at one, or run this as root: then a private one is started.`,
+      `you may not use the Docker engine at ${SYSTEM_HOST}. Join its group (sudo usermod -aG docker $USER, then log in again), or point DOCKER_HOST at another one.`,
     );
   }
-  const wasInstalled = which('dockerd') !== undefined;
-  const dockerd = await requireProgram(INSTALL, paths);
-  if (!wasInstalled && (await systemStarted())) return useSystem();
-  return startPrivate(dockerd, paths);
+  return undefined;
 }
 
 function useSystem(): EngineState {
@@ -130,8 +147,8 @@ export async function stopEngine(engine: EngineState, paths: Paths): Promise<voi
   if (engine.process === undefined) return;
   await stop(engine.process, { graceMs: STOP_GRACE_MS });
   const namespaces = join(paths.run, 'docker', 'exec', 'netns', 'default');
-  if (!existsSync(namespaces)) return;
-  // dockerd leaves its mount of the host's namespace behind, and a folder with a mount can not be removed.
+  // dockerd may leave its mount of the host's namespace behind, and a folder with a mount can not be removed.
+  if (!readFileSync('/proc/self/mounts', 'utf8').includes(` ${namespaces} `)) return;
   await runLogged(['umount', '--lazy', namespaces], { paths, log: 'umount' }).catch((error: unknown) =>
     say(`  ${String(error)}`),
   );
