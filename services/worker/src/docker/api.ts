@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { inspect } from 'node:util';
 import Docker from 'dockerode';
 import { EngineError } from '../run/ports.js';
-import { OWNER_LABEL } from './names.js';
+import { FLEET_LABEL, OWNER_LABEL } from './names.js';
 import { engineAddress, type ResolvedDockerOptions } from './options.js';
 import type { CreateOptions } from './spec.js';
 import type { StatsAnswer } from './stats.js';
@@ -15,6 +15,7 @@ export interface ListedContainer {
   readonly id: string;
   readonly name: string;
   readonly owner: string;
+  readonly fleet: string;
 }
 
 /** One line of the event stream, as far as it is used. */
@@ -179,6 +180,7 @@ export class DockerApi {
       id: entry.Id,
       name: entry.Names[0] ?? '',
       owner: entry.Labels[OWNER_LABEL] ?? '',
+      fleet: entry.Labels[FLEET_LABEL] ?? '',
     }));
   }
 

@@ -9,15 +9,17 @@ import { engineBehaviour } from './engine-behaviour.js';
 import { OWNER_LABEL } from './names.js';
 
 const docker = new Docker();
+/** Nobody else on this engine sweeps these, and these sweep nobody else's. */
+const fleet = `test-${process.pid}`;
 
 engineBehaviour({
   name: 'docker',
   image: BASE_IMAGE,
-  make: (workerId) => new DockerEngine({ workerId, assignDelayMs: 0 }),
+  make: (workerId) => new DockerEngine({ workerId, fleet, assignDelayMs: 0 }),
   count: async (workerId) => (await own(workerId)).length,
   ownerProgram: ({ workerId, spec }) => `
     import { DockerEngine } from ${JSON.stringify(new URL('../../dist/docker/engine.js', import.meta.url).href)};
-    await new DockerEngine({ workerId: ${JSON.stringify(workerId)} }).create(${JSON.stringify(spec)});
+    await new DockerEngine({ workerId: ${JSON.stringify(workerId)}, fleet: ${JSON.stringify(fleet)} }).create(${JSON.stringify(spec)});
     process.stdout.write('made\\n');`,
 });
 
@@ -30,7 +32,7 @@ const SPEC: SandboxSpec = {
   limits: { memoryBytes: 33_554_432, cpus: 0.2, pids: 16, tmpBytes: 1_048_576, tmpInodes: 64 },
 };
 const WORKER_ID = `docker-${process.pid}`;
-const engine = new DockerEngine({ workerId: WORKER_ID, cgroupRoot: '/not/a/cgroup/mount', assignDelayMs: 0 });
+const engine = new DockerEngine({ workerId: WORKER_ID, fleet, cgroupRoot: '/not/a/cgroup/mount', assignDelayMs: 0 });
 afterAll(() => engine.close());
 
 it('names and labels a container so that others can tell whose it is and until when', async () => {

@@ -153,7 +153,9 @@ export class DockerEngine implements Engine {
     container: ListedContainer,
     life: { owners: Map<string, Promise<boolean>>; isAlive: (workerId: string) => Promise<boolean> },
   ): Promise<boolean> {
-    const { owner, id, name } = container;
+    const { owner, id, name, fleet } = container;
+    // Another installation's on the same engine: past its deadline it goes, but who of its owners lives can't be known here.
+    if (fleet !== this.#options.fleet) return true;
     // One with this worker's label that this instance did not make is from a life before a restart.
     if (owner === this.#options.workerId) return this.#sandboxes.has(id) || this.#creating.has(name.replace(/^\//, ''));
     if (!WORKER_ID.test(owner)) return false;

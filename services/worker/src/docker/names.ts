@@ -2,6 +2,8 @@
 
 /** Label: id of the worker that owns the sandbox. */
 export const OWNER_LABEL = 'sandbox.owner';
+/** Label: the workers that know each other, its owner among them. */
+export const FLEET_LABEL = 'sandbox.fleet';
 /** Label: canonical language name. */
 export const LANGUAGE_LABEL = 'sandbox.language';
 

@@ -3,6 +3,11 @@
 export interface DockerOptions {
   /** Id of this worker, `[A-Za-z0-9_-]{1,64}`: the owner label of every sandbox, so that others can tell whose it is. */
   readonly workerId: string;
+  /**
+   * The workers that know each other's ids, same pattern. Default `rungrid`. On an engine that several installations share, each
+   * needs its own: a worker's sweep asks only about owners of its own fleet.
+   */
+  readonly fleet?: string;
   /** Where the engine listens: `unix:///path` or `tcp://host:port` (plain; a remote engine belongs behind a tunnel). Default: DOCKER_HOST, else `unix:///var/run/docker.sock`. */
   readonly host?: string;
   /** Deadline of each engine call, ms, 100..600000. Default 10000: a loaded engine starts a container in about one second. */
@@ -40,8 +45,10 @@ export type ResolvedDockerOptions = Readonly<
 /** Fills in defaults. Throws RangeError naming the option that is out of its range. */
 export function resolveDockerOptions(options: DockerOptions): ResolvedDockerOptions {
   if (!WORKER_ID.test(options.workerId)) throw new RangeError('workerId: must be 1-64 of A-Z a-z 0-9 _ -');
+  if (!WORKER_ID.test(options.fleet ?? 'rungrid')) throw new RangeError('fleet: must be 1-64 of A-Z a-z 0-9 _ -');
   return Object.freeze({
     workerId: options.workerId,
+    fleet: options.fleet ?? 'rungrid',
     host: options.host ?? (process.env['DOCKER_HOST'] || 'unix:///var/run/docker.sock'),
     callTimeoutMs: within('callTimeoutMs', options.callTimeoutMs ?? 10_000, [100, 600_000]),
     maxSockets: within('maxSockets', options.maxSockets ?? 16, [2, 256]),

@@ -22,7 +22,7 @@ describe('createOptions', () => {
       Env: ['LANG=C.UTF-8'],
       User: '20001:20001',
       Hostname: 'sandbox',
-      Labels: { 'sandbox.owner': 'w1', 'sandbox.language': 'c++' },
+      Labels: { 'sandbox.owner': 'w1', 'sandbox.fleet': 'rungrid', 'sandbox.language': 'c++' },
       AttachStdin: true,
       AttachStdout: true,
       AttachStderr: true,

@@ -1,7 +1,7 @@
 // From what a sandbox must be to Docker's create options: one flat, pure table, each field with its reason.
 import type Docker from 'dockerode';
 import type { SandboxSpec } from '../run/ports.js';
-import { LANGUAGE_LABEL, OWNER_LABEL } from './names.js';
+import { FLEET_LABEL, LANGUAGE_LABEL, OWNER_LABEL } from './names.js';
 import type { ResolvedDockerOptions } from './options.js';
 
 /** dockerode's types lack this one. */
@@ -24,7 +24,7 @@ export function createOptions(
     User: `${uid}:${uid}`,
     // A constant: the default would tell the program the container's id.
     Hostname: 'sandbox',
-    Labels: { [OWNER_LABEL]: options.workerId, [LANGUAGE_LABEL]: spec.language },
+    Labels: { [OWNER_LABEL]: options.workerId, [FLEET_LABEL]: options.fleet, [LANGUAGE_LABEL]: spec.language },
     // The agent protocol runs over stdin and stdout; stderr is attached so that the engine has somewhere to put it.
     AttachStdin: true,
     AttachStdout: true,
