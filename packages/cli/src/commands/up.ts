@@ -1,12 +1,14 @@
 // `up`: engine, Redis, images, workers, gateways; then the address, and in the foreground a watch over what runs.
+import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DEFAULT_PREFIX } from '@rungrid/kit/keys';
 import type { Language } from '@rungrid/sandbox/languages';
 import type { CommandInput, CommandModule } from '../command.js';
 import { CliError } from '../errors.js';
 import { abandonStarts, tail } from '../exec.js';
 import { ensureEngine } from '../infra/engine.js';
 import { ensureImages } from '../infra/images.js';
-import { ensureRedis } from '../infra/redis.js';
+import { ensureRedis, type RedisState } from '../infra/redis.js';
 import { ensureKeys } from '../keys.js';
 import { pickLanguages } from '../languages.js';
 import { makeFolders, type Paths, resolvePaths } from '../paths.js';
@@ -63,7 +65,13 @@ async function bringUp(input: CommandInput, paths: Paths): Promise<State> {
   await ensureImages(languages, { host: engine.host, paths });
   const redis = await ensureRedis(paths);
   const state = readState(paths);
-  return converge(state, wanted, { paths, dockerHost: engine.host, redisUrl: redis.url, tokenKeys: ensureKeys(paths) });
+  return converge(state, wanted, {
+    paths,
+    dockerHost: engine.host,
+    redisUrl: redis.url,
+    prefix: prefixOf(redis, paths),
+    tokenKeys: ensureKeys(paths),
+  });
 }
 
 /** What to run: what is asked for now, else what was asked for last, else the defaults. */
@@ -95,6 +103,14 @@ function decide(input: CommandInput, state: State): { wanted: Wanted; languages:
     },
     languages,
   };
+}
+
+/** With a private Redis this installation is alone, also where it shares an engine with others: workers sweep only what has their prefix. */
+function prefixOf(redis: RedisState, paths: Paths): string {
+  const given = process.env['RUNGRID_PREFIX'];
+  if (given !== undefined && given !== '') return given;
+  if (redis.process === undefined) return DEFAULT_PREFIX;
+  return `${DEFAULT_PREFIX}-${createHash('sha256').update(paths.state).digest('hex').slice(0, 10)}`;
 }
 
 function isComplete(state: State, wanted: Wanted): boolean {

@@ -27,6 +27,8 @@ export interface Wanted {
 export interface Surroundings {
   readonly paths: Paths;
   readonly redisUrl: string;
+  /** RUNGRID_PREFIX: services with the same one and the same Redis belong together. */
+  readonly prefix: string;
   readonly dockerHost: string;
   readonly tokenKeys: string;
 }
@@ -112,7 +114,13 @@ async function startNode(
     paths: options.around.paths,
     name,
     command: [process.execPath, join(ROOT, 'services', service, 'dist', 'main.js')],
-    env: { ...process.env, NODE_ENV: 'production', RUNGRID_REDIS_URL: options.around.redisUrl, ...options.env },
+    env: {
+      ...process.env,
+      NODE_ENV: 'production',
+      RUNGRID_REDIS_URL: options.around.redisUrl,
+      RUNGRID_PREFIX: options.around.prefix,
+      ...options.env,
+    },
     ready: readyLine,
     timeoutMs: READY_TIMEOUT_MS,
   });
