@@ -9,8 +9,11 @@ import { UwsSocket } from './socket.js';
 
 /** Largest message that the engine takes: above our own limit, so that a frame somewhat too large gets a clean 4413. */
 const MAX_PAYLOAD_BYTES = 1_048_576;
-/** A peer that is silent for so long, pings unanswered, is gone, s. */
-const IDLE_TIMEOUT_S = 32;
+/**
+ * A peer that is silent for so long, pings unanswered, is gone, s. The engine derives from it how long it waits for a pong, and for a
+ * peer that was told to close: 8 s, which bounds what a flood costs after its close code.
+ */
+const IDLE_TIMEOUT_S = 24;
 
 export interface WebSocketOptions {
   /** How a client's address is written, given the peer's bytes and X-Forwarded-For. */
