@@ -4,7 +4,7 @@
 const HOMES = {
   'uWebSockets.js': '^services/gateway/src/uws/',
   dockerode: '^(services/worker/src/docker|packages/cli/src/infra|tests/src|loadtest/src)/',
-  '@grpc/grpc-js': '^(services/[^/]+/src/grpc/|proto/src/gen/|tests/src/)',
+  '@grpc/grpc-js': '^(services/[^/]+/src/(grpc|testkit)/|proto/src/gen/|tests/src/)',
   '@bufbuild/protobuf': '^proto/src/gen/',
   ioredis: '^(services/kit/src/redis[.]ts|tests/src/testkit/)',
   pino: '^services/kit/src/',
