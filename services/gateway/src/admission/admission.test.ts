@@ -1,0 +1,139 @@
+// Tests of admission: the first reason against a run, and the spec of one that is let through.
+import { createHash } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { signToken, type TokenClaims } from '@rungrid/proto/token';
+import { addressOf, forwardedAddress, hashAddress } from './address.js';
+import { Admission } from './admission.js';
+import { LanguageCatalog, versionFits } from './catalog.js';
+
+const KEY = 'a secret of the tests';
+const language = (name: string, aliases: string[] = []) => ({
+  name,
+  title: name,
+  version: '3.13.5',
+  aliases,
+  file_name: 'f',
+  hello: '',
+});
+const worker = (...languages: ReturnType<typeof language>[]) => ({
+  id: 'worker01',
+  grpc: 'a:1',
+  metrics: '',
+  pid: 1,
+  draining: false,
+  languages,
+});
+const client = { origin: 'https://a.test', address: 'a', addressHash: 'h' };
+
+function setup(options: { runsPerAddress?: number; empty?: boolean } = {}) {
+  const catalog = new LanguageCatalog();
+  if (options.empty !== true) catalog.update([worker(language('python', ['py']), language('bash'))], 0);
+  const admission = new Admission({
+    gatewayId: 'gateway1',
+    tokenKeys: new Map([['k', KEY]]),
+    catalog,
+    wallMs: 10_000,
+    runsPerAddress: options.runsPerAddress ?? 100,
+    runsWindowMs: 60_000,
+  });
+  const token = (claims?: TokenClaims) =>
+    signToken({ keyId: 'k', key: KEY, origin: client.origin, ...(claims && { claims }) });
+  const admit = (more: Record<string, unknown> = {}, claims?: TokenClaims) =>
+    admission.admit({ code: 'x', language: 'py', token: token(claims), ...more }, client);
+  return { admit, token };
+}
+
+test('a run under an alias gets the canonical name, ids of its own, and what the client sent', () => {
+  const { admit } = setup();
+  const result = admit({ stdin: 'in', args: ['a'], files: [{ name: 'f', content: 'c' }] });
+  expect(result).toMatchObject({
+    ok: true,
+    spec: {
+      addressHash: 'h',
+      wallMs: 10_000,
+      request: { language: 'python', gateway: 'gateway1', code: 'x', stdin: 'in', args: ['a'], limits: {} },
+    },
+  });
+});
+
+test.each<[Record<string, unknown>, string]>([
+  [{ language: 'cobol', token: 'bad' }, 'unknown_language'],
+  [{ language: '__proto__' }, 'unknown_language'],
+  [{ version: '2', token: 'bad' }, 'unknown_version'],
+  [{ tty: { cols: 1, rows: 1 }, token: 'bad' }, 'tty_unavailable'],
+  [{ token: 'bad' }, 'token_invalid'],
+])('%j: %s', (more, code) => {
+  expect(setup().admit(more)).toMatchObject({ ok: false, code });
+});
+
+test('no worker was ever seen: overloaded, not unknown', () => {
+  expect(setup({ empty: true }).admit()).toMatchObject({
+    ok: false,
+    code: 'overloaded',
+    retryAfterMs: expect.any(Number),
+  });
+});
+
+test('claims narrow languages, code and limits, and never widen', () => {
+  const { admit } = setup();
+  expect(admit({}, { languages: ['bash'] })).toMatchObject({ code: 'token_scope' });
+  expect(admit({}, { languages: ['python'] })).toMatchObject({ ok: true });
+  expect(admit({}, { sha256: '0'.repeat(64) })).toMatchObject({ code: 'token_scope' });
+  expect(admit({}, { sha256: createHash('sha256').update('x').digest('hex') })).toMatchObject({ ok: true });
+  expect(admit({ limits: { wall_ms: 700, cpu_ms: 9 } }, { limits: { wall_ms: 500, output_bytes: 3 } })).toMatchObject({
+    spec: { wallMs: 500, request: { limits: { wall_ms: 500, cpu_ms: 9, output_bytes: 3 } } },
+  });
+  expect(admit({ limits: { wall_ms: 99_999 } })).toMatchObject({ spec: { wallMs: 10_000 } });
+});
+
+test('an address has its rate; refused tokens do not use it up', () => {
+  const { admit } = setup({ runsPerAddress: 2 });
+  for (let i = 0; i < 5; i++) admit({ token: 'bad' });
+  expect([admit().ok, admit().ok]).toEqual([true, true]);
+  expect(admit()).toMatchObject({ code: 'rate_limited', retryAfterMs: expect.any(Number) });
+});
+
+test('versions fit by whole parts', () => {
+  expect(['3', '3.13', '3.13.5', '3.1', '3.13.55', ''].map((asked) => versionFits(asked, '3.13.5'))).toEqual([
+    true,
+    true,
+    true,
+    false,
+    false,
+    false,
+  ]);
+});
+
+test('a language stays for a minute after its worker has gone, then leaves', () => {
+  const catalog = new LanguageCatalog();
+  expect(catalog.update([worker(language('python'))], 0)).toBe(true);
+  expect(catalog.update([], 60_000)).toBe(false);
+  expect(catalog.find('python')).toBeDefined();
+  expect(catalog.update([], 60_001)).toBe(true);
+  expect(catalog.find('python')).toBeUndefined();
+});
+
+test('addresses: IPv4 as it is, also mapped; IPv6 by /64', () => {
+  const v6 = (last: number) => Uint8Array.from([0x20, 1, 0xd, 0xb8, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, last]);
+  expect(addressOf(Uint8Array.from([127, 0, 0, 1]))).toBe('127.0.0.1');
+  expect(addressOf(Uint8Array.from([...Array.from({ length: 10 }, () => 0), 255, 255, 1, 2, 3, 4]))).toBe('1.2.3.4');
+  expect(addressOf(v6(1))).toBe('2001:db8:1:2');
+  expect(addressOf(v6(2))).toBe(addressOf(v6(1)));
+});
+
+test('X-Forwarded-For is read from the right, as far as proxies are trusted', () => {
+  const header = '6.6.6.6, 1.2.3.4, 10.0.0.1';
+  expect(forwardedAddress({ header, trustedProxies: 0 })).toBeUndefined();
+  expect(forwardedAddress({ header, trustedProxies: 1 })).toBe('10.0.0.1');
+  expect(forwardedAddress({ header, trustedProxies: 2 })).toBe('1.2.3.4');
+  expect(forwardedAddress({ header, trustedProxies: 5 })).toBeUndefined();
+  expect(forwardedAddress({ header: '2001:db8:1:2::9', trustedProxies: 1 })).toBe('2001:db8:1:2');
+  expect(forwardedAddress({ header: '::ffff:1.2.3.4', trustedProxies: 1 })).toBe('1.2.3.4');
+  expect(forwardedAddress({ header: '::', trustedProxies: 1 })).toBe('0:0:0:0');
+  expect(forwardedAddress({ header: 'drop tables', trustedProxies: 1 })).toBeUndefined();
+});
+
+test('a hashed address does not show the address, and depends on the key', () => {
+  expect(hashAddress('1.2.3.4', 'a')).toMatch(/^[A-Za-z0-9_-]{22}$/);
+  expect(hashAddress('1.2.3.4', 'a')).not.toBe(hashAddress('1.2.3.4', 'b'));
+});
