@@ -42,7 +42,27 @@ export interface Harness {
   stop(): Promise<void>;
 }
 
+/** Starts all of it; when a part does not start, what has started is ended again. */
 export async function startHarness(script: Script, env: Record<string, string> = {}): Promise<Harness> {
+  const closers: (() => Promise<unknown>)[] = [];
+  try {
+    return await start({ script, env, closers });
+  } catch (error) {
+    await closeAll(closers);
+    throw error;
+  }
+}
+
+async function closeAll(closers: (() => Promise<unknown>)[]): Promise<void> {
+  for (const close of closers.splice(0).toReversed()) await close();
+}
+
+async function start(given: {
+  script: Script;
+  env: Record<string, string>;
+  closers: (() => Promise<unknown>)[];
+}): Promise<Harness> {
+  const { script, env, closers } = given;
   const folder = mkdtempSync(join(tmpdir(), 'rungrid-gateway-'));
   const redisUrl = `unix://${join(folder, 'redis.sock')}`;
   const server = spawn(
@@ -52,9 +72,14 @@ export async function startHarness(script: Script, env: Record<string, string> =
       stdio: 'ignore',
     },
   );
+  closers.push(async () => {
+    await endProcess(server);
+    rmSync(folder, { recursive: true, force: true });
+  });
   const logger = createLogger({ service: 'harness', level: 'silent' });
   const keys = createKeys('test');
   const redis = connectRedis({ url: redisUrl, logger, name: 'harness' });
+  closers.push(async () => redis.disconnect());
   await until('redis', () =>
     redis.ping().then(
       () => true,
@@ -62,10 +87,10 @@ export async function startHarness(script: Script, env: Record<string, string> =
     ),
   );
   const worker = await ScriptedWorker.start({ url: redisUrl, keys, logger, script });
-  const processes: GatewayProcess[] = [];
+  closers.push(() => worker.stop());
   const startGateway = async (more: Record<string, string> = {}) => {
     const gateway = await spawnGateway({ RUNGRID_REDIS_URL: redisUrl, ...env, ...more });
-    processes.push(gateway);
+    closers.push(() => gateway.stop());
     return gateway;
   };
   const gateway = await startGateway();
@@ -95,13 +120,7 @@ export async function startHarness(script: Script, env: Record<string, string> =
       return signToken({ keyId: KEY_ID, key, origin, ...optional });
     },
     metric: (prefix) => readMetric(gateway.internal, prefix),
-    stop: async () => {
-      await Promise.all(processes.map((process) => process.stop()));
-      await worker.stop();
-      redis.disconnect();
-      await endProcess(server);
-      rmSync(folder, { recursive: true, force: true });
-    },
+    stop: () => closeAll(closers),
   };
 }
 
@@ -122,6 +141,9 @@ async function spawnGateway(env: Record<string, string>): Promise<GatewayProcess
   const line = await until('the ready line', () => {
     if (child.exitCode !== null) throw new Error(`the gateway ended: ${output}`);
     return output.split('\n').find((text) => text.includes('"msg":"ready"'));
+  }).catch(async (error: unknown) => {
+    await endProcess(child);
+    throw error;
   });
   const { url, internal } = JSON.parse(line) as { url: string; internal: string };
   return { url, internal, pid: child.pid ?? 0, output: () => output, stop: () => endProcess(child) };
