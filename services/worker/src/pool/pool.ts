@@ -1,7 +1,9 @@
 // The warm pool: keeps started sandboxes ready per language, hands each out once, and destroys it afterwards.
 import { totalmem } from 'node:os';
 import { type Engine, EngineError, type Sandbox } from '../run/ports.js';
+import { CapacityWaiters } from './capacity.js';
 import { Destroyer } from './destroyer.js';
+import { type Lease, PoolLease } from './lease.js';
 import {
   type PoolLanguage,
   type PoolObserver,
@@ -13,34 +15,7 @@ import {
 import { decide, hasCapacity, type PoolCounts } from './policy.js';
 import { TokenBucket } from './rate.js';
 import { type Ready, Shelf } from './shelf.js';
-
-/** A sandbox in the hands of one run. */
-export interface Lease {
-  readonly sandbox: Sandbox;
-  /** It was ready before it was asked for. */
-  readonly warm: boolean;
-  /** Version of the language in it. */
-  readonly version: string;
-  /** Destroys the sandbox in the background; it is never used again. Idempotent. */
-  release(): void;
-}
-
-export interface LanguageStats {
-  readonly language: string;
-  readonly floor: number;
-  readonly warm: number;
-  readonly starting: number;
-  readonly waiting: number;
-}
-
-export interface PoolStats {
-  readonly languages: readonly LanguageStats[];
-  readonly warm: number;
-  readonly starting: number;
-  readonly live: number;
-  readonly destroying: number;
-  readonly ceiling: number;
-}
+import type { PoolStats } from './stats.js';
 
 export interface PoolOptions {
   readonly engine: Engine;
@@ -49,12 +24,6 @@ export interface PoolOptions {
   readonly waitReady: WaitReady;
   readonly tuning?: PoolTuning;
   readonly observer?: PoolObserver;
-}
-
-interface CapacityWaiter {
-  readonly language: string;
-  readonly resolve: () => void;
-  readonly reject: (error: EngineError) => void;
 }
 
 export class Pool {
@@ -67,8 +36,7 @@ export class Pool {
   readonly #bucket: TokenBucket;
   readonly #live = new Set<PoolLease>();
   readonly #starts = new Set<Promise<void>>();
-  /** One per caller of whenCapacity(), which is one puller per language. */
-  #capacityWaiters: CapacityWaiter[] = [];
+  readonly #capacity = new CapacityWaiters();
   readonly #liveWaiters: Array<() => void> = [];
   #state: 'new' | 'running' | 'draining' = 'new';
   #holdUntilMs = 0;
@@ -156,27 +124,9 @@ export class Pool {
     signal.throwIfAborted();
     if (this.#state === 'draining') throw closing();
     if (this.hasCapacity(language)) return;
-    await new Promise<void>((resolve, reject) => {
-      const leave = (): void => {
-        this.#capacityWaiters = this.#capacityWaiters.filter((other) => other !== waiter);
-        reject(signal.reason as Error);
-      };
-      const settled = (): void => signal.removeEventListener('abort', leave);
-      const waiter: CapacityWaiter = {
-        language,
-        resolve: () => {
-          settled();
-          resolve();
-        },
-        reject: (error) => {
-          settled();
-          reject(error);
-        },
-      };
-      signal.addEventListener('abort', leave, { once: true });
-      this.#capacityWaiters.push(waiter);
-      this.#pumpSoon();
-    });
+    const there = this.#capacity.wait(language, signal);
+    this.#pumpSoon();
+    await there;
   }
 
   stats(): PoolStats {
@@ -221,7 +171,7 @@ export class Pool {
       for (let ready = shelf.take(); ready !== undefined; ready = shelf.take())
         this.#destroyer.add(ready.sandbox, ready.language);
     }
-    for (const waiter of this.#capacityWaiters.splice(0)) waiter.reject(closing());
+    this.#capacity.refuse(closing());
   }
 
   #lease(ready: Ready, how: { warm: boolean }): Lease {
@@ -255,14 +205,14 @@ export class Pool {
       if (action.do === 'start') this.#begin(shelf);
       else this.#evict(shelf);
     }
-    this.#wakeCapacity();
+    this.#capacity.wake((language) => this.hasCapacity(language));
     this.#arm(nowMs, wakeAtMs);
   }
 
   #arm(nowMs: number, wakeAtMs: number | undefined): void {
     let nextMs = wakeAtMs ?? Number.POSITIVE_INFINITY;
     for (const shelf of this.#shelves.values()) nextMs = Math.min(nextMs, shelf.ages(nowMs).nextMs);
-    for (const { language } of this.#capacityWaiters) {
+    for (const language of this.#capacity.languages()) {
       const blockedUntilMs = this.#shelves.get(language)?.blockedUntilMs ?? 0;
       if (blockedUntilMs > nowMs) nextMs = Math.min(nextMs, blockedUntilMs);
     }
@@ -320,13 +270,6 @@ export class Pool {
     if (ready !== undefined) this.#destroyer.add(ready.sandbox, ready.language);
   }
 
-  #wakeCapacity(): void {
-    if (this.#capacityWaiters.length === 0) return;
-    const waiters = this.#capacityWaiters;
-    this.#capacityWaiters = waiters.filter((waiter) => !this.hasCapacity(waiter.language));
-    for (const waiter of waiters) if (!this.#capacityWaiters.includes(waiter)) waiter.resolve();
-  }
-
   #waiting(): number {
     let total = 0;
     for (const shelf of this.#shelves.values()) total += shelf.waiting;
@@ -357,27 +300,6 @@ export class Pool {
       nowMs,
       draining: this.#state !== 'running',
     };
-  }
-}
-
-class PoolLease implements Lease {
-  readonly sandbox: Sandbox;
-  readonly warm: boolean;
-  readonly version: string;
-  readonly #onRelease: (lease: PoolLease) => void;
-  #released = false;
-
-  constructor(ready: Ready, parts: { warm: boolean; onRelease: (lease: PoolLease) => void }) {
-    this.sandbox = ready.sandbox;
-    this.version = ready.version;
-    this.warm = parts.warm;
-    this.#onRelease = parts.onRelease;
-  }
-
-  release(): void {
-    if (this.#released) return;
-    this.#released = true;
-    this.#onRelease(this);
   }
 }
 

@@ -1,0 +1,35 @@
+// A sandbox handed out to one run, and the way back: destruction.
+import type { Sandbox } from '../run/ports.js';
+import type { Ready } from './shelf.js';
+
+/** A sandbox in the hands of one run. */
+export interface Lease {
+  readonly sandbox: Sandbox;
+  /** It was ready before it was asked for. */
+  readonly warm: boolean;
+  /** Version of the language in it. */
+  readonly version: string;
+  /** Destroys the sandbox in the background; it is never used again. Idempotent. */
+  release(): void;
+}
+
+export class PoolLease implements Lease {
+  readonly sandbox: Sandbox;
+  readonly warm: boolean;
+  readonly version: string;
+  readonly #onRelease: (lease: PoolLease) => void;
+  #released = false;
+
+  constructor(ready: Ready, parts: { warm: boolean; onRelease: (lease: PoolLease) => void }) {
+    this.sandbox = ready.sandbox;
+    this.version = ready.version;
+    this.warm = parts.warm;
+    this.#onRelease = parts.onRelease;
+  }
+
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#onRelease(this);
+  }
+}
