@@ -219,3 +219,4 @@ languageSelect.addEventListener('change', () => {
   save('language', languageSelect.value);
   openLanguage();
 });
+connection.start();

@@ -26,6 +26,10 @@ export class Connection {
   /** @param {Handlers} handlers */
   constructor(handlers) {
     this.#handlers = handlers;
+  }
+
+  /** Connects, and from then on stays connected. */
+  start() {
     this.#connect();
     addEventListener('online', () => {
       if (this.#state === 'connecting') this.#connect();

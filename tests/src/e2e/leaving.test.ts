@@ -26,11 +26,12 @@ test.each([
       }),
     );
   }
-  await until(() => raw.events.filter((frame) => frame.event === 'stdout').length === 2, {
+  await until(() => raw.texts.join('').split('"up').length === 3, {
     what: 'both programs to run',
   });
+  // Their names change at checkout, in the background.
+  await until(async () => (await stack().running()).length === 2, { what: 'both containers to be named' });
   const held = await stack().running();
-  expect(held.length).toBe(2);
   leave(raw);
   const ids = new Set(held.map((sandbox) => sandbox.id));
   await until(async () => (await stack().sandboxes()).every((sandbox) => !ids.has(sandbox.id)), {

@@ -2,23 +2,16 @@
 import { Buffer } from 'node:buffer';
 import { CLOSE, type CloseName } from '@rungrid/proto/close-codes';
 import type { ErrorCode } from '@rungrid/proto/errors';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Neighbour } from '../testkit/neighbour.js';
 import { encodeFrame, OP, RawSocket } from '../testkit/raw-socket.js';
 import { useStack } from '../testkit/use-stack.js';
 import { until } from '../testkit/wait.js';
 
 const stack = useStack({ gatewayEnv: { GATEWAY_FIRST_FRAME_MS: '1500' } });
-const open: RawSocket[] = [];
 
-afterEach(() => {
-  for (const raw of open.splice(0)) raw.destroy();
-});
-
-async function connect(headers: Readonly<Record<string, string>> = {}): Promise<RawSocket> {
-  const raw = await RawSocket.open(stack().gateway.url, headers);
-  open.push(raw);
-  return raw;
+function connect(headers: Readonly<Record<string, string>> = {}): Promise<RawSocket> {
+  return RawSocket.open(stack().gateway.url, headers);
 }
 
 const frame = (event: string, data: unknown) => JSON.stringify({ event, data });

@@ -37,11 +37,11 @@ export class Neighbour {
   /** Waits for `rounds` more echoes: the neighbour lives. */
   async alive(rounds = 3, timeoutMs = 10_000): Promise<void> {
     const goal = this.#timesMs.length + rounds;
-    await until(() => this.#timesMs.length >= goal || this.#run.ended !== undefined, {
+    await until(() => this.#timesMs.length >= goal || this.#isOver(), {
       what: () => `the neighbour's echo; ${this.#run.describe()}`,
       timeoutMs,
     });
-    if (this.#run.ended !== undefined) throw new Error(`the neighbour's run ended; ${this.#run.describe()}`);
+    if (this.#isOver()) throw new Error(`the neighbour's run ended; ${this.#run.describe()}`);
   }
 
   /** Ends it; its program ends by EOF, as it should. */
@@ -55,14 +55,18 @@ export class Neighbour {
       throw new Error(`the neighbour ended as ${exit.reason}, code ${exit.code}`);
   }
 
+  #isOver(): boolean {
+    return this.#run.ended !== undefined || this.#client.closeInfo !== undefined;
+  }
+
   async #echo(): Promise<void> {
-    while (this.#going && this.#run.ended === undefined) {
+    while (this.#going && !this.#isOver()) {
       const text = `<n${++this.#count}>`;
       const startMs = performance.now();
       this.#run.stdin(`n${this.#count}\n`);
-      const seen = () =>
-        this.#run.stdout.endsWith(`${text}\n`) || this.#run.ended !== undefined || this.#client.closeInfo !== undefined;
+      const seen = () => this.#run.stdout.endsWith(`${text}\n`) || this.#isOver();
       await until(seen, { what: `the echo ${text}`, everyMs: 5, timeoutMs: 20_000 });
+      if (this.#isOver()) return;
       this.#timesMs.push(performance.now() - startMs);
     }
   }

@@ -33,6 +33,13 @@ export function encodeFrame(payload: string | Buffer, options: FrameOptions = {}
   return Buffer.concat([head, key, masked]);
 }
 
+const open = new Set<RawSocket>();
+
+/** Ends every raw socket that a test left open. */
+export function destroyRawSockets(): void {
+  for (const raw of open) raw.destroy();
+}
+
 export class RawSocket {
   readonly texts: string[] = [];
   readonly socket: Socket;
@@ -51,6 +58,7 @@ export class RawSocket {
     const { hostname, port, host } = new URL(url);
     if (!/^(127\.\d+\.\d+\.\d+|localhost)$/.test(hostname)) throw new Error('loopback only');
     this.socket = connect(Number(port), hostname);
+    open.add(this);
     const all: Record<string, string> = {
       Host: host,
       Upgrade: 'websocket',
@@ -65,6 +73,7 @@ export class RawSocket {
     this.socket.on('error', () => undefined);
     this.socket.on('close', () => {
       this.ended = true;
+      open.delete(this);
     });
   }
 
