@@ -46,7 +46,7 @@ export async function startWorker(
     );
   });
 
-  const engine = new DockerEngine({ workerId: id, host: config.DOCKER_HOST });
+  const engine = new DockerEngine({ workerId: id, fleet: config.RUNGRID_PREFIX, host: config.DOCKER_HOST });
   lifecycle.own('engine', () => engine.close());
   await engine.ping().catch((error: unknown) => {
     throw new ConfigError(

@@ -8,7 +8,7 @@ const count = (value: number, maximum: number, minimum = 1) => Type.Integer({ de
 const WorkerConfigSchema = Type.Object({
   /** redis://[user:password@]host:port[/db], or unix:///path. */
   RUNGRID_REDIS_URL: Type.String({ default: 'redis://127.0.0.1:6379', pattern: '^(rediss?|unix)://' }),
-  /** Prefix of every Redis key, so that installations can share a Redis. */
+  /** Prefix of every Redis key and fleet of the sandboxes, so that installations can share a Redis or an engine. */
   RUNGRID_PREFIX: Type.String({ default: 'rungrid', pattern: '^[a-z0-9-]{1,32}$' }),
   RUNGRID_LOG_LEVEL: Type.Union(
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) => Type.Literal(level)),
