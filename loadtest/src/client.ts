@@ -15,6 +15,7 @@ interface Frame {
     readonly text?: string;
     readonly reason?: string;
     readonly code?: string | number | null;
+    readonly warm?: boolean;
   };
 }
 
@@ -24,6 +25,8 @@ export interface BenchRun {
   readonly clickMs: number;
   firstByteMs: number | undefined;
   endMs: number | undefined;
+  /** Whether its sandbox was warm. */
+  warm: boolean | undefined;
   /** exit reason, or error code. */
   reason: string | undefined;
   /** Bytes of text so far (UTF-16 units). */
@@ -78,6 +81,7 @@ export class BenchClient {
       clickMs: performance.now(),
       firstByteMs: undefined,
       endMs: undefined,
+      warm: undefined,
       reason: undefined,
       units: 0,
       onText: undefined,
@@ -133,6 +137,8 @@ export class BenchClient {
       run.firstByteMs ??= atMs;
       run.units += text.length;
       run.onText?.(text, atMs);
+    } else if (event === 'started') {
+      run.warm = fields.warm;
     } else if (event === 'exit') {
       this.#finish(run.name, fields.reason ?? 'exit', atMs);
     } else if (event === 'error') {

@@ -6,12 +6,16 @@ import { histogramQuantile } from './summary.js';
 /** Cumulative bucket counts by histogram. */
 export type HopCounts = ReadonlyMap<string, Buckets>;
 
-/** Reads all rungrid_*_seconds histograms; label sets are added up. */
+/** Reads all rungrid_*_seconds histograms; label sets other than `hop` are added up. */
 export async function readHops(urls: readonly string[]): Promise<HopCounts> {
   const found = new Map<string, Map<number, number>>();
   for (const url of urls) {
     const text = await (await fetch(`${url}/metrics`)).text();
-    for (const [, name = '', labels = '', value] of text.matchAll(/^(rungrid_\w+_seconds)_bucket\{(.*)\} (\S+)$/gm)) {
+    for (const [, histogram = '', labels = '', value] of text.matchAll(
+      /^(rungrid_\w+_seconds)_bucket\{(.*)\} (\S+)$/gm,
+    )) {
+      const hop = /hop="([^"]+)"/.exec(labels)?.[1];
+      const name = hop === undefined ? histogram : `${histogram} ${hop}`;
       const bound = /le="([^"]+)"/.exec(labels)?.[1] ?? '+Inf';
       const key = bound === '+Inf' ? Number.POSITIVE_INFINITY : Number(bound);
       const counts = found.get(name) ?? new Map<number, number>();
@@ -30,7 +34,7 @@ export function hopRows(before: HopCounts, after: HopCounts, scenario: string): 
     const n = counted.at(-1)?.[1] ?? 0;
     if (n === 0) return [];
     const at = (share: number) => histogramQuantile(counted, share) * 1000;
-    const what = `hop ${name.replace(/^rungrid_/, '').replace(/_seconds$/, '')}`;
+    const what = `hop ${name.replace(/^rungrid_/, '').replace(/_seconds\b/, '')}`;
     return [
       {
         scenario,

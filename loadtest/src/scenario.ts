@@ -42,11 +42,15 @@ export interface ClickOptions {
   readonly warmUp: number;
 }
 
+export interface Clicks {
+  readonly firstByteMs: number[];
+  /** Clicks that found a warm sandbox. */
+  readonly warm: number;
+  readonly failed: string[];
+}
+
 /** Clicks at a steady rate, late or not (open loop), on one socket; first-byte times in ms of those that were measured. */
-export async function clickAtRate(
-  target: Target,
-  options: ClickOptions,
-): Promise<{ firstByteMs: number[]; failed: string[] }> {
+export async function clickAtRate(target: Target, options: ClickOptions): Promise<Clicks> {
   const { language, rate, n, warmUp } = options;
   const client = await BenchClient.open(target.url);
   const program = { code: HELLO[language] ?? HELLO['python'] ?? '', language };
@@ -61,6 +65,7 @@ export async function clickAtRate(
   await client.close();
   return {
     firstByteMs: measured.flatMap((run) => (run.firstByteMs === undefined ? [] : [run.firstByteMs - run.clickMs])),
+    warm: measured.filter((run) => run.warm === true).length,
     failed: measured.flatMap((run) =>
       run.reason === 'exited' && run.firstByteMs !== undefined ? [] : [run.reason ?? '?'],
     ),

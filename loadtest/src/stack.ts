@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Key } from './client.js';
 
@@ -39,7 +40,12 @@ export async function startStack(options: StackOptions): Promise<Target> {
     const redis = launch(['redis-server', '--port', String(port), '--bind', '127.0.0.1', '--save', ''], {});
     children.push(redis.child);
     await redis.line((line) => /Ready to accept connections/.test(line));
-    const shared = { RUNGRID_REDIS_URL: `redis://127.0.0.1:${port}`, RUNGRID_LOG_LEVEL: 'info' };
+    const shared = {
+      RUNGRID_REDIS_URL: `redis://127.0.0.1:${port}`,
+      // A fleet of its own: workers sweep the orphans of their fleet only, and the engine may be shared.
+      RUNGRID_PREFIX: `bench-${randomBytes(4).toString('hex')}`,
+      RUNGRID_LOG_LEVEL: 'info',
+    };
     const key = { keyId: 'bench', key: randomBytes(24).toString('hex') };
     const worker = launch([process.execPath, 'services/worker/dist/main.js'], {
       ...shared,
@@ -59,6 +65,7 @@ export async function startStack(options: StackOptions): Promise<Target> {
     });
     children.push(gateway.child);
     const gatewayReady = await gateway.line(isReady);
+    await poolFilled(field(workerReady, 'metrics'));
     return {
       url: field(gatewayReady, 'url'),
       key,
@@ -69,6 +76,19 @@ export async function startStack(options: StackOptions): Promise<Target> {
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** Waits until the pool starts nothing more: what is measured is a pool at rest. */
+async function poolFilled(metricsUrl: string): Promise<void> {
+  const deadlineMs = performance.now() + READY_TIMEOUT_MS;
+  let quiet = 0;
+  while (quiet < 3) {
+    if (performance.now() > deadlineMs) throw new Error('the pool did not fill');
+    await delay(500);
+    const text = await (await fetch(`${metricsUrl}/metrics`)).text();
+    const starting = [...text.matchAll(/^rungrid_worker_starting_sandboxes\S* (\d+)$/gm)];
+    quiet = starting.length > 0 && starting.every((match) => match[1] === '0') ? quiet + 1 : 0;
   }
 }
 

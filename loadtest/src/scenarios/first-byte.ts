@@ -50,7 +50,7 @@ export const firstByteScenarios: readonly Scenario[] = CASES.map((each) => ({
       ...failureRow(each.name, result.failed, n),
       {
         scenario: `first-byte-${each.name}`,
-        what: `click -> first byte, ${language}, ${rate}/s, warm`,
+        what: `click -> first byte, ${language}, ${rate}/s (${result.warm} found it warm)`,
         unit: 'ms',
         summary: summarise(result.firstByteMs),
         ...(asAsked ? { bars: each.bars } : {}),

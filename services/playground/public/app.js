@@ -60,7 +60,8 @@ function onFrame({ event, data }) {
     setStatus('busy', 'Queued', data.position > 0 ? `position ${data.position}` : '');
   } else if (event === 'started') {
     run.started = true;
-    element('version', HTMLElement).textContent = data.version;
+    element('version', HTMLElement).textContent =
+      `${languages.get(data.language)?.title ?? data.language} ${data.version}`;
     setStatus('busy', 'Running', '');
     updateControls();
   } else if (event === 'stdout' || event === 'stderr' || event === 'compile') {
