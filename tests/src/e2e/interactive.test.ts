@@ -32,6 +32,7 @@ describe.each(LANGUAGES)('%s', (language) => {
     expect(await run.exit()).toMatchObject({ reason: 'exited', code: 0, signal: null, truncated: false });
     expect(run.stdout).toBe('Name: Hello Rajesh\n');
     expect(run.stderr).toBe('');
+    expect(await run.started()).toMatchObject({ language, version: expect.stringMatching(/\d/) as unknown });
   });
 
   test('stdin_close is a real end of file', async () => {

@@ -48,10 +48,15 @@ test('stdout and stderr are told apart, in the order of their writing when apart
     'python',
   );
   await run.exit();
-  const texts = run.events.flatMap((frame) =>
-    frame.event === 'stdout' || frame.event === 'stderr' ? [`${frame.event} ${frame.data.text.trim()}`] : [],
-  );
-  expect(texts).toEqual(['stdout o 0', 'stderr e 0', 'stdout o 1', 'stderr e 1', 'stdout o 2', 'stderr e 2']);
+  const texts: string[] = [];
+  let last = '';
+  for (const frame of run.events) {
+    if (frame.event !== 'stdout' && frame.event !== 'stderr') continue;
+    if (frame.event === last) texts.push(`${texts.pop() ?? ''}${frame.data.text}`);
+    else texts.push(`${frame.event} ${frame.data.text}`);
+    last = frame.event;
+  }
+  expect(texts.map((text) => text.trim())).toEqual(['stdout o 0', 'stderr e 0', 'stdout o 1', 'stderr e 1', 'stdout o 2', 'stderr e 2']);
 });
 
 test('a program that looks like the protocol is only ever text', async () => {

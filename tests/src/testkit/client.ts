@@ -21,13 +21,6 @@ export type RunOptions = Partial<Omit<RunCode, 'code' | 'language' | 'run'>> & {
   readonly run?: string | null;
 };
 
-const open = new Set<Client>();
-
-/** Clients that are still connected. */
-export function openClients(): readonly Client[] {
-  return [...open];
-}
-
 export class Client {
   readonly origin: string;
   /** Everything that came, in order. */
@@ -47,10 +40,8 @@ export class Client {
       headers: { ...options.headers },
       perMessageDeflate: false,
     });
-    open.add(this);
     this.closed = new Promise((resolve) => {
       this.#socket.once('close', (code, reason) => {
-        open.delete(this);
         this.#close = { code, reason: reason.toString() };
         resolve(this.#close);
       });

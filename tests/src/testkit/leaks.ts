@@ -1,5 +1,4 @@
 // The rules that hold after every test: no socket, no run, no container and no queue entry is left.
-import { openClients } from './client.js';
 import { destroyRawSockets } from './raw-socket.js';
 import { scrape, sumOf } from './metrics.js';
 import type { Stack } from './stack.js';
@@ -14,7 +13,7 @@ const SETTLE_MS = 20_000;
 /** Resolves when nothing leaks; rejects, naming each leak, when something still does after a while. */
 export async function assertNoLeaks(stack: Stack): Promise<void> {
   destroyRawSockets();
-  const forgotten = openClients();
+  const forgotten = stack.takeClients();
   await Promise.all(forgotten.map((client) => client.close()));
   let leaks: string[] = [];
   await until(

@@ -55,6 +55,7 @@ export class Stack {
   readonly workers: Worker[] = [];
   /** Ids of all workers that ever were. */
   readonly owners: string[] = [];
+  readonly #clients: Client[] = [];
   readonly redis: PrivateRedis;
   readonly options: StackOptions;
 
@@ -131,8 +132,14 @@ export class Stack {
       mint: (origin) => this.mint(origin),
       ...rest,
     });
+    this.#clients.push(client);
     await client.opened();
     return client;
+  }
+
+  /** Clients that connected since the last call. */
+  takeClients(): Client[] {
+    return this.#clients.splice(0);
   }
 
   /** Sandboxes of this stack's workers. */
