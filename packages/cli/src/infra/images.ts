@@ -106,6 +106,14 @@ async function importBase(docker: Docker, paths: Paths): Promise<void> {
     );
     const [repo, tag] = BASE_IMAGE.split(':');
     await followProgress(await docker.importImage(archive, { repo, tag }), () => undefined);
+  } catch (error) {
+    if (error instanceof CliError) throw error;
+    throw new CliError(
+      `the engine does not take ${BASE_IMAGE}: ${messageOf(error)}. ./rungrid logs dockerd may say more.`,
+      {
+        cause: error,
+      },
+    );
   } finally {
     rmSync(archive, { force: true });
   }
