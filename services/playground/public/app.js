@@ -61,7 +61,7 @@ function onFrame({ event, data }) {
   } else if (event === 'started') {
     run.started = true;
     element('version', HTMLElement).textContent =
-      `${languages.get(data.language)?.title ?? data.language} ${data.version}`;
+      `${languages.get(data.language)?.title ?? data.language} · ${data.version}`;
     setStatus('busy', 'Running', '');
     updateControls();
   } else if (event === 'stdout' || event === 'stderr' || event === 'compile') {
@@ -99,7 +99,7 @@ function openLanguage() {
   if (language === undefined) return;
   editor.open(language.name, language.hello);
   element('file-name', HTMLElement).textContent = language.file_name;
-  element('version', HTMLElement).textContent = `${language.title} ${language.version}`;
+  element('version', HTMLElement).textContent = `${language.title} · ${language.version}`;
 }
 
 async function start() {

@@ -99,6 +99,8 @@ describe('a gateway told to go with SIGTERM', () => {
       await run.output('1\n');
       leaving.process.signal('SIGTERM');
       expect((await client.event('draining')).reconnect_after_ms).toBeGreaterThanOrEqual(0);
+      const late = client.run('print(1)', 'python');
+      expect(await late.error()).toMatchObject({ code: 'draining', retryable: true });
       expect((await client.closed).code).toBe(1012);
       expect((await leaving.process.exited).code).toBe(0);
       stack.forget(leaving);
@@ -152,6 +154,30 @@ test('Redis going away and coming back empty costs at most the runs of that mome
       },
       { what: 'runs to work again', timeoutMs: 60_000, everyMs: 200 },
     );
+  });
+});
+
+test('while Redis hangs a run is refused as unavailable and live runs go on; after it runs work again', async () => {
+  await withStack({}, async (stack) => {
+    const client = await stack.connect();
+    const live = client.run('print("up", flush=True)\nprint(input())', 'python');
+    await live.output('up');
+    stack.redis.process.signal('SIGSTOP');
+    try {
+      expect(await client.run('print(1)', 'python').error(30_000)).toMatchObject({
+        code: 'unavailable',
+        retryable: true,
+      });
+      live.stdin('still here\n');
+      expect(await live.exit()).toMatchObject({ code: 0 });
+    } finally {
+      stack.redis.process.signal('SIGCONT');
+    }
+    await until(async () => (await client.run('print(1)', 'python').end(30_000)).event === 'exit', {
+      what: 'runs to work again',
+      timeoutMs: 40_000,
+      everyMs: 200,
+    });
   });
 });
 

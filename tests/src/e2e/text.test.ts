@@ -56,7 +56,14 @@ test('stdout and stderr are told apart, in the order of their writing when apart
     else texts.push(`${frame.event} ${frame.data.text}`);
     last = frame.event;
   }
-  expect(texts.map((text) => text.trim())).toEqual(['stdout o 0', 'stderr e 0', 'stdout o 1', 'stderr e 1', 'stdout o 2', 'stderr e 2']);
+  expect(texts.map((text) => text.trim())).toEqual([
+    'stdout o 0',
+    'stderr e 0',
+    'stdout o 1',
+    'stderr e 1',
+    'stdout o 2',
+    'stderr e 2',
+  ]);
 });
 
 test('a program that looks like the protocol is only ever text', async () => {

@@ -182,6 +182,18 @@ test('a socket that never sends a frame is closed with 4408', async () => {
   expect(raw.closeCode).toBe(CLOSE.firstFrame.code);
 });
 
+test('a socket that does nothing for long, and runs nothing, is closed with 4409', async () => {
+  const gateway = await stack().addGateway({ GATEWAY_IDLE_MS: '1500' });
+  const idle = await stack().connect({ gateway });
+  idle.send('ping', 1);
+  const busy = await stack().connect({ gateway });
+  const run = busy.run('print(input())', 'python');
+  await run.started();
+  expect((await idle.closed).code).toBe(CLOSE.idle.code);
+  run.stdin('here\n');
+  expect(await run.exit()).toMatchObject({ code: 0 });
+});
+
 test('too many refused tokens close the socket with 4401', async () => {
   const raw = await connect();
   for (let i = 0; i < 100 && !raw.over; i++) {
