@@ -6,7 +6,8 @@ import { encodeStart } from '@rungrid/sandbox/agent-frames';
 import type { Language } from '@rungrid/sandbox/languages';
 import type { WorkerMetrics } from '../metrics.js';
 import { lowerLimits, type RunLimits } from './limits.js';
-import { type Lease, Run } from './run.js';
+import type { Lease } from './options.js';
+import { Run } from './run.js';
 import type { RunTable } from './table.js';
 
 /** How long a claimed run waits for a sandbox that is not there yet, ms. */

@@ -7,9 +7,10 @@ import { AgentFrameDecoder, encodeFrame, FromAgent, ToAgent } from '@rungrid/san
 import { type AgentEnd, decodeEnd, decodeExit, decodeStdinAck } from '@rungrid/sandbox/agent-status';
 import { Delivery } from './delivery.js';
 import type { EventSink, RunEvent, Usage } from './events.js';
-import type { RunLimits } from './limits.js';
-import { limitPassed, outcomeOfExit, signalName } from './outcome.js';
-import type { Sandbox, SandboxUsage } from './ports.js';
+import { type Outcome, outcomeOfExit, signalName } from './outcome.js';
+import type { Lease, RunOptions } from './options.js';
+import type { SandboxUsage } from './ports.js';
+import { Meter } from './meter.js';
 import { type OutputStream, OutputPump } from './pump.js';
 import { StdinWindow } from './stdin-window.js';
 
@@ -18,47 +19,6 @@ const COMPILE_OUTPUT_BYTES = 65_536;
 
 /** Signals kept for a program that has not started; more of them say nothing new. */
 const MAX_EARLY_SIGNALS = 8;
-
-/** A sandbox that is the run's own until it is given back. */
-export interface Lease {
-  readonly sandbox: Sandbox;
-  readonly warm: boolean;
-  /** Language version as the sandbox reported it. */
-  readonly version: string;
-  /** Destroys the sandbox, in the background. Idempotent. */
-  release(): void;
-}
-
-export interface RunOptions {
-  readonly id: string;
-  /** Who shows it may attach. */
-  readonly key: string;
-  readonly language: string;
-  /** The START frame for the agent. */
-  readonly start: Buffer;
-  /** Whether a compile step comes before the program. */
-  readonly compiled: boolean;
-  /** All of stdin; undefined: interactive. */
-  readonly stdin: Buffer | undefined;
-  readonly limits: RunLimits;
-  /** Events kept for those who attach later, bytes. */
-  readonly ringBytes: number;
-  /** How long a run without anybody attached goes on, and how long an unread end is kept, ms. */
-  readonly unattachedMs: number;
-  readonly observer: RunObserver;
-}
-
-/** Where the run's milestones go: metrics and the registry. Each is called at most once. */
-export interface RunObserver {
-  /** The program runs; microseconds since the hand-over. */
-  started(us: number): void;
-  /** First byte of output; microseconds since the hand-over. */
-  firstOutput(us: number): void;
-  /** The terminal event is set. `reason` is the exit's reason or the error's code. */
-  ended(reason: string): void;
-  /** Nothing of the run is needed any more. */
-  closed(): void;
-}
 
 export class Run {
   readonly id: string;
@@ -72,15 +32,13 @@ export class Run {
   readonly #decoder = new AgentFrameDecoder();
   #epoch = 0;
   #lease: Lease | undefined;
+  #meter: Meter | undefined;
   #state: 'waiting' | 'preparing' | 'running' | 'ended' | 'closed' = 'waiting';
   #ending = false;
   #held = false;
   #handedOverUs = 0;
   #startedMs = 0;
   #activeMs = 0;
-  #cpuBaseMs = 0;
-  #refusedBefore: [number, number] = [0, 0];
-  #lastUsage: SandboxUsage | undefined;
   #sawOutput = false;
   #earlySignals: SignalName[] = [];
   #wallTimer: NodeJS.Timeout | undefined;
@@ -129,6 +87,7 @@ export class Run {
       return;
     }
     this.#lease = lease;
+    this.#meter = new Meter(lease.sandbox);
     this.#state = 'preparing';
     lease.sandbox.listen({ data: (chunk) => this.#onData(chunk), end: () => void this.#onSandboxEnd() });
     lease.sandbox.write(this.#options.start);
@@ -137,7 +96,7 @@ export class Run {
     this.#stdin.open();
     this.#activeMs = Date.now();
     // The program does its work meanwhile: what follows is off its path.
-    this.#takeBase();
+    this.#meter.rebase();
     this.#wallTimer = setTimeout(() => this.#onStartTimeout(), this.#options.limits.compileMs);
     lease.sandbox.assign({
       runId: this.id,
@@ -202,13 +161,9 @@ export class Run {
     if (this.#state !== 'running' && this.#state !== 'preparing') return;
     if (nowMs - this.#activeMs >= limits.idleMs) return this.#finish('idle_limit');
     if (this.#state === 'running' && nowMs - this.#startedMs >= limits.wallMs) return this.#finish('wall_limit');
-    const usage = this.#lease?.sandbox.usage();
-    if (usage === undefined) return;
-    this.#lastUsage = usage;
     // The compile step has a clock of its own.
     const cpuMs = this.#state === 'running' ? limits.cpuMs : Number.POSITIVE_INFINITY;
-    const passed = limitPassed({ usage, cpuBaseMs: this.#cpuBaseMs, refusedBefore: this.#refusedBefore }, { cpuMs });
-    this.#refusedBefore = [this.#refusedBefore[1], usage.pidsRefused];
+    const passed = this.#meter?.look({ cpuMs });
     if (passed !== undefined) this.#finish(passed);
   }
 
@@ -264,7 +219,7 @@ export class Run {
     clearTimeout(this.#wallTimer);
     this.#wallTimer = setTimeout(() => this.#finish('wall_limit'), this.#options.limits.wallMs);
     // A compile step's time is not the program's; a warm process has spent nothing since the hand-over.
-    if (this.#options.compiled) this.#takeBase();
+    if (this.#options.compiled) this.#meter?.rebase();
     for (const name of this.#earlySignals.splice(0)) this.signal(name);
   }
 
@@ -303,7 +258,7 @@ export class Run {
   async #onSandboxEnd(): Promise<void> {
     const exit = await this.#lease?.sandbox.exited;
     if (this.#state === 'ended' || this.#state === 'closed') return;
-    if (exit?.oom === true || (this.#lastUsage?.oomKills ?? 0) > 0) this.#finish('memory_limit');
+    if (exit?.oom === true || this.#meter?.sawOom === true) this.#finish('memory_limit');
     else if (this.#state === 'running') this.fail('worker_lost', 'the sandbox was lost');
     else this.fail('start_failed', 'the sandbox ended before the program started');
   }
@@ -314,28 +269,16 @@ export class Run {
     this.#endWith(() => ({ reason, code: undefined, signal: undefined }));
   }
 
-  #endWith(
-    outcome: (usage: SandboxUsage | undefined) => {
-      reason: EndReason;
-      code: number | undefined;
-      signal: string | undefined;
-    },
-  ): void {
+  #endWith(outcome: (counters: SandboxUsage | undefined) => Outcome): void {
     if (this.#ending || this.#state === 'ended' || this.#state === 'closed') return;
     this.#ending = true;
     const endedMs = Date.now();
-    const sandbox = this.#lease?.sandbox;
-    const usage = sandbox === undefined ? undefined : sandbox.usage();
-    const exit = (counters: SandboxUsage | undefined) =>
-      this.#end({
-        type: 'exit',
-        ...outcome(counters),
-        usage: this.#usage(counters, endedMs),
-        truncated: this.#pump.truncated,
-      });
-    if (sandbox === undefined || usage !== undefined) return exit(usage);
-    // The counters are not readable here: the engine's own interface is slower, and the end waits for it.
-    void sandbox.finalUsage().then((counters) => exit(counters ?? this.#lastUsage));
+    const exit = (counters: SandboxUsage | undefined) => {
+      const usage = this.#usage(counters, endedMs);
+      this.#end({ type: 'exit', ...outcome(counters), usage, truncated: this.#pump.truncated });
+    };
+    if (this.#meter === undefined) exit(undefined);
+    else this.#meter.final(exit);
   }
 
   #end(event: RunEvent): void {
@@ -354,16 +297,10 @@ export class Run {
   #usage(usage: SandboxUsage | undefined, endedMs: number): Usage {
     return {
       wallMs: this.#startedMs === 0 ? 0 : endedMs - this.#startedMs,
-      cpuMs: Math.max(0, Math.round((usage?.cpuMs ?? 0) - this.#cpuBaseMs)),
+      cpuMs: this.#meter?.cpuMs(usage) ?? 0,
       memoryBytes: usage?.memoryPeakBytes ?? 0,
       outputBytes: this.#pump.bytes,
     };
-  }
-
-  #takeBase(): void {
-    const usage = this.#lease?.sandbox.usage();
-    this.#cpuBaseMs = usage?.cpuMs ?? 0;
-    this.#refusedBefore = [usage?.pidsRefused ?? 0, usage?.pidsRefused ?? 0];
   }
 
   #hold(held: boolean): void {

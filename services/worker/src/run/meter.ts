@@ -1,0 +1,50 @@
+// The counters of a run's sandbox: what was spent before the program began, what the limits say, what the end reports.
+import type { EndReason } from '@rungrid/proto/limits';
+import { limitPassed } from './outcome.js';
+import type { Sandbox, SandboxUsage } from './ports.js';
+
+export class Meter {
+  readonly #sandbox: Sandbox;
+  #cpuBaseMs = 0;
+  /** pidsRefused at the two looks before. */
+  #refusedBefore: [number, number] = [0, 0];
+  #last: SandboxUsage | undefined;
+
+  constructor(sandbox: Sandbox) {
+    this.#sandbox = sandbox;
+  }
+
+  /** What was spent so far is not the program's. */
+  rebase(): void {
+    const usage = this.#sandbox.usage();
+    this.#cpuBaseMs = usage?.cpuMs ?? 0;
+    this.#refusedBefore = [usage?.pidsRefused ?? 0, usage?.pidsRefused ?? 0];
+  }
+
+  /** Looks at the counters; the limit that is passed, if any. Where they can't be read cheaply, none. */
+  look(limits: { readonly cpuMs: number }): EndReason | undefined {
+    const usage = this.#sandbox.usage();
+    if (usage === undefined) return undefined;
+    this.#last = usage;
+    const passed = limitPassed({ usage, cpuBaseMs: this.#cpuBaseMs, refusedBefore: this.#refusedBefore }, limits);
+    this.#refusedBefore = [this.#refusedBefore[1], usage.pidsRefused];
+    return passed;
+  }
+
+  /** A look saw an out-of-memory kill. */
+  get sawOom(): boolean {
+    return (this.#last?.oomKills ?? 0) > 0;
+  }
+
+  /** Hands over the last counters: at once where they are readable, else when the engine has told them, else as they were last seen. */
+  final(use: (usage: SandboxUsage | undefined) => void): void {
+    const usage = this.#sandbox.usage();
+    if (usage !== undefined) use(usage);
+    else void this.#sandbox.finalUsage().then((told) => use(told ?? this.#last));
+  }
+
+  /** CPU time of the program, ms. */
+  cpuMs(usage: SandboxUsage | undefined): number {
+    return Math.max(0, Math.round((usage?.cpuMs ?? 0) - this.#cpuBaseMs));
+  }
+}

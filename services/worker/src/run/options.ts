@@ -1,0 +1,44 @@
+// What a run is made of: its sandbox's lease, its program and limits, and who hears of its milestones.
+import type { RunLimits } from './limits.js';
+import type { Sandbox } from './ports.js';
+
+/** A sandbox that is the run's own until it is given back. */
+export interface Lease {
+  readonly sandbox: Sandbox;
+  readonly warm: boolean;
+  /** Language version as the sandbox reported it. */
+  readonly version: string;
+  /** Destroys the sandbox, in the background. Idempotent. */
+  release(): void;
+}
+
+export interface RunOptions {
+  readonly id: string;
+  /** Who shows it may attach. */
+  readonly key: string;
+  readonly language: string;
+  /** The START frame for the agent. */
+  readonly start: Buffer;
+  /** Whether a compile step comes before the program. */
+  readonly compiled: boolean;
+  /** All of stdin; undefined: interactive. */
+  readonly stdin: Buffer | undefined;
+  readonly limits: RunLimits;
+  /** Events kept for those who attach later, bytes. */
+  readonly ringBytes: number;
+  /** How long a run without anybody attached goes on, and how long an unread end is kept, ms. */
+  readonly unattachedMs: number;
+  readonly observer: RunObserver;
+}
+
+/** Where the run's milestones go: metrics and the registry. Each is called at most once. */
+export interface RunObserver {
+  /** The program runs; microseconds since the hand-over. */
+  started(us: number): void;
+  /** First byte of output; microseconds since the hand-over. */
+  firstOutput(us: number): void;
+  /** The terminal event is set. `reason` is the exit's reason or the error's code. */
+  ended(reason: string): void;
+  /** Nothing of the run is needed any more. */
+  closed(): void;
+}
