@@ -106,6 +106,11 @@ describe('hasCapacity', () => {
       counts: pool([shelf({}), shelf({ language: 'b', warm: 1 })], { live: 9 }),
       is: true,
     },
+    {
+      it: 'not for the last place, which is for a caller whose start has not begun',
+      counts: pool([shelf({ waiting: 1 })], { live: 9 }),
+      is: false,
+    },
     { it: 'not at the ceiling', counts: pool([shelf({})], { live: 10 }), is: false },
     { it: 'not while starts fail', counts: pool([shelf({ blockedUntilMs: 2000 })]), is: false },
     { it: 'not when enough wait already', counts: pool([shelf({ waiting: 4 })]), is: false },

@@ -101,7 +101,12 @@ export function hasCapacity(language: string, pool: { counts: PoolCounts; tuning
   if (sum(counts.languages, 'waiting') >= Math.min(tuning.urgentStarts, tuning.maxWaiting)) return false;
   if (own.starting > own.waiting) return true;
   const exist = counts.live + counts.destroying + sum(counts.languages, 'warm') + sum(counts.languages, 'starting');
-  return exist < tuning.ceiling || leastWanted(counts.languages, { ...own, waiting: own.waiting + 1 }) !== undefined;
+  // Callers whose start has not begun have their places, too.
+  const spokenFor = counts.languages.reduce((total, entry) => total + Math.max(0, entry.waiting - entry.starting), 0);
+  return (
+    exist + spokenFor < tuning.ceiling ||
+    leastWanted(counts.languages, { ...own, waiting: own.waiting + 1 }) !== undefined
+  );
 }
 
 /** Expired ones go once their replacements are there. */

@@ -60,42 +60,62 @@ export class Dispatcher {
   }
 
   async #dispatch(request: RunRequest, language: Language, entryId: string): Promise<void> {
-    const { pool, table, metrics, logger } = this.#options;
+    const { pool, table, metrics } = this.#options;
     const labels = { language: language.name };
     // Known before the claim: the gateway may attach before the claim's answer is here.
     const run = this.#createRun(request, language);
     table.add(run);
     metrics.liveRuns.inc();
-    // The sandbox is taken before the claim, so that the hand-over needs nothing but the claim's answer.
+    // The sandbox is taken before the claim, so that the hand-over needs nothing but the claim's answer, and the pool knows who waits.
+    const cold = new AbortController();
     const warm = pool.tryAcquire(language.name);
-    let epoch = 0;
-    try {
-      const claimUs = nowUs();
-      const { run: runId, gateway: gatewayId } = request;
-      epoch = await this.#options.claim({ runId, language: language.name, entryId, gatewayId });
-      metrics.claimSeconds.observe(labels, (nowUs() - claimUs) / 1e6);
-    } catch (error) {
-      logger.warn({ err: error, run: run.id }, 'claim failed');
-    }
+    const later = warm === undefined ? this.#acquireCold(language, cold.signal) : undefined;
+    const epoch = await this.#claim(run, { request, entryId });
     if (epoch === 0) {
       metrics.lostClaims.inc();
       warm?.release();
+      cold.abort();
       run.abandon();
       return;
     }
     run.claimed(epoch);
     metrics.checkouts.inc({ ...labels, warm: String(warm !== undefined) });
-    if (warm === undefined) await this.#beginCold(run);
-    else run.begin(warm);
+    const lease = warm ?? (await later);
+    if (lease === undefined) run.fail('start_failed', 'no sandbox could be started');
+    else run.begin(lease);
   }
 
-  async #beginCold(run: Run): Promise<void> {
+  /** 0 when the run is not to be had, or Redis does not say. */
+  async #claim(run: Run, from: { request: RunRequest; entryId: string }): Promise<number> {
+    const { claim, metrics, logger } = this.#options;
+    const claimUs = nowUs();
     try {
-      run.begin(await this.#options.pool.acquireCold(run.language, AbortSignal.timeout(COLD_START_TIMEOUT_MS)));
+      const epoch = await claim({
+        runId: run.id,
+        language: run.language,
+        entryId: from.entryId,
+        gatewayId: from.request.gateway,
+      });
+      metrics.claimSeconds.observe({ language: run.language }, (nowUs() - claimUs) / 1e6);
+      return epoch;
     } catch (error) {
-      this.#options.logger.warn({ err: error, run: run.id }, 'no sandbox');
-      run.fail('start_failed', 'no sandbox could be started');
+      logger.warn({ err: error, run: run.id }, 'claim failed');
+      return 0;
     }
+  }
+
+  /** The next sandbox to be ready; undefined when there will be none. A lease that comes after the abort is given back. */
+  async #acquireCold(language: Language, aborted: AbortSignal): Promise<Lease | undefined> {
+    const { pool, logger } = this.#options;
+    try {
+      const signal = AbortSignal.any([aborted, AbortSignal.timeout(COLD_START_TIMEOUT_MS)]);
+      const lease = await pool.acquireCold(language.name, signal);
+      if (!aborted.aborted) return lease;
+      lease.release();
+    } catch (error) {
+      if (!aborted.aborted) logger.warn({ err: error, language: language.name }, 'no sandbox');
+    }
+    return undefined;
   }
 
   #createRun(request: RunRequest, language: Language): Run {
@@ -105,6 +125,7 @@ export class Dispatcher {
       id: request.run,
       key: request.key,
       language: language.name,
+      version: language.version,
       start: encodeStart({
         files: [...request.files, { name: language.fileName, content: request.code }],
         compile: language.mode === 'compile' ? language.compile : undefined,

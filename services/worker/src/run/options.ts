@@ -17,6 +17,8 @@ export interface RunOptions {
   /** Who shows it may attach. */
   readonly key: string;
   readonly language: string;
+  /** Its version, where the sandbox does not report one. */
+  readonly version: string;
   /** The START frame for the agent. */
   readonly start: Buffer;
   /** Whether a compile step comes before the program. */

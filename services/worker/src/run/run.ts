@@ -212,7 +212,8 @@ export class Run {
   #onStarted(): void {
     this.#compilePump.end();
     this.#state = 'running';
-    const { version, warm } = this.#lease as Lease;
+    const { version: reported, warm } = this.#lease as Lease;
+    const version = reported === '' ? this.#options.version : reported;
     this.#delivery.add({ type: 'started', language: this.language, version, warm, atUs: nowUs() });
     this.#options.observer.started(nowUs() - this.#handedOverUs);
     this.#startedMs = this.#activeMs = Date.now();
