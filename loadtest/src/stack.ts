@@ -1,8 +1,9 @@
 // The bench's own stack: a private Redis, one worker and one gateway as processes, on the engine in DOCKER_HOST.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -36,12 +37,15 @@ export async function startStack(options: StackOptions): Promise<Target> {
     for (const child of children.toReversed()) await stop(child);
   };
   try {
-    const port = await freePort();
-    const redis = launch(['redis-server', '--port', String(port), '--bind', '127.0.0.1', '--save', ''], {});
+    // A unix socket, as `rungrid up` has it.
+    const folder = mkdtempSync(join(tmpdir(), 'rungrid-bench-'));
+    const socket = join(folder, 'redis.sock');
+    const redis = launch(['redis-server', '--port', '0', '--unixsocket', socket, '--save', ''], {});
+    redis.child.once('exit', () => rmSync(folder, { recursive: true, force: true }));
     children.push(redis.child);
-    await redis.line((line) => /Ready to accept connections/.test(line));
+    await redis.line((line) => /eady to accept connections/.test(line));
     const shared = {
-      RUNGRID_REDIS_URL: `redis://127.0.0.1:${port}`,
+      RUNGRID_REDIS_URL: `unix://${socket}`,
       // A fleet of its own: workers sweep the orphans of their fleet only, and the engine may be shared.
       RUNGRID_PREFIX: `bench-${randomBytes(4).toString('hex')}`,
       RUNGRID_LOG_LEVEL: 'info',
@@ -153,12 +157,4 @@ function field(line: string, name: string): string {
   const value = (JSON.parse(line) as Record<string, unknown>)[name];
   if (typeof value !== 'string') throw new Error(`the ready line has no ${name}: ${line}`);
   return value;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
 }

@@ -1,4 +1,5 @@
 // Puts the worker together: engine, pool, runs, gRPC server, pullers, janitor; and takes it apart in the reverse order.
+import { totalmem } from 'node:os';
 import { ConfigError } from '@rungrid/kit/config';
 import { newHexId } from '@rungrid/kit/ids';
 import { startInternalHttp } from '@rungrid/kit/internal-http';
@@ -15,6 +16,8 @@ import type { WorkerConfig } from './config.js';
 import { DockerEngine } from './docker/engine.js';
 import { startGrpcServer } from './grpc/server.js';
 import { createWorkerMetrics } from './metrics.js';
+import { warmFloor } from './pool/floor.js';
+import { defaultCeiling } from './pool/options.js';
 import { Pool } from './pool/pool.js';
 import { waitForReady } from './pool/ready.js';
 import { Dispatcher } from './run/dispatcher.js';
@@ -54,14 +57,17 @@ export async function startWorker(
     );
   });
   const languages = await usableLanguages(config, engine);
+  const memoryBytes = totalmem();
+  const ceiling = config.WORKER_MAX_SANDBOXES ?? defaultCeiling(memoryBytes);
+  const floor = config.WORKER_POOL_FLOOR ?? warmFloor({ memoryBytes, ceiling, languages: languages.size });
   const pool = new Pool({
     engine,
     languages: [...languages.values()].map((language) => ({
       spec: sandboxSpec(config, language),
-      floor: config.WORKER_POOL_FLOOR,
+      floor,
     })),
     waitReady: waitForReady,
-    tuning: { ceiling: config.WORKER_MAX_SANDBOXES },
+    tuning: { ceiling },
     observer: {
       failed: (language, error) => logger.warn({ err: error, language }, 'sandbox failed'),
       ready: (language, ms) => metrics.sandboxStartSeconds.observe({ language }, ms / 1000),

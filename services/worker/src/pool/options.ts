@@ -12,7 +12,7 @@ export interface PoolLanguage {
 export type WaitReady = (sandbox: Sandbox, signal: AbortSignal) => Promise<{ version: string }>;
 
 export interface PoolTuning {
-  /** Most sandboxes that exist at once, whatever their state, 1..4096. Default: as many as fit half of the machine's memory at 128 MB each, at most 64. */
+  /** Most sandboxes that exist at once, whatever their state, 1..4096. Default: as many as fit half of the machine's memory at 128 MB each, 4 to 128. */
   readonly ceiling?: number;
   /** Starts under way at once while a shelf is nearly full, 1..32; the emptier, the more, up to `urgentStarts`. Default 1: a start takes most of a core for 100 ms, and one leaves the other core to the clicks. */
   readonly calmStarts?: number;
@@ -49,10 +49,9 @@ export type ResolvedTuning = Readonly<Required<PoolTuning>>;
 
 /** Fills in defaults; `memoryBytes` is the machine's. Throws RangeError naming what is out of range. */
 export function resolveTuning(tuning: PoolTuning, memoryBytes: number): ResolvedTuning {
-  const fitting = Math.max(4, Math.min(64, Math.floor(memoryBytes / 2 / (128 * 1024 * 1024))));
   const backoffMs = tuning.backoffMs ?? { first: 250, longest: 30_000 };
   return Object.freeze({
-    ceiling: within('ceiling', tuning.ceiling ?? fitting, [1, 4096]),
+    ceiling: within('ceiling', tuning.ceiling ?? defaultCeiling(memoryBytes), [1, 4096]),
     calmStarts: within('calmStarts', tuning.calmStarts ?? 1, [1, 32]),
     urgentStarts: within('urgentStarts', tuning.urgentStarts ?? 4, [1, 32]),
     startsPerSecond: within('startsPerSecond', tuning.startsPerSecond ?? 50, [1, 1000]),
@@ -67,6 +66,11 @@ export function resolveTuning(tuning: PoolTuning, memoryBytes: number): Resolved
     readyTimeoutMs: within('readyTimeoutMs', tuning.readyTimeoutMs ?? 15_000, [100, 600_000]),
     maxWaiting: within('maxWaiting', tuning.maxWaiting ?? 32, [1, 4096]),
   });
+}
+
+/** As many as fit half of the memory at 128 MB each, 4 to 128. */
+export function defaultCeiling(memoryBytes: number): number {
+  return Math.max(4, Math.min(128, Math.floor(memoryBytes / 2 / (128 * 1024 * 1024))));
 }
 
 function within(name: string, value: number, [low, high]: readonly [number, number]): number {

@@ -1,0 +1,14 @@
+// How many warm sandboxes a language gets when nobody says: as deep as the machine affords, for depth is what a burst draws on.
+
+/** A warm sandbox with its engine's overhead (shim, interpreter, kernel), bytes: measured 12 to 25 MB. */
+const WARM_BYTES = 20 * 1024 * 1024;
+/** Share of the machine's memory for what only waits. */
+const MEMORY_SHARE = 1 / 16;
+/** Deeper is not better: a burst that outruns this many outruns the engine, too. */
+const DEEPEST = 16;
+
+/** Warm sandboxes of each of `languages` languages: 1 to 16, within a sixteenth of the memory and half of the ceiling. */
+export function warmFloor(machine: { memoryBytes: number; ceiling: number; languages: number }): number {
+  const affordable = Math.min((machine.memoryBytes * MEMORY_SHARE) / WARM_BYTES, machine.ceiling / 2);
+  return Math.max(1, Math.min(DEEPEST, Math.floor(affordable / Math.max(1, machine.languages))));
+}
