@@ -1,4 +1,4 @@
-// Takes run requests: makes the run known, claims it, gets it a sandbox and hands the program over, in that order and at once.
+// Takes run requests: makes the run known, hands the program to a warm sandbox at once, and claims the run meanwhile.
 import type { Logger } from '@rungrid/kit/logger';
 import { nowUs } from '@rungrid/kit/clock';
 import type { RunRequest } from '@rungrid/proto/stream-entries';
@@ -66,21 +66,23 @@ export class Dispatcher {
     const run = this.#createRun(request, language);
     table.add(run);
     metrics.liveRuns.inc();
-    // The sandbox is taken before the claim, so that the hand-over needs nothing but the claim's answer, and the pool knows who waits.
+    // Before the claim's answer: a sandbox reaches nothing outside itself, so a program may run before it is known to be ours, as
+    // long as nothing of it is told. A gateway hears of the run by the claim alone.
     const cold = new AbortController();
     const warm = pool.tryAcquire(language.name);
+    if (warm !== undefined) run.begin(warm);
     const later = warm === undefined ? this.#acquireCold(language, cold.signal) : undefined;
     const epoch = await this.#claim(run, { request, entryId });
     if (epoch === 0) {
       metrics.lostClaims.inc();
-      warm?.release();
       cold.abort();
       run.abandon();
       return;
     }
     run.claimed(epoch);
     metrics.checkouts.inc({ ...labels, warm: String(warm !== undefined) });
-    const lease = warm ?? (await later);
+    if (later === undefined) return;
+    const lease = await later;
     if (lease === undefined) run.fail('start_failed', 'no sandbox could be started');
     else run.begin(lease);
   }

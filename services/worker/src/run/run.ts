@@ -147,11 +147,13 @@ export class Run {
     this.#end({ type: 'error', code, message });
   }
 
-  /** The claim was not ours: the run is forgotten without an event, for it is another worker's to end. */
+  /** The claim was not ours: the run ends without an event, for it is another worker's to tell of. */
   abandon(): void {
-    if (this.#state !== 'waiting') return;
-    this.#state = 'ended';
-    this.#options.observer.ended('abandoned');
+    if (this.#state === 'closed') return;
+    if (this.#state !== 'ended') {
+      this.#release();
+      this.#options.observer.ended('abandoned');
+    }
     this.#close();
   }
 
@@ -284,15 +286,19 @@ export class Run {
 
   #end(event: RunEvent): void {
     if (this.#state === 'ended' || this.#state === 'closed') return;
+    this.#release();
+    this.#options.observer.ended(
+      event.type === 'exit' ? event.reason : event.type === 'error' ? event.code : event.type,
+    );
+    this.#delivery.add(event);
+  }
+
+  #release(): void {
     this.#pump.end();
     this.#compilePump.end();
     this.#state = 'ended';
     clearTimeout(this.#wallTimer);
     this.#lease?.release();
-    this.#options.observer.ended(
-      event.type === 'exit' ? event.reason : event.type === 'error' ? event.code : event.type,
-    );
-    this.#delivery.add(event);
   }
 
   #usage(usage: SandboxUsage | undefined, endedMs: number): Usage {

@@ -18,6 +18,13 @@ def _wait():
         control.detach()
         return
 
+    # What a plain start does between here and the program is done now, to the same effect: sitecustomize is imported (and looks
+    # for its own hook in every directory), and the program is found not to be an archive.
+    try:
+        import sitecustomize as _
+    except ImportError:
+        pass
+    sys.path_importer_cache[sys.argv[0]] = None
     # The parser and compiler have run once: their pages are there when the program comes.
     compile("import sys\nfor i in range(3):\n    print(f'{i}')\n", "warm", "exec")
     control.sendall(("%d.%d.%d\n" % sys.version_info[:3]).encode())
