@@ -27,6 +27,18 @@ const WorkerConfigSchema = Type.Object({
   WORKER_LANGUAGES: Type.String({ default: '' }),
   /** The Docker engine: unix:///path or tcp://host:port. */
   DOCKER_HOST: Type.String({ default: 'unix:///var/run/docker.sock', pattern: '^(unix|tcp)://' }),
+  /**
+   * System call filter of the sandboxes: `default`, the list in services/sandbox/seccomp; or `engine`, the engine's own, which lets more
+   * through (every socket family, 32-bit calls). There is no way to have none.
+   */
+  WORKER_SECCOMP: Type.Union([Type.Literal('default'), Type.Literal('engine')], { default: 'default' }),
+  /**
+   * Control group under which all sandboxes lie, so that one limit bounds them together: `/rungrid` with the cgroupfs driver, or
+   * `rungrid.slice` with systemd (MemoryMax=, TasksMax=, CPUWeight= there). Default: the engine's own, without such a limit.
+   */
+  WORKER_CGROUP_PARENT: Type.Optional(
+    Type.String({ pattern: '^(/[A-Za-z0-9_.-]{1,64}|[A-Za-z0-9_-]{1,64}\\.slice)$' }),
+  ),
   /** Warm sandboxes kept for each language, 0 to 256. Default: what the machine's memory affords, 1 to 16. */
   WORKER_POOL_FLOOR: Type.Optional(Type.Integer({ minimum: 0, maximum: 256 })),
   /** Sandboxes at most, in all states together. Default: as many as fit half of the memory at 128 MB each, 4 to 128. */

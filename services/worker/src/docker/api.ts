@@ -69,22 +69,32 @@ export class DockerApi {
     await this.#dial('ping', { method: 'GET', path: '/_ping', statusCodes: { 200: true } });
   }
 
-  async info(): Promise<{ cgroupDriver: string; cgroupVersion: string }> {
+  async info(): Promise<{ cgroupDriver: string; cgroupVersion: string; identity: string }> {
     const info = (await this.#call('info', () => this.#docker.info())) as {
       CgroupDriver?: string;
       CgroupVersion?: string;
+      ID?: string;
+      ServerVersion?: string;
+      KernelVersion?: string;
+      DefaultRuntime?: string;
+      RuncCommit?: { ID?: string };
     };
+    const { ID, ServerVersion, KernelVersion, DefaultRuntime, RuncCommit } = info;
     // Engines before 20.10 do not say, and know version 1 only.
-    return { cgroupDriver: info.CgroupDriver ?? 'cgroupfs', cgroupVersion: info.CgroupVersion ?? '1' };
+    return {
+      cgroupDriver: info.CgroupDriver ?? 'cgroupfs',
+      cgroupVersion: info.CgroupVersion ?? '1',
+      identity: [ID, ServerVersion, KernelVersion, DefaultRuntime, RuncCommit?.ID].join(' '),
+    };
   }
 
-  async hasImage(image: string): Promise<boolean> {
+  async imageId(image: string): Promise<string | undefined> {
     try {
       const path = `/images/${encodeURIComponent(image)}/json`;
-      await this.#dial('inspect image', { method: 'GET', path, statusCodes: { 200: true, 404: 'no such image' } });
-      return true;
+      const statusCodes = { 200: true, 404: 'no such image' };
+      return ((await this.#dial('inspect image', { method: 'GET', path, statusCodes })) as { Id: string }).Id;
     } catch (error) {
-      if (statusOf(error) === 404) return false;
+      if (statusOf(error) === 404) return undefined;
       throw error;
     }
   }

@@ -51,8 +51,12 @@ export function engineBehaviour(subject: EngineSubject): void {
 
     it('answers, and knows which images are there', async () => {
       await engine.ping();
-      expect(await engine.hasImage(subject.image)).toBe(true);
-      expect(await engine.hasImage('rungrid-test/not-there:none')).toBe(false);
+      const id = await engine.imageId(subject.image);
+      expect(id).toMatch(/^sha256:[0-9a-f]{64}$/);
+      // The id is a name too, and stays what it is.
+      expect(await engine.imageId(id ?? '')).toBe(id);
+      expect(await engine.imageId('rungrid-test/not-there:none')).toBeUndefined();
+      expect(await engine.identity()).toBe(await engine.identity());
     });
 
     it('gives PID 1 exactly the bytes that were written, from the first on', async () => {

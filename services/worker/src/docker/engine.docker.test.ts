@@ -7,6 +7,8 @@ import type { SandboxSpec } from '../run/ports.js';
 import { DockerEngine } from './engine.js';
 import { engineBehaviour } from './engine-behaviour.js';
 import { OWNER_LABEL } from './names.js';
+import { resolveDockerOptions } from './options.js';
+import { createOptions } from './spec.js';
 
 const docker = new Docker();
 /** Nobody else on this engine sweeps these, and these sweep nobody else's. */
@@ -40,15 +42,16 @@ it('names and labels a container so that others can tell whose it is and until w
   const inspected = await docker.getContainer(sandbox.containerId).inspect();
   expect(inspected.Name).toMatch(new RegExp(`^/warm-c__-${sandbox.id}-\\d{10}$`));
   expect(inspected.Config.Labels).toMatchObject({ 'sandbox.owner': WORKER_ID, 'sandbox.language': 'c++' });
-  expect(inspected.HostConfig).toMatchObject({
-    Memory: 33_554_432,
-    MemorySwap: 33_554_432,
-    NanoCpus: 200_000_000,
-    PidsLimit: 16,
-    OomScoreAdj: 500,
-    CgroupnsMode: 'private',
-    LogConfig: { Type: 'none' },
+  // Everything that was asked for is what the engine says it made.
+  const uid = Number(inspected.Config.User.split(':')[0]);
+  const { HostConfig, Env, Cmd, ...asked } = createOptions(SPEC, {
+    uid,
+    options: resolveDockerOptions({ workerId: WORKER_ID, fleet }),
   });
+  expect(inspected.HostConfig).toMatchObject(HostConfig);
+  expect(inspected.Config).toMatchObject({ ...asked, Cmd });
+  expect(inspected.Config.Env).toEqual(expect.arrayContaining(Env ?? []));
+  expect(inspected.Mounts).toEqual([]);
   // What an empty list from us would have taken away.
   expect(inspected.HostConfig.MaskedPaths).toContain('/proc/kcore');
   sandbox.assign({ runId: 'r/1', deadlineMs: 1_900_000_000_000 });

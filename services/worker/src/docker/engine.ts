@@ -43,8 +43,12 @@ export class DockerEngine implements Engine {
     await this.#api.ping();
   }
 
-  async hasImage(image: string): Promise<boolean> {
-    return this.#api.hasImage(image);
+  async imageId(image: string): Promise<string | undefined> {
+    return this.#api.imageId(image);
+  }
+
+  async identity(): Promise<string> {
+    return (await this.#api.info()).identity;
   }
 
   async create(spec: SandboxSpec): Promise<DockerSandbox> {

@@ -1,4 +1,6 @@
 // Options of the Docker engine: what each means, its unit, default and range; checked once.
+import { SANDBOX_RLIMITS } from '@rungrid/sandbox/rlimits';
+import { SECCOMP_PROFILE } from '@rungrid/sandbox/seccomp';
 
 export interface DockerOptions {
   /** Id of this worker, `[A-Za-z0-9_-]{1,64}`: the owner label of every sandbox, so that others can tell whose it is. */
@@ -16,6 +18,11 @@ export interface DockerOptions {
   readonly maxSockets?: number;
   /** OCI runtime by its name in the engine's configuration (`runsc`, `kata`). Default: the engine's own, runc. */
   readonly runtime?: string;
+  /**
+   * System call filter, as the JSON text of a profile in Docker's form, or `engine` for the engine's own default. There is no way to have
+   * none: a text whose default action lets calls through is refused. Default: services/sandbox/seccomp.
+   */
+  readonly seccompProfile?: string;
   /** Parent cgroup of the sandboxes (`/rungrid`, or `rungrid.slice` with the systemd driver). Default: the engine's. */
   readonly cgroupParent?: string;
   /** Where the cgroup hierarchy is mounted. Default `/sys/fs/cgroup`. Counters come from the slower engine API where it is not readable. */
@@ -36,8 +43,10 @@ export interface DockerOptions {
 
 /** The options with every default filled in. */
 export type ResolvedDockerOptions = Readonly<
-  Required<Omit<DockerOptions, 'runtime' | 'cgroupParent'>> & {
+  Required<Omit<DockerOptions, 'runtime' | 'cgroupParent' | 'seccompProfile'>> & {
     runtime: string | undefined;
+    /** Undefined: the engine's own. */
+    seccompProfile: string | undefined;
     cgroupParent: string | undefined;
   }
 >;
@@ -53,6 +62,7 @@ export function resolveDockerOptions(options: DockerOptions): ResolvedDockerOpti
     callTimeoutMs: within('callTimeoutMs', options.callTimeoutMs ?? 10_000, [100, 600_000]),
     maxSockets: within('maxSockets', options.maxSockets ?? 16, [2, 256]),
     runtime: options.runtime || undefined,
+    seccompProfile: seccompProfile(options.seccompProfile ?? SECCOMP_PROFILE),
     cgroupParent: options.cgroupParent || undefined,
     cgroupRoot: options.cgroupRoot ?? '/sys/fs/cgroup',
     uidBase: within('uidBase', options.uidBase ?? 20_000, [1000, 4_000_000]),
@@ -60,8 +70,26 @@ export function resolveDockerOptions(options: DockerOptions): ResolvedDockerOpti
     idleDeadlineMs: within('idleDeadlineMs', options.idleDeadlineMs ?? 1_800_000, [60_000, 86_400_000]),
     assignDelayMs: within('assignDelayMs', options.assignDelayMs ?? 300, [0, 60_000]),
     oomScoreAdj: within('oomScoreAdj', options.oomScoreAdj ?? 500, [0, 1000]),
-    openFiles: within('openFiles', options.openFiles ?? 256, [16, 65_536]),
+    openFiles: within('openFiles', options.openFiles ?? SANDBOX_RLIMITS.nofile, [16, 65_536]),
   });
+}
+
+/** The text itself, undefined for the engine's own. Throws RangeError for anything that would not deny by default. */
+function seccompProfile(given: string): string | undefined {
+  if (given === 'engine') return undefined;
+  const action = defaultAction(given);
+  if (action !== undefined && DENYING_ACTIONS.has(action)) return given;
+  throw new RangeError('seccompProfile: must be "engine" or the JSON text of a profile that denies by default');
+}
+
+function defaultAction(text: string): string | undefined {
+  try {
+    const profile = JSON.parse(text) as { defaultAction?: unknown } | null;
+    return typeof profile?.defaultAction === 'string' ? profile.defaultAction : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 /** Where to connect, in dockerode's terms. Throws RangeError for anything but unix and tcp. */
@@ -72,6 +100,8 @@ export function engineAddress(host: string): { socketPath: string } | { host: st
     throw new RangeError('host: must be unix:///path or tcp://host:port');
   return { host: url.hostname, port: Number(url.port || 2375), protocol: 'http' };
 }
+
+const DENYING_ACTIONS = new Set(['SCMP_ACT_ERRNO', 'SCMP_ACT_KILL', 'SCMP_ACT_KILL_THREAD', 'SCMP_ACT_KILL_PROCESS']);
 
 /** What an owner label may hold. */
 export const WORKER_ID = /^[A-Za-z0-9_-]{1,64}$/;

@@ -1,4 +1,5 @@
 // The create options, whole: every change to how a sandbox is hardened shows here.
+import { SECCOMP_PROFILE } from '@rungrid/sandbox/seccomp';
 import { describe, expect, it } from 'vitest';
 import type { SandboxSpec } from '../run/ports.js';
 import { resolveDockerOptions } from './options.js';
@@ -22,6 +23,7 @@ describe('createOptions', () => {
       Env: ['LANG=C.UTF-8'],
       User: '20001:20001',
       Hostname: 'sandbox',
+      WorkingDir: '/tmp',
       Labels: { 'sandbox.owner': 'w1', 'sandbox.fleet': 'rungrid', 'sandbox.language': 'c++' },
       AttachStdin: true,
       AttachStdout: true,
@@ -44,19 +46,30 @@ describe('createOptions', () => {
         Tmpfs: { '/tmp': 'rw,exec,nosuid,nodev,mode=1777,size=10485760,nr_inodes=1024' },
         IpcMode: 'none',
         CapDrop: ['ALL'],
-        SecurityOpt: ['no-new-privileges'],
+        SecurityOpt: ['no-new-privileges', `seccomp=${SECCOMP_PROFILE}`],
         Privileged: false,
         CgroupnsMode: 'private',
         LogConfig: { Type: 'none', Config: {} },
         Ulimits: [
           { Name: 'core', Soft: 0, Hard: 0 },
           { Name: 'nofile', Soft: 256, Hard: 256 },
-          { Name: 'msgqueue', Soft: 0, Hard: 0 },
           { Name: 'memlock', Soft: 65_536, Hard: 65_536 },
+          { Name: 'msgqueue', Soft: 0, Hard: 0 },
+          { Name: 'sigpending', Soft: 256, Hard: 256 },
+          { Name: 'rtprio', Soft: 0, Hard: 0 },
+          { Name: 'nice', Soft: 0, Hard: 0 },
+          { Name: 'fsize', Soft: 10_485_760, Hard: 10_485_760 },
         ],
         Init: false,
       },
     });
+  });
+
+  it('leaves the filter to the engine only when told to, and never goes without', () => {
+    const options = resolveDockerOptions({ workerId: 'w1', seccompProfile: 'engine' });
+    expect(createOptions(SPEC, { uid: 20_001, options }).HostConfig.SecurityOpt).toEqual(['no-new-privileges']);
+    for (const seccompProfile of ['unconfined', '', '{}', 'null', '{"defaultAction":"SCMP_ACT_ALLOW"}', '[1'])
+      expect(() => resolveDockerOptions({ workerId: 'w1', seccompProfile })).toThrow('seccompProfile');
   });
 
   it('names a runtime and a parent cgroup only when they are configured', () => {

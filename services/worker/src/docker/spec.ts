@@ -1,4 +1,5 @@
 // From what a sandbox must be to Docker's create options: one flat, pure table, each field with its reason.
+import { SANDBOX_RLIMITS } from '@rungrid/sandbox/rlimits';
 import type Docker from 'dockerode';
 import type { SandboxSpec } from '../run/ports.js';
 import { FLEET_LABEL, LANGUAGE_LABEL, OWNER_LABEL } from './names.js';
@@ -24,6 +25,8 @@ export function createOptions(
     User: `${uid}:${uid}`,
     // A constant: the default would tell the program the container's id.
     Hostname: 'sandbox',
+    // A constant too: an image could say otherwise, and a folder that is missing would be made.
+    WorkingDir: '/tmp',
     Labels: { [OWNER_LABEL]: options.workerId, [FLEET_LABEL]: options.fleet, [LANGUAGE_LABEL]: spec.language },
     // The agent protocol runs over stdin and stdout; stderr is attached so that the engine has somewhere to put it.
     AttachStdin: true,
@@ -57,20 +60,14 @@ export function createOptions(
       // No /dev/shm at all: it would be 64 MB of writable memory beside /tmp.
       IpcMode: 'none',
       CapDrop: ['ALL'],
-      // A setuid binary gains nothing. The engine's default seccomp profile and masked paths stay: a list given here would replace them.
-      SecurityOpt: ['no-new-privileges'],
+      // A setuid binary gains nothing; system calls by our own list. The engine's masked paths stay: a list given here would replace them.
+      SecurityOpt: ['no-new-privileges', ...seccomp(options)],
       Privileged: false,
       // The program sees a root of its own, not its place among the host's groups.
       CgroupnsMode: 'private',
       // Output is never written to the node's disk.
       LogConfig: { Type: 'none', Config: {} },
-      Ulimits: [
-        { Name: 'core', Soft: 0, Hard: 0 },
-        { Name: 'nofile', Soft: options.openFiles, Hard: options.openFiles },
-        // POSIX message queues are kernel memory reachable through /dev/mqueue, which stays mounted.
-        { Name: 'msgqueue', Soft: 0, Hard: 0 },
-        { Name: 'memlock', Soft: 65_536, Hard: 65_536 },
-      ],
+      Ulimits: ulimits({ nofile: options.openFiles, fsize: limits.tmpBytes }),
       // The agent is PID 1 and reaps.
       Init: false,
       ...(options.runtime === undefined ? {} : { Runtime: options.runtime }),
@@ -78,4 +75,13 @@ export function createOptions(
     },
   };
   return Object.freeze(body);
+}
+
+function seccomp({ seccompProfile }: ResolvedDockerOptions): string[] {
+  return seccompProfile === undefined ? [] : [`seccomp=${seccompProfile}`];
+}
+
+/** `fsize`, of one file: /tmp as a whole has the same size. It also bounds a memfd, which lies on no mount. */
+function ulimits(own: { nofile: number; fsize: number }): Docker.Ulimit[] {
+  return Object.entries({ ...SANDBOX_RLIMITS, ...own }).map(([Name, value]) => ({ Name, Soft: value, Hard: value }));
 }

@@ -214,8 +214,11 @@ class FakeEngine implements Engine {
   }
 
   async ping(): Promise<void> {}
-  async hasImage(): Promise<boolean> {
-    return true;
+  async imageId(): Promise<string | undefined> {
+    return 'sha256:1';
+  }
+  async identity(): Promise<string> {
+    return 'pretended';
   }
   async sweep(): Promise<number> {
     return 0;

@@ -8,7 +8,7 @@ export interface SandboxSpec {
   /** Canonical language name, `[a-z0-9+#-]{1,32}`. */
   readonly language: string;
   readonly mode: SandboxMode;
-  /** Image reference built by us. */
+  /** Image built by us: its immutable id, so that a tag that is moved changes nothing. */
   readonly image: string;
   /** The agent's arguments: `['--warm', 'python3', …]`, or none. */
   readonly command: readonly string[];
@@ -91,8 +91,10 @@ export interface Engine {
   ping(): Promise<void>;
   /** Creates, attaches, then starts a sandbox. Its PID 1 may not be READY yet. */
   create(spec: SandboxSpec): Promise<Sandbox>;
-  /** Whether the image is there. */
-  hasImage(image: string): Promise<boolean>;
+  /** The immutable id of the image with this name; undefined when it is not there. */
+  imageId(image: string): Promise<string | undefined>;
+  /** What was proved of sandboxes holds while this stays the same: engine, its version, the kernel. Rejects with EngineError. */
+  identity(): Promise<string>;
   /**
    * Removes sandboxes that have no owner: those of workers for which `isAlive` says false, and any one past its deadline.
    * Returns how many. The caller's own live sandboxes are only removed past their deadline.
