@@ -11,7 +11,7 @@ RUN if [ -n "${PACKAGES}" ]; then \
       && apt-get clean && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*; \
     fi
 COPY . /rungrid/language
-COPY --from=agent /rungrid/agent /rungrid/agent
+COPY --from=agent /rungrid/agent /rungrid/probe /rungrid/
 # No file may raise privileges, and nothing but /tmp is writable for a uid that owns nothing.
 RUN set -eu; cd /rungrid/language; \
     if [ -f setup.sh ]; then sh setup.sh; rm setup.sh; fi; \

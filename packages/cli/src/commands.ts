@@ -128,6 +128,16 @@ containers one file at a time. FILTER is passed to vitest: part of a file’s pa
     load: async () => (await import('./commands/test.js')).command,
   },
   {
+    name: 'doctor',
+    usage: '',
+    summary: 'prove that sandboxes hold: network, files, system calls, limits',
+    details: `Starts one sandbox of each language whose image is there, in the engine that \`up\` uses, and tries from inside what must
+fail. The same checks run before a worker joins. Exit code 0 when all hold, 1 otherwise. Settings: WORKER_… as for \`up\`.`,
+    options: {},
+    positionals: NONE,
+    load: async () => (await import('./commands/doctor.js')).command,
+  },
+  {
     name: 'images',
     usage: '[--languages a,b]',
     summary: 'make the sandbox images only, in the engine of DOCKER_HOST (for machines that run just a worker)',

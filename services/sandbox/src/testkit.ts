@@ -2,22 +2,42 @@
 import { execFile, type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { AgentFrameDecoder, type AgentStart, encodeFrame, encodeStart, FromAgent, ToAgent } from './agent-frames.js';
 import { type AgentExit, decodeExit } from './agent-status.js';
 import { buildCommand, imagePlan, languageImage } from './images.js';
 import { agentCommand, type Language } from './languages.js';
+import { SANDBOX_RLIMITS } from './rlimits.js';
 
 const run = promisify(execFile);
 // The classic builder: it is in every engine, and in a command line without plugins.
 const BUILD_ENV = { ...process.env, DOCKER_BUILDKIT: '0' };
 
-/** The flags of a sandbox with the default limits. */
+const PROFILE = fileURLToPath(new URL('../seccomp/profile.json', import.meta.url));
+const TMP_BYTES = 10 << 20;
+
+/** The flags of a sandbox with the default limits, but for its system call filter. */
 export const HARDENING: readonly string[] = [
   ['--read-only', '--tmpfs', '/tmp:rw,exec,nosuid,nodev,mode=1777,size=10m,nr_inodes=1024'],
-  ['--network', 'none', '--ipc', 'none', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'],
+  [
+    '--network',
+    'none',
+    '--ipc',
+    'none',
+    '--cgroupns',
+    'private',
+    '--cap-drop',
+    'ALL',
+    '--security-opt',
+    'no-new-privileges',
+  ],
   ['--memory', '128m', '--memory-swap', '128m', '--cpus', '0.2', '--pids-limit', '64'],
-  ['--user', '100123:100123', '--log-driver', 'none'],
+  ['--user', '100123:100123', '--log-driver', 'none', '--hostname', 'sandbox', '--workdir', '/tmp'],
+  Object.entries({ ...SANDBOX_RLIMITS, fsize: TMP_BYTES }).flatMap(([name, value]) => [
+    '--ulimit',
+    `${name}=${value}:${value}`,
+  ]),
 ].flat();
 
 /** Builds what is missing. Rejects, with the engine's own words, when there is no engine or a build fails. */
@@ -33,6 +53,8 @@ export async function ensureImages(languages: readonly Language[]): Promise<void
 export interface OpenOptions {
   /** Default: the language's own (`--warm …` or nothing). */
   readonly command?: readonly string[];
+  /** `engine`: the engine's own system call filter instead of ours, for what ours makes impossible. */
+  readonly systemCalls?: 'engine';
 }
 
 interface Waiter {
@@ -68,6 +90,7 @@ export class Box {
       '--name',
       this.name,
       ...HARDENING,
+      ...(options.systemCalls === 'engine' ? [] : ['--security-opt', `seccomp=${PROFILE}`]),
       ...env,
       languageImage(language),
       ...command,

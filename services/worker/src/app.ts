@@ -10,10 +10,8 @@ import { createRegistry } from '@rungrid/kit/metrics';
 import { connectRedis, RunRegistry } from '@rungrid/kit/redis';
 import { announceWorker, HEARTBEAT_MS, retractWorker } from '@rungrid/kit/workers';
 import type { WorkerInfo } from '@rungrid/proto/stream-entries';
-import { agentCommand, builtInLanguages, type Language } from '@rungrid/sandbox/languages';
-import { languageImage } from '@rungrid/sandbox/images';
 import type { WorkerConfig } from './config.js';
-import { DockerEngine } from './docker/engine.js';
+import { selfTestEngine, servingEngine, systemCallsOf } from './engine.js';
 import { startGrpcServer } from './grpc/server.js';
 import { createWorkerMetrics } from './metrics.js';
 import { warmFloor } from './pool/floor.js';
@@ -21,8 +19,9 @@ import { defaultCeiling } from './pool/options.js';
 import { Pool } from './pool/pool.js';
 import { waitForReady } from './pool/ready.js';
 import { Dispatcher } from './run/dispatcher.js';
-import type { Engine, SandboxSpec } from './run/ports.js';
 import { RunTable } from './run/table.js';
+import { SelfTest } from './selftest/selftest.js';
+import { servedLanguages } from './served.js';
 import { Puller } from './stream/puller.js';
 
 /** How often orphans of dead workers and overdue sandboxes are looked for, ms. */
@@ -30,10 +29,13 @@ const JANITOR_MS = 10_000;
 /** How often the pool's counts are copied to the metrics, ms. */
 const GAUGES_MS = 1_000;
 
-/** Starts a worker; what it starts is owned by `lifecycle`. Rejects with a message that says what to do. */
+/**
+ * Starts a worker; what it starts is owned by `lifecycle`. Rejects with a message that says what to do. `onFatal` is called when it
+ * must not go on later: its sandboxes no longer are what they must be.
+ */
 export async function startWorker(
   config: WorkerConfig,
-  deps: { logger: Logger; lifecycle: Lifecycle },
+  deps: { logger: Logger; lifecycle: Lifecycle; onFatal: (error: Error) => void },
 ): Promise<WorkerInfo> {
   const { logger, lifecycle } = deps;
   const id = newHexId();
@@ -49,23 +51,30 @@ export async function startWorker(
     );
   });
 
-  const engine = new DockerEngine({ workerId: id, fleet: config.RUNGRID_PREFIX, host: config.DOCKER_HOST });
+  const engine = servingEngine(config, id);
   lifecycle.own('engine', () => engine.close());
   await engine.ping().catch((error: unknown) => {
     throw new ConfigError(
       `The Docker engine does not answer at DOCKER_HOST: ${String(error)}. Start it, or set DOCKER_HOST.`,
     );
   });
-  const languages = await usableLanguages(config, engine);
+  const served = await servedLanguages(config, engine);
+  const languages = new Map([...served].map(([name, { language }]) => [name, language]));
+  const selfTest = new SelfTest({
+    identity: () => engine.identity(),
+    makeEngine: () => selfTestEngine(config, id),
+    specs: [...served.values()].map(({ spec }) => spec),
+    systemCalls: systemCallsOf(config),
+  });
+  // Before anything can reach this worker: one that can not hold a program does not join.
+  const proofMs = await timed(() => selfTest.check());
+  logger.info({ languages: [...languages.keys()], ms: proofMs }, 'self-test passed');
   const memoryBytes = totalmem();
   const ceiling = config.WORKER_MAX_SANDBOXES ?? defaultCeiling(memoryBytes);
   const floor = config.WORKER_POOL_FLOOR ?? warmFloor({ memoryBytes, ceiling, languages: languages.size });
   const pool = new Pool({
     engine,
-    languages: [...languages.values()].map((language) => ({
-      spec: sandboxSpec(config, language),
-      floor,
-    })),
+    languages: [...served.values()].map(({ spec }) => ({ spec, floor })),
     waitReady: waitForReady,
     tuning: { ceiling },
     observer: {
@@ -151,6 +160,13 @@ export async function startWorker(
   );
   await sweep().catch(fault('sweep failed'));
   every(lifecycle, { name: 'janitor', ms: JANITOR_MS }, () => void sweep().catch(fault('sweep failed')));
+  every(lifecycle, { name: 'self-test', ms: JANITOR_MS }, () => {
+    selfTest.check().catch((error: unknown) => {
+      // An engine that is away is asked again; one that came back weaker ends the worker.
+      if (error instanceof ConfigError) deps.onFatal(error);
+      else logger.warn({ err: error }, 'self-test could not run');
+    });
+  });
 
   pool.start();
   for (const language of languages.keys()) {
@@ -171,44 +187,10 @@ export async function startWorker(
   return info;
 }
 
-/** The languages asked for, or all whose image is there. */
-async function usableLanguages(config: WorkerConfig, engine: Engine): Promise<Map<string, Language>> {
-  const asked = config.WORKER_LANGUAGES.split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '');
-  const known = new Map(builtInLanguages().map((language) => [language.name, language]));
-  const unknown = asked.filter((name) => !known.has(name));
-  if (unknown.length > 0)
-    throw new ConfigError(`WORKER_LANGUAGES: unknown: ${unknown.join(', ')}. Known: ${[...known.keys()].join(', ')}.`);
-  const usable = new Map<string, Language>();
-  for (const [name, language] of known) {
-    if (asked.length > 0 && !asked.includes(name)) continue;
-    if (await engine.hasImage(languageImage(language))) usable.set(name, language);
-    else if (asked.length > 0)
-      throw new ConfigError(
-        `The image of ${name} is missing: ${languageImage(language)}. Build it with ./rungrid up --languages ${name}.`,
-      );
-  }
-  if (usable.size === 0) throw new ConfigError('No language image is there. Build some with ./rungrid up.');
-  return usable;
-}
-
-function sandboxSpec(config: WorkerConfig, language: Language): SandboxSpec {
-  const { limits = {} } = language;
-  return {
-    language: language.name,
-    mode: 'pipe',
-    image: languageImage(language),
-    command: agentCommand(language),
-    env: Object.entries(language.env).map(([key, value]) => `${key}=${value}`),
-    limits: {
-      memoryBytes: limits.memoryBytes ?? config.WORKER_MEMORY_BYTES,
-      cpus: limits.cpus ?? config.WORKER_CPUS,
-      pids: limits.pids ?? config.WORKER_PIDS,
-      tmpBytes: limits.tmpBytes ?? config.WORKER_TMP_BYTES,
-      tmpInodes: config.WORKER_TMP_INODES,
-    },
-  };
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const startMs = performance.now();
+  await work();
+  return Math.round(performance.now() - startMs);
 }
 
 function every(lifecycle: Lifecycle, { name, ms }: { name: string; ms: number }, work: () => void): void {

@@ -10,8 +10,13 @@ try {
   const logger = createLogger({ service: 'worker', level: config.RUNGRID_LOG_LEVEL });
   const lifecycle = new Lifecycle(logger);
   lifecycle.closeOnSignals();
+  const onFatal = (error: Error): void => {
+    logger.fatal({ err: error }, 'this worker must not go on');
+    process.stderr.write(`${error.message}\n`);
+    void closeAndFail(lifecycle);
+  };
   try {
-    const { id, grpc, metrics } = await startWorker(config, { logger, lifecycle });
+    const { id, grpc, metrics } = await startWorker(config, { logger, lifecycle, onFatal });
     logger.info({ id, grpc, metrics }, 'ready');
   } catch (error) {
     await lifecycle.close();
@@ -22,4 +27,9 @@ try {
     `${error instanceof ConfigError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
   );
   process.exit(1);
+}
+
+async function closeAndFail(lifecycle: Lifecycle): Promise<never> {
+  await lifecycle.close();
+  return process.exit(1);
 }

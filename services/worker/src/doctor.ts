@@ -1,0 +1,31 @@
+// The self-test for a person (`./rungrid doctor`): prints every check, exits with 1 when one failed.
+import { ConfigError } from '@rungrid/kit/config';
+import { newHexId } from '@rungrid/kit/ids';
+import { readWorkerConfig } from './config.js';
+import { selfTestEngine, systemCallsOf } from './engine.js';
+import { failureText, proofTable, proveSandboxes } from './selftest/selftest.js';
+import { servedLanguages } from './served.js';
+
+async function main(): Promise<boolean> {
+  const config = readWorkerConfig();
+  const makeEngine = () => selfTestEngine(config, newHexId());
+  const engine = makeEngine();
+  try {
+    await engine.ping();
+    const served = await servedLanguages(config, engine);
+    const specs = [...served.values()].map(({ spec }) => spec);
+    process.stdout.write(`engine ${config.DOCKER_HOST}, languages ${[...served.keys()].join(', ')}\n`);
+    const proofs = await proveSandboxes({ makeEngine, specs, systemCalls: systemCallsOf(config) });
+    process.stdout.write(proofTable(proofs));
+    return failureText(proofs) === undefined;
+  } finally {
+    await engine.close();
+  }
+}
+
+try {
+  if (!(await main())) process.exitCode = 1;
+} catch (error) {
+  process.stderr.write(`${error instanceof ConfigError ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
