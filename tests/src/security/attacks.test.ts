@@ -22,12 +22,7 @@ const TEARDOWN_MS = 2_000;
 const NEIGHBOUR_MS = 1_500;
 
 /** Attacks that are not held off yet, and why. One that is fixed must leave the list: a test fails until it does. */
-const KEPT: Readonly<Record<string, string>> = {
-  '40-socket-families.c':
-    'The engine’s default seccomp profile lets a program make sockets of families other than AF_UNIX (in an empty network namespace); an own allow-list comes.',
-  '42-syscall-surface.c':
-    'The engine’s default seccomp profile lets calls through that no program here needs; an own allow-list comes.',
-};
+const KEPT: Readonly<Record<string, string>> = {};
 /** Left out unless RUNGRID_TEST_ALL=1: they take their whole time limit. */
 const LONG = new Set([
   '08-unkillable.c',
