@@ -78,13 +78,22 @@ export class DockerApi {
       KernelVersion?: string;
       DefaultRuntime?: string;
       RuncCommit?: { ID?: string };
+      SecurityOptions?: string[];
     };
-    const { ID, ServerVersion, KernelVersion, DefaultRuntime, RuncCommit } = info;
+    const { ID, ServerVersion, KernelVersion, DefaultRuntime, RuncCommit, SecurityOptions = [] } = info;
     // Engines before 20.10 do not say, and know version 1 only.
     return {
       cgroupDriver: info.CgroupDriver ?? 'cgroupfs',
       cgroupVersion: info.CgroupVersion ?? '1',
-      identity: [ID, ServerVersion, KernelVersion, DefaultRuntime, RuncCommit?.ID].join(' '),
+      identity: [
+        ID,
+        ServerVersion,
+        KernelVersion,
+        DefaultRuntime,
+        RuncCommit?.ID,
+        info.CgroupVersion,
+        ...SecurityOptions,
+      ].join(' '),
     };
   }
 
