@@ -3,6 +3,7 @@ import { credentials } from '@grpc/grpc-js';
 import type { Logger } from '@rungrid/kit/logger';
 import { RunnerClient } from '@rungrid/proto/gen/rungrid/v1/runner';
 import type { OpenStream } from '../routing/types.js';
+import { ParkedCalls } from './parked.js';
 import { wrapCall } from './run-stream.js';
 
 /** Most channels at once. Past it, a run of a worker that has none is refused. */
@@ -25,6 +26,7 @@ const CHANNEL_OPTIONS = {
 
 interface Entry {
   readonly client: RunnerClient;
+  readonly parked: ParkedCalls;
   live: number;
   announced: boolean;
 }
@@ -57,6 +59,7 @@ export class WorkerChannels {
       entry.announced = true;
       // Asking for the state of an idle channel makes it connect, the first time and after a loss.
       entry.client.getChannel().getConnectivityState(true);
+      entry.parked.fill();
     }
     for (const [address, entry] of this.#entries) {
       if (alive.has(address)) continue;
@@ -73,7 +76,7 @@ export class WorkerChannels {
       return { send: () => undefined, pause: () => undefined, resume: () => undefined, finish: drop, cancel: drop };
     }
     entry.live += 1;
-    return wrapCall(entry.client.run(), {
+    return wrapCall(entry.parked.take(), {
       handlers,
       onClosed: () => {
         entry.live -= 1;
@@ -83,7 +86,10 @@ export class WorkerChannels {
   };
 
   close(): void {
-    for (const entry of this.#entries.values()) entry.client.close();
+    for (const entry of this.#entries.values()) {
+      entry.parked.close();
+      entry.client.close();
+    }
     this.#entries.clear();
   }
 
@@ -96,7 +102,7 @@ export class WorkerChannels {
     }
     const client = new RunnerClient(address, credentials.createInsecure(), CHANNEL_OPTIONS);
     // A claim may name a worker before its announcement is read: it counts as announced until the next reading.
-    const entry: Entry = { client, live: 0, announced: true };
+    const entry: Entry = { client, parked: new ParkedCalls(() => client.run()), live: 0, announced: true };
     this.#entries.set(address, entry);
     return entry;
   }
@@ -104,6 +110,7 @@ export class WorkerChannels {
   #closeIfIdle(address: string, entry: Entry): void {
     if (entry.announced || entry.live > 0 || this.#entries.get(address) !== entry) return;
     this.#entries.delete(address);
+    entry.parked.close();
     entry.client.close();
   }
 }

@@ -1,6 +1,6 @@
 // The gRPC server of runner.proto: finds the run, checks the key, and carries events and input between a stream and the run.
 import { timingSafeEqual } from 'node:crypto';
-import { Server, ServerCredentials, status } from '@grpc/grpc-js';
+import { Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { type RunEvent as WireEvent, type RunInput, RunnerService } from '@rungrid/proto/gen/rungrid/v1/runner';
 import { type SignalName, SIGNALS } from '@rungrid/proto/limits';
@@ -11,8 +11,8 @@ import type { Run } from '../run/run.js';
 const MAX_STREAMS = 4096;
 /** Longest message: 64 KiB of stdin and its frame. */
 const MAX_MESSAGE_BYTES = 131_072;
-/** A stream without an attach is ended after this, ms. */
-const ATTACH_TIMEOUT_MS = 5_000;
+/** A stream that was opened ahead and not used is ended after this, ms; its gateway opens another. */
+const ATTACH_TIMEOUT_MS = 300_000;
 
 type Call = ServerDuplexStream<RunInput, WireEvent>;
 
@@ -67,6 +67,8 @@ class RunStream implements EventSink {
     this.#call = call;
     this.#find = find;
     this.#attachTimer = setTimeout(() => this.#refuse(status.DEADLINE_EXCEEDED, 'no attach'), ATTACH_TIMEOUT_MS);
+    // A gateway opens streams ahead of their runs: the answer's headers go ahead, too.
+    call.sendMetadata(new Metadata());
     call.on('data', (input: RunInput) => this.#onInput(input));
     call.on('drain', () => this.#run?.resume(this));
     call.on('cancelled', () => this.#onGone());

@@ -95,13 +95,16 @@ export class Run {
     if (this.#options.stdin !== undefined) this.#stdin.preset(this.#options.stdin);
     this.#stdin.open();
     this.#activeMs = Date.now();
-    // The program does its work meanwhile: what follows is off its path.
-    this.#meter.rebase();
-    this.#wallTimer = setTimeout(() => this.#onStartTimeout(), this.#options.limits.compileMs);
-    lease.sandbox.assign({
-      runId: this.id,
-      deadlineMs: Date.now() + this.#options.limits.compileMs + this.#options.limits.wallMs,
-    });
+    // What the run does not wait for comes after what it does: the claim is sent in this turn, and no answer can come in it.
+    setImmediate(() => this.#begun(lease));
+  }
+
+  #begun(lease: Lease): void {
+    if (this.#state !== 'preparing') return;
+    const { compileMs, wallMs } = this.#options.limits;
+    this.#meter?.rebase();
+    this.#wallTimer = setTimeout(() => this.#onStartTimeout(), compileMs);
+    lease.sandbox.assign({ runId: this.id, deadlineMs: Date.now() + compileMs + wallMs });
   }
 
   /** Sends the events after `afterSeq` to `sink`, and what comes. */

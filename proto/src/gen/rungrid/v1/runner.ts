@@ -1131,6 +1131,7 @@ export const RunnerService = {
    * Run attaches the caller to one run that this worker has claimed, and carries it to its end.
    *
    * Ordering rules
+   *  * A stream may be opened ahead of its run, up to five minutes; it is nobody's until its attach.
    *  * The first RunInput is `attach`; any other first message ends the stream with FAILED_PRECONDITION.
    *  * RunInput messages take effect in the order in which they are sent.
    *  * RunEvent messages come in the order of `seq`, which counts the events of a run from 1 without a gap.
@@ -1161,6 +1162,7 @@ export interface RunnerServer extends UntypedServiceImplementation {
    * Run attaches the caller to one run that this worker has claimed, and carries it to its end.
    *
    * Ordering rules
+   *  * A stream may be opened ahead of its run, up to five minutes; it is nobody's until its attach.
    *  * The first RunInput is `attach`; any other first message ends the stream with FAILED_PRECONDITION.
    *  * RunInput messages take effect in the order in which they are sent.
    *  * RunEvent messages come in the order of `seq`, which counts the events of a run from 1 without a gap.
@@ -1183,6 +1185,7 @@ export interface RunnerClient extends Client {
    * Run attaches the caller to one run that this worker has claimed, and carries it to its end.
    *
    * Ordering rules
+   *  * A stream may be opened ahead of its run, up to five minutes; it is nobody's until its attach.
    *  * The first RunInput is `attach`; any other first message ends the stream with FAILED_PRECONDITION.
    *  * RunInput messages take effect in the order in which they are sent.
    *  * RunEvent messages come in the order of `seq`, which counts the events of a run from 1 without a gap.
