@@ -6,8 +6,8 @@ const OWNER_LABEL = 'sandbox.owner';
 /** The create options of a warm sandbox of that language, read back from the engine. */
 export async function copySandbox(language: string): Promise<Docker.ContainerCreateOptions> {
   const docker = new Docker();
-  for (const entry of await docker.listContainers({ filters: { label: [OWNER_LABEL] } })) {
-    if (!entry.Image.includes(language)) continue;
+  const label = [OWNER_LABEL, `sandbox.language=${language}`];
+  for (const entry of await docker.listContainers({ filters: { label } })) {
     const { Config, HostConfig } = await docker.getContainer(entry.Id).inspect();
     const { Labels, Hostname: _hostname, ...rest } = Config;
     // Not ours any more: no worker may sweep it, no test count it.

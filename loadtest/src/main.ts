@@ -83,6 +83,10 @@ async function runAll(
         : (shared as Target);
       try {
         rows.push(...(await measure(scenario, { target, options: given.options })));
+      } catch (error) {
+        // What the other scenarios measured is not thrown away with this one.
+        const what = `BROKEN: ${error instanceof Error ? error.message : String(error)}`;
+        rows.push({ scenario: scenario.name, what, unit: '', value: 1, bars: [{ of: 'value', under: 1 }] });
       } finally {
         if (own) await target.close();
       }
