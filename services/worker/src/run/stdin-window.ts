@@ -1,8 +1,7 @@
 // stdin on its way to the agent: in order, never more under way than the agent can hold, never more waiting than the contract allows.
 import { STDIN_WINDOW_BYTES } from '@rungrid/proto/limits';
+import { STDIN_WINDOW_BYTES as AGENT_WINDOW_BYTES } from '@rungrid/sandbox/agent-frames';
 
-/** What the agent buffers (services/sandbox/agent/PROTOCOL.md, STDIN). */
-const AGENT_WINDOW_BYTES = 65_536;
 const EOF = 'eof';
 
 export interface StdinWindowOptions {
