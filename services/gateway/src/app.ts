@@ -46,7 +46,8 @@ async function start(config: GatewayConfig, base: { logger: Logger; lifecycle: L
   const keys = createKeys(config.RUNGRID_PREFIX);
   const edge: Edge = { draining: false, workers: 0, origins: new Set(), hello: encodeHello(config, []) };
   const catalog = new LanguageCatalog();
-  const channels = new WorkerChannels(logger);
+  // A worker is dialled only once it was announced, and by then there is a router.
+  const channels = new WorkerChannels({ gatewayId, onAssigned: (offer) => router.offered(offer), logger });
   const registry = createMetricRegistry('gateway');
   // The sources are asked for the first time when somebody reads /metrics, and by then all of them are there.
   const metrics = createMetrics(registry, {
@@ -68,7 +69,7 @@ async function start(config: GatewayConfig, base: { logger: Logger; lifecycle: L
     keys,
     gatewayId,
     logger,
-    onClaim: (claim) => router.claim(claim),
+    onClaim: (claim) => router.offered(claim),
   });
   // Registered before the router, so closed after it: while runs are let go of, their claims may still come.
   lifecycle.own('reply reader', () => replies.close());

@@ -44,6 +44,7 @@ export function connectRedis(options: RedisOptions): Redis {
 interface RunScripts {
   submitRun(...args: (string | number)[]): Promise<[string, number]>;
   claimRun(...args: (string | number)[]): Promise<number>;
+  tellClaim(...args: (string | number)[]): Promise<null>;
   cancelRun(...args: (string | number)[]): Promise<number>;
 }
 
@@ -74,6 +75,16 @@ export interface ClaimInput {
   readonly gatewayId: string;
   readonly workerId: string;
   readonly address: string;
+  /** Whether the gateway is told on its reply stream. */
+  readonly tell: boolean;
+}
+
+export interface TellInput {
+  readonly runId: string;
+  readonly epoch: number;
+  readonly gatewayId: string;
+  readonly workerId: string;
+  readonly address: string;
 }
 
 /** The registry's verbs: each one script, one round trip. */
@@ -84,6 +95,7 @@ export class RunRegistry {
   constructor(redis: Redis, keys: Keys) {
     redis.defineCommand('submitRun', { numberOfKeys: 4, lua: script('submit-run') });
     redis.defineCommand('claimRun', { numberOfKeys: 3, lua: script('claim-run') });
+    redis.defineCommand('tellClaim', { numberOfKeys: 1, lua: script('tell-claim') });
     redis.defineCommand('cancelRun', { numberOfKeys: 2, lua: script('cancel-run') });
     this.#redis = redis as Redis & RunScripts;
     this.#keys = keys;
@@ -129,7 +141,14 @@ export class RunRegistry {
       input.runId,
       input.address,
       MAX_REPLIES,
+      input.tell ? 1 : 0,
     );
+  }
+
+  /** Tells a gateway of a claim that it may not know of. */
+  async tell(claim: TellInput): Promise<void> {
+    const replies = this.#keys.replies(claim.gatewayId);
+    await this.#redis.tellClaim(replies, claim.runId, claim.epoch, claim.workerId, claim.address, MAX_REPLIES);
   }
 
   /** Whether the run was still queued, and is cancelled now. */

@@ -19,6 +19,7 @@ import { defaultCeiling } from './pool/options.js';
 import { Pool } from './pool/pool.js';
 import { waitForReady } from './pool/ready.js';
 import { Dispatcher } from './run/dispatcher.js';
+import type { Run } from './run/run.js';
 import { RunTable } from './run/table.js';
 import { SelfTest } from './selftest/selftest.js';
 import { servedLanguages } from './served.js';
@@ -87,10 +88,15 @@ export async function startWorker(
   const table = new RunTable();
   lifecycle.own('pool', () => pool.close());
   const runs = new RunRegistry(redis, keys);
+  const tell = (run: Run, gatewayId: string) => {
+    const claim = { runId: run.id, epoch: run.epoch, gatewayId, workerId: id, address };
+    runs.tell(claim).catch((error: unknown) => logger.warn({ err: error, run: run.id }, 'a claim could not be told'));
+  };
   const grpc = await startGrpcServer({
     host: config.WORKER_GRPC_HOST,
     port: config.WORKER_GRPC_PORT,
     find: (run) => table.get(run),
+    onUnheard: tell,
   });
   lifecycle.own('grpc', () => grpc.close());
   lifecycle.own('runs', () => table.endAll());
@@ -108,7 +114,9 @@ export async function startWorker(
     unattachedMs: config.WORKER_UNATTACHED_MS,
     pool,
     table,
+    streams: grpc.streams,
     claim: (request) => runs.claim({ ...request, workerId: id, address }),
+    tell,
     metrics,
     logger,
   });

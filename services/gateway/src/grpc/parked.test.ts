@@ -1,5 +1,6 @@
 // Rules of streams that are opened ahead.
 import { EventEmitter } from 'node:events';
+import type { Assigned, RunEvent } from '@rungrid/proto/gen/rungrid/v1/runner';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ParkedCalls } from './parked.js';
 import type { RunCall } from './run-stream.js';
@@ -12,54 +13,86 @@ afterEach(() => {
 });
 
 class FakeCall extends EventEmitter {
+  readonly written: unknown[] = [];
   cancelled = false;
   cancel(): void {
     this.cancelled = true;
+  }
+  write(message: unknown): void {
+    this.written.push(message);
+  }
+  assign(runId: string): void {
+    this.data({ seq: 0, event: { $case: 'assigned', value: { runId, epoch: 1 } } });
+  }
+  data(event: RunEvent): void {
+    this.emit('data', event);
   }
 }
 
 function setup() {
   const opened: FakeCall[] = [];
-  const parked = new ParkedCalls(() => {
-    const call = new FakeCall();
-    opened.push(call);
-    return call as unknown as RunCall;
+  const assigned: { run: string; call: unknown }[] = [];
+  const parked = new ParkedCalls({
+    gatewayId: 'gateway1',
+    open: () => {
+      const call = new FakeCall();
+      opened.push(call);
+      return call as unknown as RunCall;
+    },
+    onAssigned: ({ runId }: Assigned, call) => void assigned.push({ run: runId, call }),
   });
-  return { opened, parked };
+  parked.fill();
+  return { opened, assigned, parked, first: opened[0] as FakeCall };
 }
 
-test('a taken stream was open before, and is replaced a little later', () => {
-  const { opened, parked } = setup();
-  parked.fill();
+test('a parked stream says whose runs it waits for', () => {
+  const { first, parked } = setup();
+  expect(first.written).toEqual([{ input: { $case: 'park', value: { gatewayId: 'gateway1' } } }]);
+  parked.close();
+});
+
+test('a stream that was given a run is handed over once, and replaced a little later', () => {
+  const { opened, assigned, parked, first } = setup();
   const before = opened.length;
-  expect(parked.take()).toBe(opened[0]);
+  first.assign('run1');
+  expect(assigned).toEqual([{ run: 'run1', call: first }]);
   expect(opened.length).toBe(before);
   vi.advanceTimersByTime(100);
+  expect(opened.length).toBe(before + 1);
+  first.data({ seq: 1 });
+  expect(assigned.length).toBe(1);
+  parked.close();
+  expect(first.cancelled).toBe(false);
+});
+
+test('a stream that ends while it is parked is opened again by the next fill', () => {
+  const { opened, parked, first } = setup();
+  const before = parked.size;
+  first.emit('error', new Error('gone'));
+  expect(parked.size).toBe(before - 1);
+  parked.fill();
+  expect(parked.size).toBe(before);
   expect(opened.length).toBe(before + 1);
   parked.close();
 });
 
-test('with none parked, one is opened', () => {
-  const { opened, parked } = setup();
-  expect(parked.take()).toBe(opened[0]);
+test('a stream that begins with anything but an assignment is cancelled', () => {
+  const { assigned, parked, first } = setup();
+  first.data({ seq: 1, event: { $case: 'stdout', value: 'x' } });
+  expect(first.cancelled).toBe(true);
+  expect(assigned).toEqual([]);
+  // The cancel comes back as an error, and must find a listener.
+  first.emit('error', new Error('cancelled'));
   parked.close();
 });
 
-test('a stream that ends while it is parked is not handed out', () => {
-  const { opened, parked } = setup();
-  parked.fill();
-  opened[0]?.emit('error', new Error('gone'));
-  expect(parked.take()).toBe(opened[1]);
+test('closing cancels what is parked, opens nothing more, and an assignment that comes then is nobody’s', () => {
+  const { opened, assigned, parked, first } = setup();
   parked.close();
-});
-
-test('closing cancels what is parked, and opens nothing more', () => {
-  const { opened, parked } = setup();
-  parked.fill();
-  parked.take();
-  parked.close();
+  first.assign('run1');
   vi.advanceTimersByTime(1000);
-  expect(opened.slice(1).every((call) => call.cancelled)).toBe(true);
   parked.fill();
+  expect(opened.every((call) => call.cancelled)).toBe(true);
+  expect(assigned).toEqual([]);
   expect(parked.size).toBe(0);
 });

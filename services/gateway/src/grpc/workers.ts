@@ -2,9 +2,9 @@
 import { credentials } from '@grpc/grpc-js';
 import type { Logger } from '@rungrid/kit/logger';
 import { RunnerClient } from '@rungrid/proto/gen/rungrid/v1/runner';
-import type { OpenStream } from '../routing/types.js';
+import type { Offer, OpenStream, RunStream, RunStreamHandlers, TakeStream } from '../routing/types.js';
 import { ParkedCalls } from './parked.js';
-import { wrapCall } from './run-stream.js';
+import { type RunCall, wrapCall } from './run-stream.js';
 
 /** Most channels at once. Past it, a run of a worker that has none is refused. */
 const MAX_CHANNELS = 256;
@@ -31,12 +31,20 @@ interface Entry {
   announced: boolean;
 }
 
+export interface WorkerChannelsOptions {
+  /** Whose runs workers may put on the streams that are opened ahead. */
+  readonly gatewayId: string;
+  /** A worker has put a run on such a stream. In this turn it must be taken. */
+  readonly onAssigned: (offer: Offer & { readonly take: TakeStream }) => void;
+  readonly logger: Logger;
+}
+
 export class WorkerChannels {
   readonly #entries = new Map<string, Entry>();
-  readonly #logger: Logger;
+  readonly #options: WorkerChannelsOptions;
 
-  constructor(logger: Logger) {
-    this.#logger = logger;
+  constructor(options: WorkerChannelsOptions) {
+    this.#options = options;
   }
 
   get size(): number {
@@ -75,14 +83,7 @@ export class WorkerChannels {
       const drop = () => clearImmediate(timer);
       return { send: () => undefined, pause: () => undefined, resume: () => undefined, finish: drop, cancel: drop };
     }
-    entry.live += 1;
-    return wrapCall(entry.parked.take(), {
-      handlers,
-      onClosed: () => {
-        entry.live -= 1;
-        this.#closeIfIdle(address, entry);
-      },
-    });
+    return this.#wrap(address, { entry, call: entry.client.run(), handlers });
   };
 
   close(): void {
@@ -97,14 +98,33 @@ export class WorkerChannels {
     const known = this.#entries.get(address);
     if (known !== undefined) return known;
     if (this.#entries.size >= MAX_CHANNELS) {
-      this.#logger.error({ address, max: MAX_CHANNELS }, 'too many worker channels');
+      this.#options.logger.error({ address, max: MAX_CHANNELS }, 'too many worker channels');
       return undefined;
     }
     const client = new RunnerClient(address, credentials.createInsecure(), CHANNEL_OPTIONS);
+    const { gatewayId, onAssigned } = this.#options;
+    const parked = new ParkedCalls({
+      gatewayId,
+      open: () => client.run(),
+      onAssigned: ({ runId: run, epoch }, call) =>
+        onAssigned({ run, epoch, worker: address, take: (handlers) => this.#wrap(address, { entry, call, handlers }) }),
+    });
     // A claim may name a worker before its announcement is read: it counts as announced until the next reading.
-    const entry: Entry = { client, parked: new ParkedCalls(() => client.run()), live: 0, announced: true };
+    const entry: Entry = { client, parked, live: 0, announced: true };
     this.#entries.set(address, entry);
     return entry;
+  }
+
+  #wrap(address: string, given: { entry: Entry; call: RunCall; handlers: RunStreamHandlers }): RunStream {
+    const { entry, call, handlers } = given;
+    entry.live += 1;
+    return wrapCall(call, {
+      handlers,
+      onClosed: () => {
+        entry.live -= 1;
+        this.#closeIfIdle(address, entry);
+      },
+    });
   }
 
   #closeIfIdle(address: string, entry: Entry): void {

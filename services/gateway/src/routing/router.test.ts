@@ -83,7 +83,7 @@ function setup() {
     wallMs: 5000,
   };
   const run = router.submit(spec, listener);
-  const claim = () => router.claim({ run: 'run00001', epoch: 1, worker: 'w', address: 'host:1' });
+  const claim = () => router.offered({ run: 'run00001', epoch: 1, worker: 'w', address: 'host:1' });
   const ok = async () => {
     submit.resolve({ outcome: 'ok', position: 3 });
     await vi.advanceTimersByTimeAsync(0);

@@ -1,8 +1,8 @@
 // All runs of this gateway by id: gives claims to their runs, and turns workers away that claimed for nobody.
 import type { Logger } from '@rungrid/kit/logger';
-import type { Claim } from '@rungrid/proto/stream-entries';
 import { Run } from './run.js';
 import type {
+  Offer,
   OpenStream,
   Registry,
   RoutingMetrics,
@@ -10,6 +10,7 @@ import type {
   RunHandle,
   RunListener,
   RunSpec,
+  RunStreamHandlers,
 } from './types.js';
 
 /** Ended runs whose claim may still come, remembered with the key that stops them. Past the bound the oldest is forgotten. */
@@ -51,14 +52,15 @@ export class Router {
   }
 
   /** A worker says that it has a run. */
-  claim(claim: Claim): void {
-    const run = this.#runs.get(claim.run);
-    if (run?.claimed(claim) === true) return;
+  offered(offer: Offer): void {
+    const run = this.#runs.get(offer.run);
+    if (run?.offered(offer) === true) return;
     this.#options.metrics.strayClaim();
-    const key = run?.spec.request.key ?? this.#remembered.get(claim.run);
-    this.#options.logger.info({ run: claim.run, worker: claim.worker, known: key !== undefined }, 'claim for nobody');
+    const key = run?.spec.request.key ?? this.#remembered.get(offer.run);
+    this.#options.logger.info({ run: offer.run, worker: offer.worker, known: key !== undefined }, 'claim for nobody');
+    if ('take' in offer) this.#stopStray(offer);
     // A second claim of a run that is attached must not end the first: its key would take the run over.
-    if (run === undefined && key !== undefined) this.#stopStray(claim, key);
+    else if (run === undefined && key !== undefined) this.#stopStray(offer, key);
   }
 
   /** Abandons every run and waits until the workers have let go, `timeoutMs` at most. */
@@ -92,20 +94,23 @@ export class Router {
     if (this.#runs.size === 0) this.#onEmpty?.();
   }
 
-  #stopStray(claim: Claim, key: string): void {
-    this.#remembered.delete(claim.run);
+  /** `key`: of the run, when it is to be attached to first. */
+  #stopStray(offer: Offer, key = ''): void {
+    this.#remembered.delete(offer.run);
     const done = () => {
       clearTimeout(this.#strays.get(cancel));
       this.#strays.delete(cancel);
     };
-    const stream = this.#options.openStream(claim.address, { event: () => undefined, end: done });
+    const handlers: RunStreamHandlers = { event: () => undefined, end: done };
+    const stream = 'take' in offer ? offer.take(handlers) : this.#options.openStream(offer.address, handlers);
     const cancel = () => stream.cancel();
     const giveUp = () => {
       done();
       cancel();
     };
     this.#strays.set(cancel, setTimeout(giveUp, STRAY_WAIT_MS));
-    stream.send({ $case: 'attach', value: { runId: claim.run, epoch: claim.epoch, key, afterSeq: 0 } });
+    if (!('take' in offer))
+      stream.send({ $case: 'attach', value: { runId: offer.run, epoch: offer.epoch, key, afterSeq: 0 } });
     stream.send({ $case: 'stop', value: { disconnected: true } });
   }
 }

@@ -4,11 +4,11 @@ import type { Logger } from '@rungrid/kit/logger';
 import { ERRORS } from '@rungrid/proto/errors';
 import type { RunEvent } from '@rungrid/proto/gen/rungrid/v1/runner';
 import { type SignalName, STDIN_BUFFER_BYTES, STDIN_WINDOW_BYTES } from '@rungrid/proto/limits';
-import type { Claim } from '@rungrid/proto/stream-entries';
 import { type Input, InputQueue, stdinInput } from './input-queue.js';
 import { errorEnd, exitEnd, outputOf, refusalEnd, workerError } from './run-events.js';
 import type {
   InputResult,
+  Offer,
   OpenStream,
   Registry,
   RoutingMetrics,
@@ -18,6 +18,7 @@ import type {
   RunListener,
   RunSpec,
   RunStream,
+  RunStreamHandlers,
   StreamFault,
   SubmitOutcome,
 } from './types.js';
@@ -141,26 +142,30 @@ export class Run implements RunHandle {
   }
 
   /** A worker has the run. false: it is attached already, or over. */
-  claimed(claim: Claim): boolean {
+  offered(offer: Offer): boolean {
     if (this.#state.kind === 'attached' || this.#state.kind === 'ended') return false;
     const nowMs = performance.now();
     // The claim may outrun Redis's answer to submit, and proves what the answer will say.
     if (this.#state.kind === 'submitting') this.#announce(0, nowMs);
     this.#deps.metrics.hop('claim', (nowMs - this.#queuedMs) / 1000);
-    const stream = this.#deps.openStream(claim.address, {
-      event: (event) => this.#event(event),
-      end: (fault) => this.#streamEnded(fault),
-    });
+    const handlers = {
+      event: (event: RunEvent) => this.#event(event),
+      end: (fault: StreamFault | undefined) => this.#streamEnded(fault),
+    };
+    const stream = 'take' in offer ? offer.take(handlers) : this.#attach(offer, handlers);
     this.#state = { kind: 'attached', stream, atMs: nowMs, seq: 0, started: false };
-    stream.send({
-      $case: 'attach',
-      value: { runId: this.id, epoch: claim.epoch, key: this.spec.request.key, afterSeq: 0 },
-    });
     for (const input of this.#inputs.drain()) stream.send(input);
     if (this.#paused) stream.pause();
     this.#arm(this.#deps.settings.startMs, () => this.#overdue());
     if (this.#listener === undefined || this.#stopRequested) this.#sendStop(stream);
     return true;
+  }
+
+  #attach(claim: { address: string; epoch: number }, handlers: RunStreamHandlers): RunStream {
+    const stream = this.#deps.openStream(claim.address, handlers);
+    const { key } = this.spec.request;
+    stream.send({ $case: 'attach', value: { runId: this.id, epoch: claim.epoch, key, afterSeq: 0 } });
+    return stream;
   }
 
   #input(input: Input): InputResult {
@@ -243,7 +248,7 @@ export class Run implements RunHandle {
       this.#unreadStdin = Math.max(0, this.#unreadStdin - event.event.value);
       return;
     }
-    if (event.seq !== state.seq + 1) return this.#outOfOrder(event.seq, state.seq);
+    if (event.seq !== state.seq + 1 || event.event.$case === 'assigned') return this.#outOfOrder(event.seq, state.seq);
     if (state.seq === 0) this.#deps.metrics.hop('attach', (performance.now() - state.atMs) / 1000);
     state.seq = event.seq;
     const { event: body } = event;

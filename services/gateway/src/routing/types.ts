@@ -90,6 +90,20 @@ export interface RunStream {
 }
 /** Opens a stream; never throws: a fault comes through `end`. */
 export type OpenStream = (address: string, handlers: RunStreamHandlers) => RunStream;
+/** Takes the stream on which a worker has put a run; its events come from then on. To be called once, in the turn in which it came. */
+export type TakeStream = (handlers: RunStreamHandlers) => RunStream;
+
+/** A worker says that it has a run. */
+export type Offer = {
+  readonly run: string;
+  readonly epoch: number;
+  /** Who, for the log: the worker's id, or its address. */
+  readonly worker: string;
+} /** On the gateway's reply stream: where to attach. */ & (
+  | { readonly address: string }
+  /** On a stream that was opened ahead. */
+  | { readonly take: TakeStream }
+);
 
 export type SubmitOutcome =
   | { readonly outcome: 'ok'; readonly position: number }

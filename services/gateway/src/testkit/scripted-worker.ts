@@ -229,6 +229,7 @@ export class ScriptedWorker {
       gatewayId: request.gateway,
       workerId: this.#id,
       address: this.#address,
+      tell: true,
     });
     if (epoch === 0) this.#requests.delete(request.run);
   }

@@ -4,15 +4,17 @@ import { Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { type RunEvent as WireEvent, type RunInput, RunnerService } from '@rungrid/proto/gen/rungrid/v1/runner';
 import { type SignalName, SIGNALS } from '@rungrid/proto/limits';
+import type { GatewayStream, GatewayStreams } from '../run/dispatcher.js';
 import type { EventSink, RunEvent } from '../run/events.js';
 import type { Run } from '../run/run.js';
+import { ParkedStreams } from './parked.js';
 
 /** Streams at most on one connection, and so runs of one gateway here. */
 const MAX_STREAMS = 4096;
 /** Longest message: 64 KiB of stdin and its frame. */
 const MAX_MESSAGE_BYTES = 131_072;
-/** A stream that was opened ahead and not used is ended after this, ms; its gateway opens another. */
-const ATTACH_TIMEOUT_MS = 300_000;
+/** A stream that has no run for so long is ended, ms; a gateway that parked it opens another. */
+const IDLE_TIMEOUT_MS = 300_000;
 
 type Call = ServerDuplexStream<RunInput, WireEvent>;
 
@@ -21,10 +23,14 @@ export interface GrpcServerOptions {
   /** 0 takes a free one. */
   readonly port: number;
   readonly find: (runId: string) => Run | undefined;
+  /** A stream was lost before its gateway gave a sign that it knows which run was assigned to it. */
+  readonly onUnheard: (run: Run, gatewayId: string) => void;
 }
 
 export interface GrpcServer {
   readonly port: number;
+  /** What gateways have opened ahead. */
+  readonly streams: GatewayStreams;
   /** Ends the streams that are left, and stops. */
   close(): Promise<void>;
 }
@@ -37,7 +43,9 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     'grpc.keepalive_time_ms': 10_000,
     'grpc.keepalive_timeout_ms': 5_000,
   });
-  server.addService(RunnerService, { run: (call: Call) => new RunStream(call, options.find) });
+  const parked = new ParkedStreams<RunStream>();
+  const parts = { ...options, parked };
+  server.addService(RunnerService, { run: (call: Call) => new RunStream(call, parts) });
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(`${options.host}:${options.port}`, ServerCredentials.createInsecure(), (error, bound) => {
       if (error === null) resolve(bound);
@@ -46,6 +54,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   });
   return {
     port,
+    streams: { take: (gatewayId) => parked.take(gatewayId) },
     close: () =>
       new Promise((resolve) => {
         server.tryShutdown(() => resolve());
@@ -55,18 +64,28 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   };
 }
 
-/** One stream: waits for its attach, then is the run's sink. */
-class RunStream implements EventSink {
+interface StreamParts {
+  readonly find: GrpcServerOptions['find'];
+  readonly onUnheard: GrpcServerOptions['onUnheard'];
+  readonly parked: ParkedStreams<RunStream>;
+}
+
+/** One stream: waits for its attach, or parked for an assignment, then is the run's sink. */
+class RunStream implements EventSink, GatewayStream {
   readonly #call: Call;
-  readonly #find: (runId: string) => Run | undefined;
-  readonly #attachTimer: NodeJS.Timeout;
+  readonly #parts: StreamParts;
+  readonly #idleTimer: NodeJS.Timeout;
+  /** Whose runs it waits for, while or after it was parked. */
+  #gatewayId: string | undefined;
   #run: Run | undefined;
+  /** The caller has said something about its run. */
+  #heard = false;
   #over = false;
 
-  constructor(call: Call, find: (runId: string) => Run | undefined) {
+  constructor(call: Call, parts: StreamParts) {
     this.#call = call;
-    this.#find = find;
-    this.#attachTimer = setTimeout(() => this.#refuse(status.DEADLINE_EXCEEDED, 'no attach'), ATTACH_TIMEOUT_MS);
+    this.#parts = parts;
+    this.#idleTimer = setTimeout(() => this.#refuse(status.DEADLINE_EXCEEDED, 'no run'), IDLE_TIMEOUT_MS);
     // A gateway opens streams ahead of their runs: the answer's headers go ahead, too.
     call.sendMetadata(new Metadata());
     call.on('data', (input: RunInput) => this.#onInput(input));
@@ -74,6 +93,19 @@ class RunStream implements EventSink {
     call.on('cancelled', () => this.#onGone());
     call.on('error', () => this.#onGone());
     call.on('end', () => this.#onGone());
+  }
+
+  assign(run: Run): boolean {
+    if (this.#over) return false;
+    clearTimeout(this.#idleTimer);
+    this.#run = run;
+    this.#call.write({ seq: 0, event: { $case: 'assigned', value: { runId: run.id, epoch: run.epoch } } });
+    run.attach(this, 0);
+    return true;
+  }
+
+  release(): void {
+    if (!this.#over && this.#gatewayId !== undefined) this.#park(this.#gatewayId);
   }
 
   event(seq: number, event: RunEvent): boolean {
@@ -87,7 +119,7 @@ class RunStream implements EventSink {
   end(why: 'done' | 'taken_over' | 'gap'): void {
     if (why === 'taken_over') this.#refuse(status.ABORTED, 'another stream has attached');
     else if (why === 'gap') this.#refuse(status.OUT_OF_RANGE, 'events after after_seq are no longer held');
-    else this.#finish(() => this.#call.end());
+    else if (this.#leave()) this.#call.end();
   }
 
   #onInput(message: RunInput): void {
@@ -95,10 +127,13 @@ class RunStream implements EventSink {
     if (this.#over || input === undefined) return;
     const run = this.#run;
     if (run === undefined) {
-      if (input.$case === 'attach') this.#attach(input.value);
-      else this.#refuse(status.FAILED_PRECONDITION, 'the first message must be attach');
+      if (this.#gatewayId !== undefined) this.#refuse(status.FAILED_PRECONDITION, 'parked, and without a run');
+      else if (input.$case === 'attach') this.#attach(input.value);
+      else if (input.$case === 'park') this.#park(input.value.gatewayId);
+      else this.#refuse(status.FAILED_PRECONDITION, 'the first message must be attach or park');
       return;
     }
+    this.#heard = true;
     switch (input.$case) {
       case 'stdin':
         if (!run.writeStdin(input.value)) this.#refuse(status.RESOURCE_EXHAUSTED, 'stdin past its window');
@@ -113,13 +148,14 @@ class RunStream implements EventSink {
       case 'resize':
         return;
       case 'attach':
-        return this.#refuse(status.FAILED_PRECONDITION, 'attached already');
+      case 'park':
+        return this.#refuse(status.FAILED_PRECONDITION, 'it has its run already');
     }
   }
 
   #attach(attach: { runId: string; epoch: number; key: string; afterSeq: number }): void {
-    clearTimeout(this.#attachTimer);
-    const run = this.#find(attach.runId);
+    clearTimeout(this.#idleTimer);
+    const run = this.#parts.find(attach.runId);
     // The gateway may hear of the claim before this worker does: its epoch is 0 until then.
     if (run === undefined || (run.epoch !== 0 && run.epoch !== attach.epoch))
       return this.#refuse(status.NOT_FOUND, 'no such run');
@@ -128,25 +164,33 @@ class RunStream implements EventSink {
     run.attach(this, attach.afterSeq);
   }
 
+  #park(gatewayId: string): void {
+    this.#gatewayId = gatewayId;
+    if (!this.#parts.parked.add(gatewayId, this)) this.#refuse(status.RESOURCE_EXHAUSTED, 'too many parked streams');
+  }
+
   #onGone(): void {
-    if (this.#over) return;
-    this.#over = true;
-    clearTimeout(this.#attachTimer);
-    this.#run?.detach(this);
-    this.#run?.stop('disconnected');
+    const run = this.#run;
+    if (!this.#leave()) return;
     this.#call.end();
+    if (run === undefined) return;
+    // A gateway that has said nothing of a run may not know that it has it.
+    if (this.#gatewayId !== undefined && !this.#heard) this.#parts.onUnheard(run, this.#gatewayId);
+    else run.stop('disconnected');
   }
 
   #refuse(code: number, details: string): void {
-    this.#finish(() => this.#call.emit('error', { code, details }));
+    if (this.#leave()) this.#call.emit('error', { code, details });
   }
 
-  #finish(last: () => void): void {
-    if (this.#over) return;
+  /** Lets go of everything; false: that was done before. */
+  #leave(): boolean {
+    if (this.#over) return false;
     this.#over = true;
-    clearTimeout(this.#attachTimer);
+    clearTimeout(this.#idleTimer);
+    if (this.#gatewayId !== undefined) this.#parts.parked.remove(this.#gatewayId, this);
     this.#run?.detach(this);
-    last();
+    return true;
   }
 }
 

@@ -21,11 +21,26 @@ export interface SandboxSource {
   acquireCold(language: string, signal: AbortSignal): Promise<Lease>;
 }
 
+/** A stream that a gateway has opened ahead, taken for one run. */
+export interface GatewayStream {
+  /** The run's events go there from now on, all of them. false: it is gone. */
+  assign(run: Run): boolean;
+  /** The run is not ours: the stream waits for another. */
+  release(): void;
+}
+
+/** The streams that gateways have opened ahead. */
+export interface GatewayStreams {
+  take(gatewayId: string): GatewayStream | undefined;
+}
+
 export interface ClaimRequest {
   readonly runId: string;
   readonly language: string;
   readonly entryId: string;
   readonly gatewayId: string;
+  /** Whether its gateway is told on its reply stream; otherwise a stream of its own tells it. */
+  readonly tell: boolean;
 }
 
 export interface DispatcherOptions {
@@ -35,8 +50,11 @@ export interface DispatcherOptions {
   readonly unattachedMs: number;
   readonly pool: SandboxSource;
   readonly table: RunTable;
-  /** The epoch, or 0 when the run is not to be had; tells the run's gateway too. */
+  readonly streams: GatewayStreams;
+  /** The epoch, or 0 when the run is not to be had. */
   readonly claim: (request: ClaimRequest) => Promise<number>;
+  /** Tells a gateway, by way of its reply stream, that this worker has its run. In the background. */
+  readonly tell: (run: Run, gatewayId: string) => void;
   readonly metrics: WorkerMetrics;
   readonly logger: Logger;
 }
@@ -60,26 +78,29 @@ export class Dispatcher {
   }
 
   async #dispatch(request: RunRequest, language: Language, entryId: string): Promise<void> {
-    const { pool, table, metrics } = this.#options;
+    const { pool, table, metrics, streams, tell } = this.#options;
     const labels = { language: language.name };
     // Known before the claim: the gateway may attach before the claim's answer is here.
     const run = this.#createRun(request, language);
     table.add(run);
     metrics.liveRuns.inc();
     // Before the claim's answer: a sandbox reaches nothing outside itself, so a program may run before it is known to be ours, as
-    // long as nothing of it is told. A gateway hears of the run by the claim alone.
+    // long as nothing of it is told. A gateway hears of the run once it is claimed.
     const cold = new AbortController();
     const warm = pool.tryAcquire(language.name);
     if (warm !== undefined) run.begin(warm);
     const later = warm === undefined ? this.#acquireCold(language, cold.signal) : undefined;
-    const epoch = await this.#claim(run, { request, entryId });
+    const stream = streams.take(request.gateway);
+    const epoch = await this.#claim(run, { request, entryId, tell: stream === undefined });
     if (epoch === 0) {
       metrics.lostClaims.inc();
+      stream?.release();
       cold.abort();
       run.abandon();
       return;
     }
     run.claimed(epoch);
+    if (stream?.assign(run) === false) tell(run, request.gateway);
     metrics.checkouts.inc({ ...labels, warm: String(warm !== undefined) });
     if (later === undefined) return;
     const lease = await later;
@@ -88,7 +109,7 @@ export class Dispatcher {
   }
 
   /** 0 when the run is not to be had, or Redis does not say. */
-  async #claim(run: Run, from: { request: RunRequest; entryId: string }): Promise<number> {
+  async #claim(run: Run, from: { request: RunRequest; entryId: string; tell: boolean }): Promise<number> {
     const { claim, metrics, logger } = this.#options;
     const claimUs = nowUs();
     try {
@@ -97,6 +118,7 @@ export class Dispatcher {
         language: run.language,
         entryId: from.entryId,
         gatewayId: from.request.gateway,
+        tell: from.tell,
       });
       metrics.claimSeconds.observe({ language: run.language }, (nowUs() - claimUs) / 1e6);
       return epoch;

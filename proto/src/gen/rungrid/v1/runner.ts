@@ -38,7 +38,13 @@ export interface RunInput {
     | //
     /** Kill now; ends as reason "stopped" (or "disconnected"). */
     { $case: "stop"; value: Stop }
+    | { $case: "park"; value: Park }
     | undefined;
+}
+
+export interface Park {
+  /** Id of the gateway whose runs may be assigned, as in its run requests. It is new with every start and known to workers only. */
+  gatewayId: string;
 }
 
 export interface Attach {
@@ -87,7 +93,16 @@ export interface RunEvent {
     | //
     /** That many bytes of stdin have reached the program (or its closed end) since the last of these. */
     { $case: "stdinConsumed"; value: number }
+    | //
+    /** This parked stream carries that run from now on. */
+    { $case: "assigned"; value: Assigned }
     | undefined;
+}
+
+export interface Assigned {
+  runId: string;
+  /** Epoch of the claim. */
+  epoch: number;
 }
 
 export interface Started {
@@ -159,6 +174,9 @@ export const RunInput: MessageFns<RunInput> = {
       case "stop":
         Stop.encode(message.input.value, writer.uint32(50).fork()).join();
         break;
+      case "park":
+        Park.encode(message.input.value, writer.uint32(58).fork()).join();
+        break;
     }
     return writer;
   },
@@ -224,6 +242,14 @@ export const RunInput: MessageFns<RunInput> = {
             message.input = { $case: "stop", value: Stop.decode(reader, reader.uint32()) };
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.input = { $case: "park", value: Park.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -278,7 +304,68 @@ export const RunInput: MessageFns<RunInput> = {
         }
         break;
       }
+      case "park": {
+        if (object.input?.value !== undefined && object.input?.value !== null) {
+          message.input = { $case: "park", value: Park.fromPartial(object.input.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBasePark(): Park {
+  return { gatewayId: "" };
+}
+
+export const Park: MessageFns<Park> = {
+  encode(message: Park, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.gatewayId !== "") {
+      writer.uint32(10).string(message.gatewayId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Park {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePark();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.gatewayId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Park>): Park {
+    return Park.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Park>): Park {
+    const message = createBasePark();
+    message.gatewayId = object.gatewayId ?? "";
     return message;
   },
 };
@@ -625,6 +712,9 @@ export const RunEvent: MessageFns<RunEvent> = {
       case "stdinConsumed":
         writer.uint32(64).uint32(message.event.value);
         break;
+      case "assigned":
+        Assigned.encode(message.event.value, writer.uint32(74).fork()).join();
+        break;
     }
     return writer;
   },
@@ -706,6 +796,14 @@ export const RunEvent: MessageFns<RunEvent> = {
             message.event = { $case: "stdinConsumed", value: reader.uint32() };
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.event = { $case: "assigned", value: Assigned.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -767,7 +865,80 @@ export const RunEvent: MessageFns<RunEvent> = {
         }
         break;
       }
+      case "assigned": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "assigned", value: Assigned.fromPartial(object.event.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseAssigned(): Assigned {
+  return { runId: "", epoch: 0 };
+}
+
+export const Assigned: MessageFns<Assigned> = {
+  encode(message: Assigned, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(16).uint32(message.epoch);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Assigned {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAssigned();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Assigned>): Assigned {
+    return Assigned.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Assigned>): Assigned {
+    const message = createBaseAssigned();
+    message.runId = object.runId ?? "";
+    message.epoch = object.epoch ?? 0;
     return message;
   },
 };
@@ -1131,11 +1302,15 @@ export const RunnerService = {
    * Run attaches the caller to one run that this worker has claimed, and carries it to its end.
    *
    * Ordering rules
-   *  * A stream may be opened ahead of its run, up to five minutes; it is nobody's until its attach.
-   *  * The first RunInput is `attach`; any other first message ends the stream with FAILED_PRECONDITION.
+   *  * The first RunInput is `attach` (the caller knows the run) or `park` (it waits for one); any other first message ends the
+   *    stream with FAILED_PRECONDITION.
+   *  * A parked stream is opened ahead of its run, for five minutes at most. The worker gives it a run of its gateway by `assigned`, its
+   *    first RunEvent, as soon as that run is claimed; the events from seq 1 on follow at once. No attach follows.
+   *  * A parked stream that is lost before the caller has sent anything about its run may have lost the assignment: the worker then
+   *    tells of its claim on the gateway's reply stream, and keeps the run for an attach.
    *  * RunInput messages take effect in the order in which they are sent.
    *  * RunEvent messages come in the order of `seq`, which counts the events of a run from 1 without a gap.
-   *    `stdin_consumed` is not an event of the run: its seq is 0.
+   *    `assigned` and `stdin_consumed` are not events of the run: their seq is 0.
    *  * `compile` comes only before `started`; `stdout` and `stderr` only after it.
    *  * Exactly one of `exit` and `error` comes, as the last event; the server then ends the stream with OK.
    *  * What the run produced before the attach is in its ring and is sent first, from `attach.after_seq` on. When the ring no
@@ -1162,11 +1337,15 @@ export interface RunnerServer extends UntypedServiceImplementation {
    * Run attaches the caller to one run that this worker has claimed, and carries it to its end.
    *
    * Ordering rules
-   *  * A stream may be opened ahead of its run, up to five minutes; it is nobody's until its attach.
-   *  * The first RunInput is `attach`; any other first message ends the stream with FAILED_PRECONDITION.
+   *  * The first RunInput is `attach` (the caller knows the run) or `park` (it waits for one); any other first message ends the
+   *    stream with FAILED_PRECONDITION.
+   *  * A parked stream is opened ahead of its run, for five minutes at most. The worker gives it a run of its gateway by `assigned`, its
+   *    first RunEvent, as soon as that run is claimed; the events from seq 1 on follow at once. No attach follows.
+   *  * A parked stream that is lost before the caller has sent anything about its run may have lost the assignment: the worker then
+   *    tells of its claim on the gateway's reply stream, and keeps the run for an attach.
    *  * RunInput messages take effect in the order in which they are sent.
    *  * RunEvent messages come in the order of `seq`, which counts the events of a run from 1 without a gap.
-   *    `stdin_consumed` is not an event of the run: its seq is 0.
+   *    `assigned` and `stdin_consumed` are not events of the run: their seq is 0.
    *  * `compile` comes only before `started`; `stdout` and `stderr` only after it.
    *  * Exactly one of `exit` and `error` comes, as the last event; the server then ends the stream with OK.
    *  * What the run produced before the attach is in its ring and is sent first, from `attach.after_seq` on. When the ring no
@@ -1185,11 +1364,15 @@ export interface RunnerClient extends Client {
    * Run attaches the caller to one run that this worker has claimed, and carries it to its end.
    *
    * Ordering rules
-   *  * A stream may be opened ahead of its run, up to five minutes; it is nobody's until its attach.
-   *  * The first RunInput is `attach`; any other first message ends the stream with FAILED_PRECONDITION.
+   *  * The first RunInput is `attach` (the caller knows the run) or `park` (it waits for one); any other first message ends the
+   *    stream with FAILED_PRECONDITION.
+   *  * A parked stream is opened ahead of its run, for five minutes at most. The worker gives it a run of its gateway by `assigned`, its
+   *    first RunEvent, as soon as that run is claimed; the events from seq 1 on follow at once. No attach follows.
+   *  * A parked stream that is lost before the caller has sent anything about its run may have lost the assignment: the worker then
+   *    tells of its claim on the gateway's reply stream, and keeps the run for an attach.
    *  * RunInput messages take effect in the order in which they are sent.
    *  * RunEvent messages come in the order of `seq`, which counts the events of a run from 1 without a gap.
-   *    `stdin_consumed` is not an event of the run: its seq is 0.
+   *    `assigned` and `stdin_consumed` are not events of the run: their seq is 0.
    *  * `compile` comes only before `started`; `stdout` and `stderr` only after it.
    *  * Exactly one of `exit` and `error` comes, as the last event; the server then ends the stream with OK.
    *  * What the run produced before the attach is in its ring and is sent first, from `attach.after_seq` on. When the ring no
