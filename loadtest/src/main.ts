@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { hopRows, readHops } from './hops.js';
 import { formatTable, meets, type Row } from './report.js';
 import type { Scenario, ScenarioOptions } from './scenario.js';
+import { bareScenario } from './scenarios/bare.js';
 import { echoScenario, sessionsScenario } from './scenarios/echo.js';
 import { coldScenario, firstByteScenarios } from './scenarios/first-byte.js';
 import { floodsScenario } from './scenarios/floods.js';
@@ -12,6 +13,7 @@ import { sustainedScenario } from './scenarios/sustained.js';
 import { startStack, type Target } from './stack.js';
 
 const SCENARIOS: readonly Scenario[] = [
+  bareScenario,
   ...firstByteScenarios,
   echoScenario,
   sessionsScenario,
