@@ -22,7 +22,7 @@ class FakeCall extends EventEmitter {
     this.written.push(message);
   }
   assign(runId: string): void {
-    this.data({ seq: 0, event: { $case: 'assigned', value: { runId, epoch: 1 } } });
+    this.data({ seq: 0, assigned: { runId, epoch: 1 } });
   }
   data(event: RunEvent): void {
     this.emit('data', event);
@@ -39,7 +39,7 @@ function setup() {
       opened.push(call);
       return call as unknown as RunCall;
     },
-    onAssigned: ({ runId }: Assigned, call) => void assigned.push({ run: runId, call }),
+    onAssigned: ({ runId }: Assigned, { call }) => void assigned.push({ run: runId, call }),
   });
   parked.fill();
   return { opened, assigned, parked, first: opened[0] as FakeCall };

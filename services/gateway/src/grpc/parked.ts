@@ -12,7 +12,7 @@ export interface ParkedOptions {
   /** Starts a call. Nothing is opened before fill(). */
   readonly open: () => RunCall;
   /** The worker has put a run on a stream, which is the callee's from then on. In this turn it must listen to the stream's data. */
-  readonly onAssigned: (assigned: Assigned, call: RunCall) => void;
+  readonly onAssigned: (assigned: Assigned, stream: { readonly call: RunCall; readonly first: RunEvent }) => void;
 }
 
 export class ParkedCalls {
@@ -43,19 +43,19 @@ export class ParkedCalls {
 
   #park(call: RunCall): void {
     const drop = () => void this.#calls.delete(call);
-    const first = ({ event }: RunEvent) => {
+    const onFirst = (first: RunEvent) => {
       drop();
       // After close() nothing of it is wanted; the worker finds its stream gone.
       if (this.#closed) return;
       call.off('error', drop).off('close', drop);
       this.#refillSoon();
-      if (event?.$case === 'assigned') this.#options.onAssigned(event.value, call);
+      if (first.assigned !== undefined) this.#options.onAssigned(first.assigned, { call, first });
       else call.on('error', drop).cancel();
     };
     // Also after close(), when the cancel comes back as an error that nobody waits for.
     call.on('error', drop);
     call.on('close', drop);
-    call.once('data', first);
+    call.once('data', onFirst);
     call.write({ input: { $case: 'park', value: { gatewayId: this.#options.gatewayId } } });
     this.#calls.add(call);
   }

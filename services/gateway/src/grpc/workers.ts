@@ -106,8 +106,14 @@ export class WorkerChannels {
     const parked = new ParkedCalls({
       gatewayId,
       open: () => client.run(),
-      onAssigned: ({ runId: run, epoch }, call) =>
-        onAssigned({ run, epoch, worker: address, take: (handlers) => this.#wrap(address, { entry, call, handlers }) }),
+      onAssigned: ({ runId: run, epoch }, { call, first }) =>
+        onAssigned({
+          run,
+          epoch,
+          worker: address,
+          first,
+          take: (handlers) => this.#wrap(address, { entry, call, handlers }),
+        }),
     });
     // A claim may name a worker before its announcement is read: it counts as announced until the next reading.
     const entry: Entry = { client, parked, live: 0, announced: true };

@@ -84,6 +84,18 @@ function setup() {
   };
   const run = router.submit(spec, listener);
   const claim = () => router.offered({ run: 'run00001', epoch: 1, worker: 'w', address: 'host:1' });
+  const assign = (first: RunEvent = { seq: 0 }, run = 'run00001') =>
+    router.offered({
+      run,
+      epoch: 1,
+      worker: 'w',
+      first,
+      take: (handlers) => {
+        const stream = new FakeStream(handlers);
+        streams.push(stream);
+        return stream;
+      },
+    });
   const ok = async () => {
     submit.resolve({ outcome: 'ok', position: 3 });
     await vi.advanceTimersByTimeAsync(0);
@@ -98,6 +110,7 @@ function setup() {
     router,
     run,
     claim,
+    assign,
     ok,
     stream: () => streams[0] as FakeStream,
   };
@@ -113,6 +126,33 @@ test('the straight way', async () => {
   expect(heard).toEqual(['queued 3', 'started', 'stdout a', 'exit exited']);
   expect(stream().calls).toEqual(['finish']);
   expect(router.size).toBe(0);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('a run that comes on a parked stream is not attached to, and its first event is heard with it', async () => {
+  const { ok, assign, stream, heard, run } = setup();
+  run.stdin('typed before');
+  await ok();
+  assign({ seq: 1, event: { $case: 'started', value: { language: 'x', version: '1', warm: true, atUs: 0 } } });
+  expect(stream().sent).toEqual(['stdin:typed before']);
+  stream().event(2, { $case: 'stdout', value: 'a' });
+  stream().exit(3);
+  expect(heard).toEqual(['queued 3', 'started', 'stdout a', 'exit exited']);
+  expect(stream().calls).toEqual(['finish']);
+});
+
+test('what comes on a parked stream for nobody, or a second time, is stopped there and nowhere else', async () => {
+  const { ok, assign, streams, heard, strayClaim, router } = setup();
+  await ok();
+  assign();
+  assign();
+  assign({ seq: 0 }, 'unknown1');
+  expect(streams.map(({ sent }) => sent)).toEqual([[], ['stop:true'], ['stop:true']]);
+  expect(strayClaim).toHaveBeenCalledTimes(2);
+  streams[0]?.started();
+  streams[0]?.exit(2);
+  expect(heard).toEqual(['queued 3', 'started', 'exit exited']);
+  await router.close(10);
   expect(vi.getTimerCount()).toBe(0);
 });
 

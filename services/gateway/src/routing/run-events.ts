@@ -9,10 +9,7 @@ const reasons: ReadonlySet<string> = new Set(END_REASONS);
 /** Longest message of a worker that is passed on. */
 const MAX_MESSAGE = 300;
 
-export function outputOf(
-  body: Exclude<Body, { $case: 'exit' | 'error' | 'stdinConsumed' | 'assigned' }>,
-  seq: number,
-): RunOutput {
+export function outputOf(body: Exclude<Body, { $case: 'exit' | 'error' | 'stdinConsumed' }>, seq: number): RunOutput {
   if (body.$case !== 'started') return { kind: body.$case, text: body.value, seq };
   const { language, version, warm } = body.value;
   return { kind: 'started', language, version, warm, seq };

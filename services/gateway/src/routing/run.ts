@@ -158,6 +158,7 @@ export class Run implements RunHandle {
     if (this.#paused) stream.pause();
     this.#arm(this.#deps.settings.startMs, () => this.#overdue());
     if (this.#listener === undefined || this.#stopRequested) this.#sendStop(stream);
+    if ('take' in offer) this.#event(offer.first);
     return true;
   }
 
@@ -248,7 +249,7 @@ export class Run implements RunHandle {
       this.#unreadStdin = Math.max(0, this.#unreadStdin - event.event.value);
       return;
     }
-    if (event.seq !== state.seq + 1 || event.event.$case === 'assigned') return this.#outOfOrder(event.seq, state.seq);
+    if (event.seq !== state.seq + 1) return this.#outOfOrder(event.seq, state.seq);
     if (state.seq === 0) this.#deps.metrics.hop('attach', (performance.now() - state.atMs) / 1000);
     state.seq = event.seq;
     const { event: body } = event;

@@ -101,8 +101,8 @@ export type Offer = {
   readonly worker: string;
 } /** On the gateway's reply stream: where to attach. */ & (
   | { readonly address: string }
-  /** On a stream that was opened ahead. */
-  | { readonly take: TakeStream }
+  /** On a stream that was opened ahead, together with its first message: an event, or none yet. */
+  | { readonly take: TakeStream; readonly first: RunEvent }
 );
 
 export type SubmitOutcome =

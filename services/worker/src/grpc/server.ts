@@ -2,7 +2,12 @@
 import { timingSafeEqual } from 'node:crypto';
 import { Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import { type RunEvent as WireEvent, type RunInput, RunnerService } from '@rungrid/proto/gen/rungrid/v1/runner';
+import {
+  type Assigned,
+  type RunEvent as WireEvent,
+  type RunInput,
+  RunnerService,
+} from '@rungrid/proto/gen/rungrid/v1/runner';
 import { type SignalName, SIGNALS } from '@rungrid/proto/limits';
 import type { GatewayStream, GatewayStreams } from '../run/dispatcher.js';
 import type { EventSink, RunEvent } from '../run/events.js';
@@ -15,6 +20,9 @@ const MAX_STREAMS = 4096;
 const MAX_MESSAGE_BYTES = 131_072;
 /** A stream that has no run for so long is ended, ms; a gateway that parked it opens another. */
 const IDLE_TIMEOUT_MS = 300_000;
+
+/** How long after its claim a run that has no event yet is told of, ms: a warm start has its first event by then. */
+const ASSIGN_ALONE_MS = 5;
 
 type Call = ServerDuplexStream<RunInput, WireEvent>;
 
@@ -78,6 +86,9 @@ class RunStream implements EventSink, GatewayStream {
   /** Whose runs it waits for, while or after it was parked. */
   #gatewayId: string | undefined;
   #run: Run | undefined;
+  /** What the next message has to say first. */
+  #assigned: Assigned | undefined;
+  #assignTimer: NodeJS.Timeout | undefined;
   /** The caller has said something about its run. */
   #heard = false;
   #over = false;
@@ -99,8 +110,10 @@ class RunStream implements EventSink, GatewayStream {
     if (this.#over) return false;
     clearTimeout(this.#idleTimer);
     this.#run = run;
-    this.#call.write({ seq: 0, event: { $case: 'assigned', value: { runId: run.id, epoch: run.epoch } } });
+    this.#assigned = { runId: run.id, epoch: run.epoch };
     run.attach(this, 0);
+    // Beside the first event it costs no message of its own; a run that has nothing to say yet is told of alone.
+    if (this.#assigned !== undefined) this.#assignTimer = setTimeout(() => this.#send({ seq: 0 }), ASSIGN_ALONE_MS);
     return true;
   }
 
@@ -109,17 +122,25 @@ class RunStream implements EventSink, GatewayStream {
   }
 
   event(seq: number, event: RunEvent): boolean {
-    return this.#call.write({ seq, event: toWire(event) });
+    return this.#send({ seq, event: toWire(event) });
   }
 
   stdinConsumed(bytes: number): void {
-    this.#call.write({ seq: 0, event: { $case: 'stdinConsumed', value: bytes } });
+    this.#send({ seq: 0, event: { $case: 'stdinConsumed', value: bytes } });
   }
 
   end(why: 'done' | 'taken_over' | 'gap'): void {
     if (why === 'taken_over') this.#refuse(status.ABORTED, 'another stream has attached');
     else if (why === 'gap') this.#refuse(status.OUT_OF_RANGE, 'events after after_seq are no longer held');
     else if (this.#leave()) this.#call.end();
+  }
+
+  #send(message: WireEvent): boolean {
+    if (this.#assigned === undefined) return this.#call.write(message);
+    const assigned = this.#assigned;
+    this.#assigned = undefined;
+    clearTimeout(this.#assignTimer);
+    return this.#call.write({ ...message, assigned });
   }
 
   #onInput(message: RunInput): void {
@@ -188,6 +209,7 @@ class RunStream implements EventSink, GatewayStream {
     if (this.#over) return false;
     this.#over = true;
     clearTimeout(this.#idleTimer);
+    clearTimeout(this.#assignTimer);
     if (this.#gatewayId !== undefined) this.#parts.parked.remove(this.#gatewayId, this);
     this.#run?.detach(this);
     return true;

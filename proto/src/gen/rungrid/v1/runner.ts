@@ -93,10 +93,9 @@ export interface RunEvent {
     | //
     /** That many bytes of stdin have reached the program (or its closed end) since the last of these. */
     { $case: "stdinConsumed"; value: number }
-    | //
-    /** This parked stream carries that run from now on. */
-    { $case: "assigned"; value: Assigned }
     | undefined;
+  /** This parked stream carries that run from now on. Only in the first RunEvent of a parked stream, alone or beside an event. */
+  assigned?: Assigned | undefined;
 }
 
 export interface Assigned {
@@ -682,7 +681,7 @@ export const Stop: MessageFns<Stop> = {
 };
 
 function createBaseRunEvent(): RunEvent {
-  return { seq: 0, event: undefined };
+  return { seq: 0, event: undefined, assigned: undefined };
 }
 
 export const RunEvent: MessageFns<RunEvent> = {
@@ -712,9 +711,9 @@ export const RunEvent: MessageFns<RunEvent> = {
       case "stdinConsumed":
         writer.uint32(64).uint32(message.event.value);
         break;
-      case "assigned":
-        Assigned.encode(message.event.value, writer.uint32(74).fork()).join();
-        break;
+    }
+    if (message.assigned !== undefined) {
+      Assigned.encode(message.assigned, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -801,7 +800,7 @@ export const RunEvent: MessageFns<RunEvent> = {
               break;
             }
 
-            message.event = { $case: "assigned", value: Assigned.decode(reader, reader.uint32()) };
+            message.assigned = Assigned.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -865,13 +864,10 @@ export const RunEvent: MessageFns<RunEvent> = {
         }
         break;
       }
-      case "assigned": {
-        if (object.event?.value !== undefined && object.event?.value !== null) {
-          message.event = { $case: "assigned", value: Assigned.fromPartial(object.event.value) };
-        }
-        break;
-      }
     }
+    message.assigned = (object.assigned !== undefined && object.assigned !== null)
+      ? Assigned.fromPartial(object.assigned)
+      : undefined;
     return message;
   },
 };
@@ -1304,13 +1300,13 @@ export const RunnerService = {
    * Ordering rules
    *  * The first RunInput is `attach` (the caller knows the run) or `park` (it waits for one); any other first message ends the
    *    stream with FAILED_PRECONDITION.
-   *  * A parked stream is opened ahead of its run, for five minutes at most. The worker gives it a run of its gateway by `assigned`, its
-   *    first RunEvent, as soon as that run is claimed; the events from seq 1 on follow at once. No attach follows.
+   *  * A parked stream is opened ahead of its run, for five minutes at most. The worker gives it a run of its gateway by `assigned` in its
+   *    first RunEvent, with the run's first event or a few milliseconds after the claim, whatever is first. No attach follows.
    *  * A parked stream that is lost before the caller has sent anything about its run may have lost the assignment: the worker then
    *    tells of its claim on the gateway's reply stream, and keeps the run for an attach.
    *  * RunInput messages take effect in the order in which they are sent.
    *  * RunEvent messages come in the order of `seq`, which counts the events of a run from 1 without a gap.
-   *    `assigned` and `stdin_consumed` are not events of the run: their seq is 0.
+   *    `stdin_consumed`, and an `assigned` that comes alone, are not events of the run: their seq is 0.
    *  * `compile` comes only before `started`; `stdout` and `stderr` only after it.
    *  * Exactly one of `exit` and `error` comes, as the last event; the server then ends the stream with OK.
    *  * What the run produced before the attach is in its ring and is sent first, from `attach.after_seq` on. When the ring no
@@ -1339,13 +1335,13 @@ export interface RunnerServer extends UntypedServiceImplementation {
    * Ordering rules
    *  * The first RunInput is `attach` (the caller knows the run) or `park` (it waits for one); any other first message ends the
    *    stream with FAILED_PRECONDITION.
-   *  * A parked stream is opened ahead of its run, for five minutes at most. The worker gives it a run of its gateway by `assigned`, its
-   *    first RunEvent, as soon as that run is claimed; the events from seq 1 on follow at once. No attach follows.
+   *  * A parked stream is opened ahead of its run, for five minutes at most. The worker gives it a run of its gateway by `assigned` in its
+   *    first RunEvent, with the run's first event or a few milliseconds after the claim, whatever is first. No attach follows.
    *  * A parked stream that is lost before the caller has sent anything about its run may have lost the assignment: the worker then
    *    tells of its claim on the gateway's reply stream, and keeps the run for an attach.
    *  * RunInput messages take effect in the order in which they are sent.
    *  * RunEvent messages come in the order of `seq`, which counts the events of a run from 1 without a gap.
-   *    `assigned` and `stdin_consumed` are not events of the run: their seq is 0.
+   *    `stdin_consumed`, and an `assigned` that comes alone, are not events of the run: their seq is 0.
    *  * `compile` comes only before `started`; `stdout` and `stderr` only after it.
    *  * Exactly one of `exit` and `error` comes, as the last event; the server then ends the stream with OK.
    *  * What the run produced before the attach is in its ring and is sent first, from `attach.after_seq` on. When the ring no
@@ -1366,13 +1362,13 @@ export interface RunnerClient extends Client {
    * Ordering rules
    *  * The first RunInput is `attach` (the caller knows the run) or `park` (it waits for one); any other first message ends the
    *    stream with FAILED_PRECONDITION.
-   *  * A parked stream is opened ahead of its run, for five minutes at most. The worker gives it a run of its gateway by `assigned`, its
-   *    first RunEvent, as soon as that run is claimed; the events from seq 1 on follow at once. No attach follows.
+   *  * A parked stream is opened ahead of its run, for five minutes at most. The worker gives it a run of its gateway by `assigned` in its
+   *    first RunEvent, with the run's first event or a few milliseconds after the claim, whatever is first. No attach follows.
    *  * A parked stream that is lost before the caller has sent anything about its run may have lost the assignment: the worker then
    *    tells of its claim on the gateway's reply stream, and keeps the run for an attach.
    *  * RunInput messages take effect in the order in which they are sent.
    *  * RunEvent messages come in the order of `seq`, which counts the events of a run from 1 without a gap.
-   *    `assigned` and `stdin_consumed` are not events of the run: their seq is 0.
+   *    `stdin_consumed`, and an `assigned` that comes alone, are not events of the run: their seq is 0.
    *  * `compile` comes only before `started`; `stdout` and `stderr` only after it.
    *  * Exactly one of `exit` and `error` comes, as the last event; the server then ends the stream with OK.
    *  * What the run produced before the attach is in its ring and is sent first, from `attach.after_seq` on. When the ring no
