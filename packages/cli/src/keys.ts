@@ -1,6 +1,7 @@
-// The token keys: made once, readable by their owner only, in the form of GATEWAY_TOKEN_KEYS.
+// Keys and secrets of this installation: made once, readable by their owner only. Token keys are in the form of GATEWAY_TOKEN_KEYS.
 import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { CliError, codeOf } from './errors.js';
 import type { Paths } from './paths.js';
 
@@ -11,6 +12,18 @@ export function ensureKeys(paths: Paths, env: NodeJS.ProcessEnv = process.env): 
   const made = `local:${randomBytes(32).toString('hex')}`;
   writeFileSync(paths.keysFile, `${made}\n`, { mode: 0o600, flag: 'wx' });
   return made;
+}
+
+/** A secret of this installation, 64 hex digits: made at the first call, the same afterwards. `name`: one of ours, `[a-z-]+`. */
+export function ensureSecret(name: string, paths: Paths): string {
+  const file = join(paths.secrets, name);
+  mkdirSync(paths.secrets, { recursive: true, mode: 0o700 });
+  try {
+    writeFileSync(file, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+  return readFileSync(file, 'utf8').trim();
 }
 
 /** The keys of GATEWAY_TOKEN_KEYS or of the state folder; undefined when there are none yet. */

@@ -19,6 +19,8 @@ export interface Paths {
   readonly stateFile: string;
   readonly lockFile: string;
   readonly keysFile: string;
+  /** What the parts show each other. */
+  readonly secrets: string;
   readonly logs: string;
   readonly tmp: string;
   /** Images and containers of the private Docker engine. */
@@ -36,6 +38,7 @@ export function resolvePaths(env: NodeJS.ProcessEnv = process.env): Paths {
     stateFile: join(state, 'state.json'),
     lockFile: join(state, 'lock'),
     keysFile: join(state, 'keys'),
+    secrets: join(state, 'secrets'),
     logs: join(state, 'logs'),
     tmp: join(state, 'tmp'),
     dockerData: join(state, 'docker'),

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { type Keys, WORKER_GROUP } from './keys.js';
 import type { Logger } from './logger.js';
+import { parseRedisUrl } from './redis-url.js';
 
 export type { Redis } from 'ioredis';
 
@@ -14,7 +15,7 @@ const MAX_RECONNECT_MS = 2_000;
 const MAX_REPLIES = 10_000;
 
 export interface RedisOptions {
-  /** redis://[user:password@]host:port[/db] or unix:///path */
+  /** redis[s]://[user:password@]host:port[/db] or unix://[user:password@]/path */
   readonly url: string;
   readonly logger: Logger;
   /** CLIENT SETNAME: who is who in CLIENT LIST. */
@@ -28,7 +29,9 @@ export interface RedisOptions {
  * (a blocking one waits). The owner closes it with `disconnect()`.
  */
 export function connectRedis(options: RedisOptions): Redis {
-  const redis = new Redis(options.url.replace(/^unix:\/\//, ''), {
+  const { target, ...credentials } = parseRedisUrl(options.url);
+  const redis = new Redis(target, {
+    ...credentials,
     connectionName: options.name,
     maxRetriesPerRequest: options.blocking === true ? null : 1,
     enableOfflineQueue: true,

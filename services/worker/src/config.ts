@@ -6,7 +6,7 @@ const port = (value: number) => Type.Integer({ default: value, minimum: 0, maxim
 const count = (value: number, maximum: number, minimum = 1) => Type.Integer({ default: value, minimum, maximum });
 
 const WorkerConfigSchema = Type.Object({
-  /** redis://[user:password@]host:port[/db], or unix:///path. */
+  /** redis[s]://[user:password@]host:port[/db], or unix://[user:password@]/path. Users that may do what this service does, and no more: kit's redis-acl.ts. */
   RUNGRID_REDIS_URL: Type.String({ default: 'redis://127.0.0.1:6379', pattern: '^(rediss?|unix)://' }),
   /** Prefix of every Redis key and fleet of the sandboxes, so that installations can share a Redis or an engine. */
   RUNGRID_PREFIX: Type.String({ default: 'rungrid', pattern: '^[a-z0-9-]{1,32}$' }),

@@ -1,11 +1,21 @@
-// A private Redis on a free port, without persistence, and what a test asks it.
+// A private Redis on a free port, without persistence and with its users as they are in production, and what a test asks it.
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { redisAcl, type RedisUser } from '@rungrid/kit/redis-acl';
+import { withCredentials } from '@rungrid/kit/redis-url';
 import { Redis } from 'ioredis';
 import { ServiceProcess } from './service-process.js';
 
 export interface PrivateRedis {
+  /** For one of the users, in the way of RUNGRID_REDIS_URL. */
+  urlOf(user: RedisUser): string;
+  /** Without a user. */
   readonly url: string;
+  /** May do everything. */
   readonly client: Redis;
   readonly process: ServiceProcess;
   /** Entries still in run queues, or delivered and not acknowledged; one line each. */
@@ -13,25 +23,48 @@ export interface PrivateRedis {
   close(): Promise<void>;
 }
 
-export async function startRedis(): Promise<PrivateRedis> {
+export async function startRedis(prefix: string): Promise<PrivateRedis> {
   const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), 'rungrid-redis-'));
+  const aclFile = join(folder, 'users.acl');
+  const passwords = { gateway: secret(), worker: secret(), operator: secret() };
+  writeFileSync(aclFile, redisAcl({ passwords, prefix }));
   const server = new ServiceProcess(
-    ['redis-server', '--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'],
+    [
+      'redis-server',
+      '--port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+      '--aclfile',
+      aclFile,
+    ],
     { name: 'redis', env: {} },
   );
   await server.line(/Ready to accept connections/);
   const url = `redis://127.0.0.1:${port}`;
-  const client = new Redis(url, { connectionName: 'testkit' });
+  const urlOf = (name: RedisUser) => withCredentials(url, { name, password: passwords[name] });
+  const client = new Redis(urlOf('operator'), { connectionName: 'testkit' });
   return {
     url,
+    urlOf,
     client,
     process: server,
-    queueLeaks: (prefix) => queueLeaks(client, prefix),
+    queueLeaks: (queues) => queueLeaks(client, queues),
     close: async () => {
       client.disconnect();
       await server.stop();
+      rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function secret(): string {
+  return randomBytes(16).toString('hex');
 }
 
 async function queueLeaks(client: Redis, prefix: string): Promise<string[]> {

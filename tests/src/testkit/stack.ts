@@ -50,7 +50,7 @@ const GATEWAY_ENV = {
 const POOL_FLOOR = '2';
 
 export class Stack {
-  readonly prefix = `t${randomBytes(5).toString('hex')}`;
+  readonly prefix: string;
   readonly gateways: Gateway[] = [];
   readonly workers: Worker[] = [];
   /** Ids of all workers that ever were. */
@@ -59,13 +59,15 @@ export class Stack {
   readonly redis: PrivateRedis;
   readonly options: StackOptions;
 
-  private constructor(redis: PrivateRedis, options: StackOptions) {
+  private constructor(prefix: string, redis: PrivateRedis, options: StackOptions) {
+    this.prefix = prefix;
     this.redis = redis;
     this.options = options;
   }
 
   static async start(options: StackOptions = {}): Promise<Stack> {
-    const stack = new Stack(await startRedis(), options);
+    const prefix = `t${randomBytes(5).toString('hex')}`;
+    const stack = new Stack(prefix, await startRedis(prefix), options);
     try {
       await Promise.all(Array.from({ length: options.workers ?? 1 }, () => stack.addWorker()));
       await Promise.all(Array.from({ length: options.gateways ?? 1 }, () => stack.addGateway()));
@@ -175,7 +177,7 @@ export class Stack {
     return new ServiceProcess([process.execPath, main], {
       name: service,
       env: {
-        RUNGRID_REDIS_URL: this.redis.url,
+        RUNGRID_REDIS_URL: this.redis.urlOf(service),
         RUNGRID_PREFIX: this.prefix,
         RUNGRID_LOG_LEVEL: process.env['RUNGRID_LOG_LEVEL'] ?? 'info',
         ...(dockerHost === undefined ? {} : { DOCKER_HOST: dockerHost }),

@@ -21,7 +21,6 @@ async function run(input: CommandInput): Promise<number> {
   const keys = readKeys(paths);
   if (keys !== undefined) env['GATEWAY_TOKEN_KEYS'] = keys;
   if (state.engine !== undefined) env['DOCKER_HOST'] ??= state.engine.host;
-  if (state.redis !== undefined) env['RUNGRID_REDIS_URL'] ??= state.redis.url;
   const child = spawn(process.execPath, [main, ...input.positionals], { stdio: 'inherit', env, cwd: ROOT });
   // A terminal sends Ctrl-C to both; the load test cleans up, and its exit code is ours.
   process.on('SIGINT', () => undefined);

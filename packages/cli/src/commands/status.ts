@@ -1,4 +1,5 @@
 // `status`: what runs, where; for people, or as one JSON object for programs.
+import { shownRedisUrl } from '@rungrid/kit/redis-url';
 import type { CommandInput, CommandModule } from '../command.js';
 import { describeEngine, type EngineInfo } from '../infra/engine-client.js';
 import { resolvePaths } from '../paths.js';
@@ -51,7 +52,7 @@ function describe(status: Status, state: State): string {
       (worker) =>
         `${worker.name}   pid ${worker.process.pid}  grpc ${worker.grpc}  (metrics ${worker.metrics}/metrics)`,
     ),
-    `redis      ${status.redis === null ? 'none' : `${withoutSecret(status.redis.url)}${owner(state.redis)}`}`,
+    `redis      ${status.redis === null ? 'none' : `${shownRedisUrl(status.redis.url)}${owner(state.redis)}`}`,
     `engine     ${status.engine === null ? 'does not answer' : `${status.engine.name} ${status.engine.version}  ${status.engine.host}${owner(state.engine)}`}`,
     `languages  ${state.wanted?.languages.join(', ') ?? ''}`,
   ];
@@ -60,9 +61,4 @@ function describe(status: Status, state: State): string {
 
 function owner(part: { process?: { pid: number } | undefined } | undefined): string {
   return part?.process === undefined ? '  (not started by Rungrid)' : `  pid ${part.process.pid}`;
-}
-
-/** People's terminals end up in screenshots; programs get the URL as it is. */
-function withoutSecret(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//…@');
 }

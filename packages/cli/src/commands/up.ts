@@ -8,7 +8,7 @@ import { CliError } from '../errors.js';
 import { abandonStarts, tail } from '../exec.js';
 import { ensureEngine } from '../infra/engine.js';
 import { ensureImages } from '../infra/images.js';
-import { ensureRedis, type RedisState } from '../infra/redis.js';
+import { ensureRedis, redisUrlOf, type RedisState } from '../infra/redis.js';
 import { ensureKeys } from '../keys.js';
 import { pickLanguages } from '../languages.js';
 import { makeFolders, type Paths, resolvePaths } from '../paths.js';
@@ -68,7 +68,7 @@ async function bringUp(input: CommandInput, paths: Paths): Promise<State> {
   return converge(state, wanted, {
     paths,
     dockerHost: engine.host,
-    redisUrl: redis.url,
+    redisUrlOf: (service) => redisUrlOf(service, { redis, paths }),
     prefix: prefixOf(redis, paths),
     tokenKeys: ensureKeys(paths),
   });

@@ -1,10 +1,13 @@
-// Finds the Redis that was asked for, or starts a private one on a unix socket in the state folder.
-import { mkdirSync } from 'node:fs';
+// Finds the Redis that was asked for, or starts a private one on a unix socket in the state folder, with a user for each service.
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectRedis } from '@rungrid/kit/redis';
+import { redisAcl, type RedisService, type RedisUser } from '@rungrid/kit/redis-acl';
+import { shownRedisUrl, withCredentials } from '@rungrid/kit/redis-url';
 import { createLogger } from '@rungrid/kit/logger';
 import { CliError, messageOf } from '../errors.js';
 import { startService } from '../exec.js';
+import { ensureSecret } from '../keys.js';
 import type { Paths } from '../paths.js';
 import { isAlive, type ProcessRef } from '../process-ref.js';
 import { say, step } from '../progress.js';
@@ -20,6 +23,7 @@ const INSTALL = {
 };
 
 export interface RedisState {
+  /** As given; of a private one with its operator's name and password. */
   readonly url: string;
   /** The process when it is ours to stop. */
   readonly process?: ProcessRef;
@@ -30,6 +34,24 @@ export async function ensureRedis(paths: Paths): Promise<RedisState> {
   const redis = await findOrStart(paths);
   updateState(paths, (state) => ({ ...state, redis }));
   return redis;
+}
+
+/** RUNGRID_REDIS_URL of a service: a private Redis has a user for each. */
+export function redisUrlOf(
+  service: RedisService,
+  options: { readonly redis: RedisState; readonly paths: Paths },
+): string {
+  const { redis, paths } = options;
+  if (redis.process === undefined) return redis.url;
+  return privateUrl(redis.url, { user: service, paths });
+}
+
+function privateUrl(url: string, options: { user: RedisUser; paths: Paths }): string {
+  return withCredentials(url, { name: options.user, password: password(options.user, options.paths) });
+}
+
+function password(user: RedisUser, paths: Paths): string {
+  return ensureSecret(`redis-${user}`, paths);
 }
 
 /** The program alone, for tests that start their own. */
@@ -46,14 +68,22 @@ async function findOrStart(paths: Paths): Promise<RedisState> {
   }
   const ours = readState(paths).redis;
   if (ours?.process !== undefined && isAlive(ours.process)) {
-    say(`  Redis: private, runs already (${ours.url})`);
+    say(`  Redis: private, runs already (${shownRedisUrl(ours.url)})`);
     return ours;
   }
   const program = await requireRedisServer(paths);
   const dir = join(paths.state, 'redis');
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const socket = join(paths.run, 'redis.sock');
+  const aclFile = join(dir, 'users.acl');
+  const passwords = {
+    gateway: password('gateway', paths),
+    worker: password('worker', paths),
+    operator: password('operator', paths),
+  };
   return step('starting a private Redis', async () => {
+    // Only this installation is on it, whatever its prefix.
+    writeFileSync(aclFile, redisAcl({ passwords, prefix: '*' }), { mode: 0o600 });
     const { process: ref } = await startService({
       paths,
       name: 'redis',
@@ -63,13 +93,13 @@ async function findOrStart(paths: Paths): Promise<RedisState> {
         ...settings({ port: '0', unixsocket: socket, unixsocketperm: '600' }),
         // Queued runs live for seconds: nothing is worth a write to disk, and none may be evicted.
         ...settings({ save: '', appendonly: 'no', maxmemory: '512mb', 'maxmemory-policy': 'noeviction' }),
-        ...settings({ dir, daemonize: 'no' }),
+        ...settings({ dir, aclfile: aclFile, daemonize: 'no' }),
       ],
       env: process.env,
       ready: (log) => (/ready to accept connections/i.test(log) ? true : undefined),
       timeoutMs: START_TIMEOUT_MS,
     });
-    return { url: `unix://${socket}`, process: ref };
+    return { url: privateUrl(`unix://${socket}`, { user: 'operator', paths }), process: ref };
   });
 }
 
@@ -83,7 +113,7 @@ async function checkAnswers(url: string): Promise<void> {
     await redis.ping();
   } catch (error) {
     throw new CliError(
-      `no Redis answers at RUNGRID_REDIS_URL (${messageOf(error)}). Start it, or unset RUNGRID_REDIS_URL: then a private one is started.`,
+      `no Redis answers at ${shownRedisUrl(url)} (${messageOf(error)}). Start it, or unset RUNGRID_REDIS_URL: then a private one is started.`,
       { cause: error },
     );
   } finally {

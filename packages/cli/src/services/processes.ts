@@ -26,7 +26,8 @@ export interface Wanted {
 
 export interface Surroundings {
   readonly paths: Paths;
-  readonly redisUrl: string;
+  /** RUNGRID_REDIS_URL by service. */
+  readonly redisUrlOf: (service: 'gateway' | 'worker') => string;
   /** RUNGRID_PREFIX: services with the same one and the same Redis belong together. */
   readonly prefix: string;
   readonly dockerHost: string;
@@ -117,7 +118,7 @@ async function startNode(
     env: {
       ...process.env,
       NODE_ENV: 'production',
-      RUNGRID_REDIS_URL: options.around.redisUrl,
+      RUNGRID_REDIS_URL: options.around.redisUrlOf(service),
       RUNGRID_PREFIX: options.around.prefix,
       ...options.env,
     },

@@ -2,6 +2,7 @@
 import type { Logger } from '@rungrid/kit/logger';
 import { withDeadline } from '@rungrid/kit/lifecycle';
 import { connectRedis, type Redis } from '@rungrid/kit/redis';
+import { shownRedisUrl } from '@rungrid/kit/redis-url';
 
 /** How long Redis may take to answer at start, ms. */
 const START_MS = 5000;
@@ -20,9 +21,7 @@ export async function openRedis(options: { url: string; gatewayId: string; logge
     await withDeadline(commands.ping(), { timeoutMs: START_MS, what: 'PING' });
   } catch (error) {
     commands.disconnect();
-    // The URL may hold a password.
-    const where = new URL(url.replace(/^unix:/, 'file:'));
-    throw new Error(`Redis does not answer at ${where.host || where.pathname}: start it, or set RUNGRID_REDIS_URL`, {
+    throw new Error(`Redis does not answer at ${shownRedisUrl(url)}: start it, or set RUNGRID_REDIS_URL`, {
       cause: error,
     });
   }

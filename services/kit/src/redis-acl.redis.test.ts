@@ -1,0 +1,84 @@
+// What the Redis users may and may not do, on a real Redis. That they may do all that the services do, every test over a stack shows.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createLogger } from './logger.js';
+import { connectRedis, type Redis } from './redis.js';
+import { redisAcl } from './redis-acl.js';
+
+const passwords = { gateway: 'gateway secret', worker: 'worker secret', operator: 'operator secret' };
+const logger = createLogger({ service: 'test', level: 'silent' });
+const clients: Redis[] = [];
+let folder: string;
+let server: ReturnType<typeof spawn>;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'rungrid-acl-'));
+  writeFileSync(join(folder, 'users.acl'), redisAcl({ passwords, prefix: 'mine' }));
+  const socket = ['--port', '0', '--unixsocket', join(folder, 'redis.sock')];
+  server = spawn('redis-server', [...socket, '--save', '', '--aclfile', join(folder, 'users.acl')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  for await (const line of createInterface(server.stdout as NodeJS.ReadableStream)) {
+    if (line.includes('eady to accept connections')) break;
+  }
+});
+afterAll(async () => {
+  for (const client of clients) client.disconnect();
+  server.kill();
+  await once(server, 'exit');
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function as(user: string, password: string): Redis {
+  const url = `unix://${user}:${encodeURIComponent(password)}@${join(folder, 'redis.sock')}`;
+  const client = connectRedis({ url, logger, name: 'test' });
+  clients.push(client);
+  return client;
+}
+
+const gateway = () => as('gateway', passwords.gateway);
+const worker = () => as('worker', passwords.worker);
+const refused = /NOPERM/;
+
+test.each<[string, (redis: Redis) => Promise<unknown>]>([
+  ['another installation’s keys', (redis) => redis.xlen('{other}:queue:python')],
+  ['keys of nobody', (redis) => redis.set('key', 'value')],
+  ['reading all keys', (redis) => redis.keys('*')],
+  ['the whole data', (redis) => redis.flushall()],
+  ['the configuration', (redis) => redis.config('GET', 'dir')],
+  ['the users', (redis) => redis.call('ACL', 'LIST')],
+  ['loading code', (redis) => redis.call('MODULE', 'LIST')],
+  ['becoming a replica', (redis) => redis.replicaof('NO', 'ONE')],
+  ['other clients', (redis) => redis.client('LIST')],
+  ['the same from a script', (redis) => redis.eval("return redis.call('KEYS', '*')", 0)],
+])('neither service gets at %s', async (_, attempt) => {
+  for (const redis of [gateway(), worker()])
+    await expect(attempt(redis)).rejects.toThrow(/NOPERM|permission|can't run/);
+});
+
+test('a gateway takes no runs, and a worker spends no tokens', async () => {
+  await expect(gateway().xreadgroup('GROUP', 'workers', 'me', 'STREAMS', '{mine}:queue:python', '>')).rejects.toThrow(
+    refused,
+  );
+  await expect(gateway().set('{mine}:run:1', 'x')).resolves.toBe('OK');
+  await expect(worker().set('{mine}:nonce:1', 'x')).rejects.toThrow(refused);
+});
+
+test('without a password, with a wrong one, or as the default user, nothing is to be had', async () => {
+  const url = `unix://${join(folder, 'redis.sock')}`;
+  const nobody = connectRedis({ url, logger, name: 'test' });
+  clients.push(nobody);
+  await expect(nobody.get('{mine}:nonce:1')).rejects.toThrow(/NOAUTH|NOPERM|Authentication/);
+  await expect(as('worker', 'guess').ping()).rejects.toThrow(/WRONGPASS|NOAUTH|closed/);
+});
+
+test('the operator may look at everything, and the file holds no password', async () => {
+  await expect(as('operator', passwords.operator).keys('*')).resolves.toEqual(['{mine}:run:1']);
+  const text = redisAcl({ passwords, prefix: 'mine' });
+  expect(Object.values(passwords).filter((password) => text.includes(password))).toEqual([]);
+});

@@ -1,0 +1,64 @@
+// Redis users: each service may give the commands that it gives, on this installation's keys, and nothing else (redis.io/docs, ACL).
+import { createHash } from 'node:crypto';
+
+export type RedisService = 'gateway' | 'worker';
+/** `operator`: a person with redis-cli, or a test; may do everything. */
+export type RedisUser = RedisService | 'operator';
+
+/** What a connection does before its first command, and the scripts. ioredis asks for INFO and CLIENT; HELLO carries the password. */
+const CONNECTION = ['ping', 'hello', 'auth', 'info', 'select', 'client|setname', 'evalsha', 'eval'];
+
+/** Commands by user: those of the code, and those of the Lua scripts that it runs, which count as its own. */
+const COMMANDS: Readonly<Record<RedisService, readonly string[]>> = {
+  gateway: [
+    // submit-run, cancel-run
+    ...['get', 'set', 'incr', 'pexpire', 'pttl', 'xlen', 'xadd', 'hget', 'hset', 'xack', 'xdel'],
+    // its reply stream, and who is alive
+    ...['xread', 'smembers', 'mget', 'srem'],
+  ],
+  worker: [
+    // claim-run, tell-claim
+    ...['xack', 'xdel', 'hget', 'hincrby', 'hset', 'xadd', 'pexpire'],
+    // the queue, and what others left in it
+    ...['xreadgroup', 'xautoclaim', 'xgroup', 'xinfo'],
+    // what it says of itself, and whose sandboxes are orphans
+    ...['multi', 'exec', 'set', 'sadd', 'srem', 'del', 'exists'],
+  ],
+};
+
+/** Keys by user, behind `{PREFIX}:`. */
+const KEYS: Readonly<Record<RedisService, readonly string[]>> = {
+  gateway: ['nonce:*', 'rate:*', 'queue:*', 'run:*', 'replies:*', 'workers', 'worker:*'],
+  worker: ['queue:*', 'run:*', 'replies:*', 'workers', 'worker:*'],
+};
+
+/**
+ * The text of an ACL file (`aclfile`), for Redis 6.2 or later. Passwords stand in it as SHA-256; the default user is off; `health` may PING
+ * and nothing else, without a password.
+ */
+export function redisAcl(options: {
+  readonly passwords: Readonly<Record<RedisUser, string>>;
+  /** RUNGRID_PREFIX; `*` on a Redis that nobody else uses. */
+  readonly prefix: string;
+}): string {
+  const { passwords, prefix } = options;
+  const service = (name: RedisService) =>
+    [
+      `user ${name} on #${sha256(passwords[name])}`,
+      ...KEYS[name].map((key) => `~{${prefix}}:${key}`),
+      'resetchannels -@all',
+      ...[...CONNECTION, ...COMMANDS[name]].map((command) => `+${command}`),
+    ].join(' ');
+  return [
+    'user default off nopass resetkeys resetchannels -@all',
+    'user health on nopass resetkeys resetchannels -@all +ping',
+    `user operator on #${sha256(passwords.operator)} ~* &* +@all`,
+    service('gateway'),
+    service('worker'),
+    '',
+  ].join('\n');
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
