@@ -75,6 +75,16 @@ describe('decide', () => {
       actions: ['start a'],
     },
     {
+      it: 'evicts what is more than the floor, for its caller has gone',
+      counts: pool([shelf({ warm: 6 })]),
+      actions: ['evict a', 'evict a'],
+    },
+    {
+      it: 'keeps it while somebody waits',
+      counts: pool([shelf({ warm: 5, waiting: 1 })]),
+      actions: [],
+    },
+    {
       it: 'evicts an expired one once its replacement is there',
       counts: pool([shelf({ warm: 5, expired: 1 })]),
       actions: ['evict a'],

@@ -109,11 +109,15 @@ export function hasCapacity(language: string, pool: { counts: PoolCounts; tuning
   );
 }
 
-/** Expired ones go once their replacements are there. */
+/**
+ * Expired ones go once their replacements are there; so does what is more than the floor, when nobody waits: it was started for a caller
+ * who has gone, and would hold its memory for nothing.
+ */
 function recycle(languages: Tally[]): PoolAction[] {
   const actions: PoolAction[] = [];
   for (const tally of languages) {
     while (tally.expired > 0 && tally.warm - tally.expired >= tally.floor) actions.push(evict(tally));
+    while (tally.waiting === 0 && tally.warm > tally.floor) actions.push(evict(tally));
   }
   return actions;
 }
