@@ -36,7 +36,7 @@ export class EngineClient implements EnginePort {
   call(request: EngineRequest, signal?: AbortSignal): Promise<EngineAnswer> {
     return this.#within(signal, (settle) => {
       const call = this.#send(request, {});
-      call.once('response', (response) => this.#readWhole(response).then(settle.resolve, settle.reject));
+      call.once('response', (response) => void this.#readWhole(response).then(settle.resolve, settle.reject));
       return call;
     });
   }
@@ -58,9 +58,10 @@ export class EngineClient implements EnginePort {
     return this.#within(signal, (settle) => {
       const headers = { Connection: 'Upgrade', Upgrade: 'tcp', 'Content-Type': 'text/plain' };
       const call = this.#send(request, { own: true, headers });
-      call.once('upgrade', (_response, socket, head) => settle.resolve({ stream: { socket: socket as Socket, head } }));
-      call.once('response', (response) =>
-        this.#readWhole(response).then((answer) => settle.resolve({ answer }), settle.reject),
+      call.once('upgrade', (_response, socket, head) => settle.resolve({ stream: { socket, head } }));
+      call.once(
+        'response',
+        (response) => void this.#readWhole(response).then((answer) => settle.resolve({ answer }), settle.reject),
       );
       return call;
     });

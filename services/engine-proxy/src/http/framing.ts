@@ -8,6 +8,7 @@ const NEVER = ['transfer-encoding', 'trailer', 'te', 'expect', 'upgrade', 'x-htt
 /** Throws Refusal for framing that a worker never uses. `upgrade`: the request is one of those that may ask for it. */
 export function checkFraming(request: IncomingMessage, options: { upgrade: boolean }): void {
   if (request.httpVersion !== '1.1') throw new Refusal('bad_framing', `HTTP/${request.httpVersion} is not spoken here`);
+  if (request.headers.host === undefined) throw new Refusal('bad_framing', 'there is no host');
   for (const name of NEVER) {
     if (request.headers[name] === undefined || (name === 'upgrade' && options.upgrade)) continue;
     throw new Refusal('bad_framing', `the header ${name} is not used here`);

@@ -91,7 +91,12 @@ function makeCall(verb: Verb, parts: Record<string, string>): Call {
       return { verb, container, name };
     case 'events':
       return { verb, owner };
-    default:
+    case 'attach':
+    case 'start':
+    case 'remove':
+    case 'wait':
+    case 'inspect':
+    case 'stats':
       return { verb, container };
   }
 }

@@ -60,7 +60,7 @@ describe('containers', () => {
   it('by name go to the engine by id, and are asked about each time', async () => {
     const { gate, asked } = gateOver({ [`/containers/${NAME}/json`]: container(ID, FLEET) });
     const call = { verb: 'remove', container: NAME } as const;
-    for (const _time of [1, 2])
+    for (let time = 0; time < 2; time += 1)
       expect(await gate.permit(call, NONE)).toEqual({
         method: 'DELETE',
         target: `/containers/${ID}?force=true&v=true`,

@@ -68,7 +68,15 @@ export class Gate {
         const own = Array.isArray(list) ? list.filter((each) => this.#containers.isOurs(fieldOf(each, 'Labels'))) : [];
         return json(answer.status, own);
       }
-      default:
+      case 'ping':
+      case 'attach':
+      case 'start':
+      case 'rename':
+      case 'remove':
+      case 'wait':
+      case 'inspect':
+      case 'stats':
+      case 'events':
         return answer;
     }
   }

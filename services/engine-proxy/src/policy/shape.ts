@@ -47,10 +47,7 @@ type Values<F extends Fields> = { [K in keyof F]: ReturnType<F[K]> };
  * An object with all of `fields`, any of `optional`, and nothing else. Names are compared as they are: the engine's parser takes
  * `privileged` for `Privileged`, so that another case is an unknown field here and is refused.
  */
-export function closed<F extends Fields, O extends Fields = Record<never, never>>(
-  fields: F,
-  optional?: O,
-): Shape<Values<F> & Partial<Values<O>>> {
+export function closed<F extends Fields>(fields: F, optional: Fields = {}): Shape<Values<F>> {
   const shapes = new Map<string, Shape<unknown>>(Object.entries({ ...fields, ...optional }));
   const required = Object.keys(fields);
   return (value, at) => {
@@ -60,6 +57,6 @@ export function closed<F extends Fields, O extends Fields = Record<never, never>
     for (const key of required) if (!given.has(key)) refuse(`${at}.${key}`, 'is missing');
     const rebuilt: Record<string, unknown> = {};
     for (const [key, shape] of shapes) if (given.has(key)) rebuilt[key] = shape(given.get(key), `${at}.${key}`);
-    return rebuilt as Values<F> & Partial<Values<O>>;
+    return rebuilt as Values<F>;
   };
 }
