@@ -89,14 +89,15 @@ function gatePolicy(config: ProxyConfig): ConstructorParameters<typeof Gate>[1] 
 function recorder(metrics: ReturnType<typeof createProxyMetrics>, logger: Logger): (outcome: Outcome) => void {
   const bucket = new TokenBucket(LOGGED, performance.now());
   let unlogged = 0;
-  return ({ verb, result, message }) => {
+  return ({ verb, result, message, error }) => {
     metrics.requests.inc({ call: verb ?? 'none', result });
     if (result === 'forwarded' || result === 'no_such_container') return;
     if (bucket.take(performance.now()) > 0) {
       unlogged += 1;
       return;
     }
-    logger.warn({ call: verb ?? 'none', result, why: message, ...(unlogged > 0 ? { unlogged } : {}) }, 'refused');
+    const more = { ...(unlogged > 0 ? { unlogged } : {}), ...(error === undefined ? {} : { err: error }) };
+    logger.warn({ call: verb ?? 'none', result, why: message, ...more }, 'refused');
     unlogged = 0;
   };
 }

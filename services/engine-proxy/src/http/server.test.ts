@@ -279,7 +279,13 @@ describe('bounds', () => {
 
 describe('the socket’s file', () => {
   it('has its mode, and goes with the proxy', async () => {
-    const bench = await open(() => answerOf(200, 'OK'), { ENGINE_PROXY_SOCKET_MODE: '0620' });
+    const owner = `${process.getuid?.()}:${process.getgid?.()}`;
+    const bench = await open(() => answerOf(200, 'OK'), {
+      ENGINE_PROXY_SOCKET_MODE: '0620',
+      ENGINE_PROXY_SOCKET_OWNER: owner,
+    });
+    const { uid, gid } = statSync(bench.socket);
+    expect(`${uid}:${gid}`).toBe(owner);
     expect(statSync(bench.socket).mode & 0o777).toBe(0o620);
     await bench.closeProxy();
     expect(() => statSync(bench.socket)).toThrow(/ENOENT/);

@@ -20,6 +20,8 @@ export interface Outcome {
   /** `forwarded`: it reached the engine, whatever that said. */
   readonly result: 'forwarded' | RefusalReason;
   readonly message: string;
+  /** What was thrown behind it, for the log. */
+  readonly error?: unknown;
 }
 
 /** What the server asks: the gate's decisions. */
@@ -216,10 +218,21 @@ export class ProxyServer {
   }
 
   #refused(error: unknown, call: Call | undefined): Refusal {
-    // A body that broke off: whoever sent it is gone.
-    const refusal =
-      error instanceof Refusal ? error : new Refusal('not_http', 'the request broke off', { cause: error });
-    this.#parts.observer.outcome({ verb: call?.verb, result: refusal.reason, message: refusal.message });
+    const refusal = error instanceof Refusal ? error : unexpected(error);
+    this.#parts.observer.outcome({
+      verb: call?.verb,
+      result: refusal.reason,
+      message: refusal.message,
+      error: refusal.cause,
+    });
     return refusal;
   }
+}
+
+/** A request that broke off in its body; everything else is a fault here. */
+function unexpected(error: unknown): Refusal {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE'
+    ? new Refusal('not_http', 'the request broke off', { cause: error })
+    : new Refusal('internal', 'the proxy failed', { cause: error });
 }

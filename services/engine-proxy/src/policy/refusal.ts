@@ -25,6 +25,8 @@ export const REFUSALS = {
   /** An answer of the engine that is too large, or not what it must be. */
   bad_answer: 502,
   engine_timeout: 504,
+  /** A fault of the proxy's own: nothing went on. */
+  internal: 500,
 } as const;
 
 export type RefusalReason = keyof typeof REFUSALS;
