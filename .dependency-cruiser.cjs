@@ -13,13 +13,13 @@ const HOMES = {
   'playwright-core': '^tests/src/',
   // The wire's and the configuration's shapes are declared with it; code that only moves data has no need of it.
   typebox:
-    '^(proto/src|services/kit/src|services/sandbox/src|services/(gateway|worker)/src/config[.]ts|services/gateway/src/http|packages/cli/src/state[.]ts)',
+    '^(proto/src|services/kit/src|services/sandbox/src|services/(gateway|worker|engine-proxy)/src/config[.]ts|services/gateway/src/http|packages/cli/src/state[.]ts)',
 };
 
 /** The adapters of each service: named for what they wrap, they know the core below them and not each other. */
 const ADAPTERS = 'uws|docker|grpc|stream|admission|http|compile|batch|languages';
 /** The core: knows neither an adapter nor an outside library. */
-const CORE = 'session|routing|run|pool';
+const CORE = 'session|routing|run|pool|policy';
 
 const escape = (text) => text.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&');
 
@@ -56,14 +56,14 @@ module.exports = {
       name: 'services-apart',
       comment: 'Services meet on the wire; what they share is in kit, proto and sandbox.',
       severity: 'error',
-      from: { path: '^services/(gateway|worker|playground)/' },
+      from: { path: '^services/(gateway|worker|engine-proxy|playground)/' },
       to: { path: '^(services/(?!kit/|sandbox/)|packages|tests|loadtest)', pathNot: '^services/$1/' },
     },
     {
       name: 'packages-run-services-not-import-them',
       severity: 'error',
       from: { path: '^(packages|loadtest|tests)/' },
-      to: { path: '^services/(gateway|worker)/' },
+      to: { path: '^services/(gateway|worker|engine-proxy)/' },
     },
     {
       name: 'no-source-of-another-package',

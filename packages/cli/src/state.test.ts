@@ -27,6 +27,7 @@ const FULL: State = {
   version: 1,
   wanted: { gateways: 1, workers: 1, languages: ['python'], port: 8080 },
   engine: { host: 'unix:///x/docker.sock', process: { pid: 10, start: 'boot:10' } },
+  engineProxy: { socket: '/x/engine.sock', process: { pid: 40, start: 'boot:40' } },
   redis: { url: 'redis://127.0.0.1:6379' },
   gateways: [{ ...service('gateway-1', 20), url: 'http://127.0.0.1:8080', internal: 'http://127.0.0.1:9080' }],
   workers: [{ ...service('worker-1', 30), grpc: '127.0.0.1:50051', metrics: 'http://127.0.0.1:9090' }],
@@ -68,6 +69,8 @@ describe('withoutTheDead', () => {
     expect(left.gateways).toEqual([]);
     expect(left.workers).toEqual(FULL.workers);
     expect(left.engine).toBeUndefined();
+    expect(left.engineProxy).toBeUndefined();
+    expect(withoutTheDead(FULL, (ref) => ref.pid === 40).engineProxy).toEqual(FULL.engineProxy);
     expect(left.redis).toEqual(FULL.redis);
     expect(left.wanted).toEqual(FULL.wanted);
   });

@@ -20,6 +20,8 @@ const StateSchema = Type.Object({
   ),
   /** `process`: ours to stop; absent: it was there before. */
   engine: Type.Optional(Type.Object({ host: Type.String(), process: Type.Optional(ProcessRefSchema) })),
+  /** Between the workers and the engine, where it was asked for. */
+  engineProxy: Type.Optional(Type.Object({ socket: Type.String(), process: ProcessRefSchema })),
   redis: Type.Optional(Type.Object({ url: Type.String(), process: Type.Optional(ProcessRefSchema) })),
   gateways: Type.Array(
     Type.Object({ name: Type.String(), process: ProcessRefSchema, url: Type.String(), internal: Type.String() }),
@@ -64,12 +66,13 @@ export function parseState(text: string): State | undefined {
 
 /** The state without what has died since. */
 export function withoutTheDead(state: State, alive: (process: ProcessRef) => boolean = isAlive): State {
-  const { engine, redis, ...rest } = state;
+  const { engine, engineProxy, redis, ...rest } = state;
   const keep = (part: { process?: ProcessRef } | undefined) =>
     part !== undefined && (part.process === undefined || alive(part.process));
   return {
     ...rest,
     ...(keep(engine) && engine !== undefined ? { engine } : {}),
+    ...(keep(engineProxy) && engineProxy !== undefined ? { engineProxy } : {}),
     ...(keep(redis) && redis !== undefined ? { redis } : {}),
     gateways: state.gateways.filter((gateway) => alive(gateway.process)),
     workers: state.workers.filter((worker) => alive(worker.process)),

@@ -4,6 +4,7 @@ import { signToken, type SignOptions } from '@rungrid/proto/token';
 import { Client, type ClientOptions } from './client.js';
 import { listSandboxes, removeSandboxes, type SandboxInfo } from './docker.js';
 import { type PrivateRedis, startRedis } from './redis.js';
+import { type EngineProxy, startEngineProxy } from './engine-proxy.js';
 import { ServiceProcess } from './service-process.js';
 
 export const GATEWAY_MAIN = 'services/gateway/dist/main.js';
@@ -21,6 +22,8 @@ export interface StackOptions {
   readonly languages?: readonly string[];
   readonly gatewayEnv?: Readonly<Record<string, string>>;
   readonly workerEnv?: Readonly<Record<string, string>>;
+  /** Workers get the socket of an engine proxy, and the engine's own is nowhere in their environment. Default false. */
+  readonly engineProxy?: boolean;
 }
 
 export interface Gateway {
@@ -56,6 +59,7 @@ export class Stack {
   /** Ids of all workers that ever were. */
   readonly owners: string[] = [];
   readonly #clients: Client[] = [];
+  #engineProxy: EngineProxy | undefined;
   readonly redis: PrivateRedis;
   readonly options: StackOptions;
 
@@ -69,6 +73,7 @@ export class Stack {
     const prefix = `t${randomBytes(5).toString('hex')}`;
     const stack = new Stack(prefix, await startRedis(prefix), options);
     try {
+      if (options.engineProxy === true) stack.#engineProxy = await startEngineProxy({ prefix: stack.prefix });
       await Promise.all(Array.from({ length: options.workers ?? 1 }, () => stack.addWorker()));
       await Promise.all(Array.from({ length: options.gateways ?? 1 }, () => stack.addGateway()));
     } catch (error) {
@@ -82,6 +87,10 @@ export class Stack {
     const [first] = this.gateways;
     if (first === undefined) throw new Error('the stack has no gateway');
     return first;
+  }
+  /** Undefined unless the stack was started with one. */
+  get engineProxy(): EngineProxy | undefined {
+    return this.#engineProxy;
   }
   get worker(): Worker {
     const [first] = this.workers;
@@ -165,6 +174,11 @@ export class Stack {
     const faults: string[] = [];
     await Promise.all(this.gateways.map((gateway) => endCleanly('gateway', gateway.process, faults)));
     await Promise.all(this.workers.map((worker) => endCleanly('worker', worker.process, faults)));
+    // After the workers, whose sandboxes are removed through it.
+    if (this.#engineProxy !== undefined) {
+      await endCleanly('engine proxy', this.#engineProxy.process, faults);
+      this.#engineProxy.removeFolder();
+    }
     await this.redis.close();
     const left = await removeSandboxes(this.owners);
     if (left.length > 0) faults.push(`containers left behind: ${left.join(', ')}`);
@@ -173,7 +187,7 @@ export class Stack {
 
   #spawn(service: 'gateway' | 'worker', env: Readonly<Record<string, string>>): ServiceProcess {
     const main = service === 'gateway' ? GATEWAY_MAIN : WORKER_MAIN;
-    const dockerHost = process.env['DOCKER_HOST'];
+    const dockerHost = this.#engineProxy?.host ?? process.env['DOCKER_HOST'];
     return new ServiceProcess([process.execPath, main], {
       name: service,
       env: {

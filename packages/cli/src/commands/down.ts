@@ -4,6 +4,7 @@ import { stopEngine } from '../infra/engine.js';
 import { makeFolders, type Paths, resolvePaths } from '../paths.js';
 import { stop } from '../process-ref.js';
 import { say, step } from '../progress.js';
+import { stopEngineProxy } from '../services/engine-proxy.js';
 import { stopOne } from '../services/processes.js';
 import { readState, takeLock, updateState, withoutTheDead } from '../state.js';
 
@@ -29,8 +30,11 @@ export async function stopEverything(paths: Paths): Promise<number> {
   const state = updateState(paths, (now) => withoutTheDead(now));
   // Gateways first: no new run comes in, and sockets are told; workers then clear their sandboxes while the engine lives.
   for (const service of [...state.gateways, ...state.workers]) await stopOne(service, paths);
+  await stopEngineProxy(paths);
   await stopInfrastructure(paths);
-  const owned = [state.engine?.process, state.redis?.process].filter((ref) => ref !== undefined);
+  const owned = [state.engineProxy?.process, state.engine?.process, state.redis?.process].filter(
+    (ref) => ref !== undefined,
+  );
   return state.gateways.length + state.workers.length + owned.length;
 }
 

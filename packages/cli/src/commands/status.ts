@@ -52,6 +52,9 @@ function describe(status: Status, state: State): string {
       (worker) =>
         `${worker.name}   pid ${worker.process.pid}  grpc ${worker.grpc}  (metrics ${worker.metrics}/metrics)`,
     ),
+    ...(state.engineProxy === undefined
+      ? []
+      : [`proxy      unix://${state.engineProxy.socket}  pid ${state.engineProxy.process.pid}`]),
     `redis      ${status.redis === null ? 'none' : `${shownRedisUrl(status.redis.url)}${owner(state.redis)}`}`,
     `engine     ${status.engine === null ? 'does not answer' : `${status.engine.name} ${status.engine.version}  ${status.engine.host}${owner(state.engine)}`}`,
     `languages  ${state.wanted?.languages.join(', ') ?? ''}`,

@@ -14,6 +14,7 @@ import { pickLanguages } from '../languages.js';
 import { makeFolders, type Paths, resolvePaths } from '../paths.js';
 import { isAlive } from '../process-ref.js';
 import { say } from '../progress.js';
+import { ensureEngineProxy, wantsEngineProxy } from '../services/engine-proxy.js';
 import { converge, type Wanted } from '../services/processes.js';
 import { readState, type State, takeLock, updateState, withoutTheDead } from '../state.js';
 import { stopEverything } from './down.js';
@@ -64,12 +65,16 @@ async function bringUp(input: CommandInput, paths: Paths): Promise<State> {
   const engine = await ensureEngine(paths);
   await ensureImages(languages, { host: engine.host, paths });
   const redis = await ensureRedis(paths);
+  const prefix = prefixOf(redis, paths);
+  const dockerHost = wantsEngineProxy(before)
+    ? await ensureEngineProxy({ paths, dockerHost: engine.host, prefix })
+    : engine.host;
   const state = readState(paths);
   return converge(state, wanted, {
     paths,
-    dockerHost: engine.host,
+    dockerHost,
     redisUrlOf: (service) => redisUrlOf(service, { redis, paths }),
-    prefix: prefixOf(redis, paths),
+    prefix,
     tokenKeys: ensureKeys(paths),
   });
 }
@@ -114,7 +119,8 @@ function prefixOf(redis: RedisState, paths: Paths): string {
 }
 
 function isComplete(state: State, wanted: Wanted): boolean {
-  const parts = state.engine !== undefined && state.redis !== undefined;
+  const proxy = state.engineProxy !== undefined || !wantsEngineProxy(state);
+  const parts = state.engine !== undefined && state.redis !== undefined && proxy;
   return parts && state.gateways.length === wanted.gateways && state.workers.length === wanted.workers;
 }
 

@@ -1,0 +1,131 @@
+// Which images a worker may ask for and run, and which containers are the fleet's: known ones at once, others by asking the engine.
+import { CONTAINER_ID, IMAGE_ID } from './calls.js';
+import type { EnginePort } from './ports.js';
+import { quoted, Refusal } from './refusal.js';
+
+/** Ids remembered of each kind. A forgotten one costs a question to the engine, nothing else. */
+const REMEMBERED = 8192;
+export const FLEET_LABEL = 'sandbox.fleet';
+
+/** The ids that were seen last, in bounded memory. */
+export class Recent {
+  readonly #ids = new Set<string>();
+  readonly #most: number;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  has(id: string): boolean {
+    return this.#ids.has(id);
+  }
+
+  add(id: string): void {
+    this.#ids.delete(id);
+    this.#ids.add(id);
+    if (this.#ids.size <= this.#most) return;
+    const [oldest] = this.#ids;
+    if (oldest !== undefined) this.#ids.delete(oldest);
+  }
+}
+
+export class Images {
+  readonly #engine: EnginePort;
+  readonly #allowed: readonly string[];
+  readonly #known = new Recent(REMEMBERED);
+
+  /** `allowed`: whole names, or repositories' beginnings when they end with a slash. */
+  constructor(engine: EnginePort, allowed: readonly string[]) {
+    this.#engine = engine;
+    this.#allowed = allowed;
+  }
+
+  /** Throws Refusal for a name that is not on the list. An id may be asked for: `mayRun` says whether it may run. */
+  checkName(image: string): void {
+    if (!IMAGE_ID.test(image) && !this.#isAllowed(image))
+      throw new Refusal('foreign_image', `the image ${quoted(image)} is not one that workers use`);
+  }
+
+  /** What the engine said about a name on the list: its id may run from now on, also when the name moves on. */
+  learn(image: string, id: string): void {
+    if (!IMAGE_ID.test(image) && IMAGE_ID.test(id)) this.#known.add(id);
+  }
+
+  /** Throws Refusal unless one of the names of this id is on the list, now or when it was asked for. */
+  async checkId(id: string, signal?: AbortSignal): Promise<void> {
+    if (this.#known.has(id)) return;
+    const { status, body } = await this.#engine.call(
+      { method: 'GET', target: `/images/${encodeURIComponent(id)}/json` },
+      signal,
+    );
+    const names = status === 200 ? textsOf(fieldOf(parseAnswer(body), 'RepoTags')) : [];
+    if (!names.some((name) => this.#isAllowed(name)))
+      throw new Refusal('foreign_image', `the image ${quoted(id)} is not one that workers use`);
+    this.#known.add(id);
+  }
+
+  #isAllowed(name: string): boolean {
+    return this.#allowed.some((each) => (each.endsWith('/') ? name.startsWith(each) : name === each));
+  }
+}
+
+export class Containers {
+  readonly #engine: EnginePort;
+  readonly #fleets: readonly string[];
+  readonly #known = new Recent(REMEMBERED);
+
+  constructor(engine: EnginePort, fleets: readonly string[]) {
+    this.#engine = engine;
+    this.#fleets = fleets;
+  }
+
+  /** A container that was created through here. */
+  remember(id: string): void {
+    if (CONTAINER_ID.test(id)) this.#known.add(id);
+  }
+
+  /**
+   * The id of a container of the fleet. The engine is told the id and not the name, which could be another's by then. Throws
+   * Refusal for one of somebody else, or none.
+   */
+  async resolve(container: string, signal?: AbortSignal): Promise<string> {
+    if (this.#known.has(container)) return container;
+    const { status, body } = await this.#engine.call(
+      { method: 'GET', target: `/containers/${container}/json` },
+      signal,
+    );
+    if (status === 404) throw new Refusal('no_such_container', `No such container: ${container}`);
+    if (status !== 200) throw new Refusal('bad_answer', `the engine answers ${status} when asked about a container`);
+    const answer = parseAnswer(body);
+    const id = fieldOf(answer, 'Id');
+    if (typeof id !== 'string' || !CONTAINER_ID.test(id) || !this.isOurs(fieldOf(fieldOf(answer, 'Config'), 'Labels')))
+      throw new Refusal('foreign_container', `the container ${quoted(container)} is not of this fleet`);
+    this.#known.add(id);
+    return id;
+  }
+
+  isOurs(labels: unknown): boolean {
+    const fleet = fieldOf(labels, FLEET_LABEL);
+    return typeof fleet === 'string' && this.#fleets.includes(fleet);
+  }
+}
+
+/** The engine's JSON. Throws Refusal when it is none. */
+export function parseAnswer(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (error) {
+    throw new Refusal('bad_answer', 'the engine answers with what is not JSON', { cause: error });
+  }
+}
+
+/** An own field of an object; undefined for everything else. */
+export function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? (value as Record<string, unknown>)[name]
+    : undefined;
+}
+
+function textsOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
+}

@@ -1,0 +1,62 @@
+// Closed shapes: each check takes a value apart and gives it back rebuilt, or refuses it; what no shape names is refused.
+import { quoted, Refusal } from './refusal.js';
+
+/** Returns what may go on, made anew. Throws Refusal, naming the place. */
+export type Shape<T> = (value: unknown, at: string) => T;
+
+export function refuse(at: string, why: string): never {
+  throw new Refusal('bad_body', `${at}: ${why}`);
+}
+
+/** This string, number or boolean and no other. */
+export function exactly<T extends string | number | boolean>(expected: T): Shape<T> {
+  return (value, at) => (value === expected ? expected : refuse(at, `must be ${JSON.stringify(expected)}`));
+}
+
+export function oneOf(allowed: readonly string[]): Shape<string> {
+  return (value, at) =>
+    typeof value === 'string' && allowed.includes(value)
+      ? value
+      : refuse(at, allowed.length === 0 ? 'is not allowed here' : `must be one of ${allowed.join(', ')}`);
+}
+
+/** `what` names the form in the message. */
+export function matching(pattern: RegExp, what: string): Shape<string> {
+  return (value, at) => (typeof value === 'string' && pattern.test(value) ? value : refuse(at, `must be ${what}`));
+}
+
+export function whole(range: { min: number; max: number }): Shape<number> {
+  return (value, at) =>
+    Number.isSafeInteger(value) && (value as number) >= range.min && (value as number) <= range.max
+      ? (value as number)
+      : refuse(at, `must be a whole number in ${range.min}..${range.max}`);
+}
+
+export function listOf<T>(item: Shape<T>, bounds: { min: number; max: number }): Shape<T[]> {
+  return (value, at) => {
+    if (!Array.isArray(value) || value.length < bounds.min || value.length > bounds.max)
+      return refuse(at, `must be a list of ${bounds.min} to ${bounds.max}`);
+    return value.map((each, index) => item(each, `${at}[${index}]`));
+  };
+}
+
+type Fields = Readonly<Record<string, Shape<unknown>>>;
+type Values<F extends Fields> = { [K in keyof F]: ReturnType<F[K]> };
+
+/**
+ * An object with all of `fields`, any of `optional`, and nothing else. Names are compared as they are: the engine's parser takes
+ * `privileged` for `Privileged`, so that another case is an unknown field here and is refused.
+ */
+export function closed<F extends Fields>(fields: F, optional: Fields = {}): Shape<Values<F>> {
+  const shapes = new Map<string, Shape<unknown>>(Object.entries({ ...fields, ...optional }));
+  const required = Object.keys(fields);
+  return (value, at) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return refuse(at, 'must be an object');
+    const given = new Map<string, unknown>(Object.entries(value));
+    for (const key of given.keys()) if (!shapes.has(key)) refuse(`${at}.${quoted(key)}`, 'is not allowed');
+    for (const key of required) if (!given.has(key)) refuse(`${at}.${key}`, 'is missing');
+    const rebuilt: Record<string, unknown> = {};
+    for (const [key, shape] of shapes) if (given.has(key)) rebuilt[key] = shape(given.get(key), `${at}.${key}`);
+    return rebuilt as Values<F>;
+  };
+}

@@ -1,0 +1,69 @@
+// For tests: the create body as a worker sends it, and what may be changed in it.
+import { SANDBOX_RLIMITS } from '@rungrid/sandbox/rlimits';
+import { SECCOMP_PROFILE } from '@rungrid/sandbox/seccomp';
+import type { CreatePolicy } from '../policy/create-body.js';
+
+export const IMAGE = `sha256:${'1'.repeat(64)}`;
+const TMP_BYTES = 10_485_760;
+
+export const POLICY: CreatePolicy & { images: readonly string[] } = {
+  fleets: ['rungrid', 'rungrid-selftest'],
+  images: ['rungrid/'],
+  seccomp: 'default',
+  runtimes: [],
+  cgroupParent: undefined,
+  ceilings: {
+    memoryBytes: 536_870_912,
+    cpus: 1,
+    pids: 256,
+    tmpBytes: 67_108_864,
+    tmpInodes: 4096,
+    openFiles: 1024,
+  },
+};
+
+export type Body = Record<string, unknown> & { HostConfig: Record<string, unknown> };
+
+export function sandboxBody(): Body {
+  return {
+    Image: IMAGE,
+    Cmd: ['--warm', 'python3'],
+    Env: ['PYTHONUNBUFFERED=1'],
+    User: '20001:20001',
+    Hostname: 'sandbox',
+    WorkingDir: '/tmp',
+    Labels: { 'sandbox.owner': 'w-1', 'sandbox.fleet': 'rungrid', 'sandbox.language': 'python' },
+    AttachStdin: true,
+    AttachStdout: true,
+    AttachStderr: true,
+    OpenStdin: true,
+    StdinOnce: true,
+    Tty: false,
+    StopTimeout: 0,
+    NetworkDisabled: true,
+    HostConfig: {
+      AutoRemove: true,
+      RestartPolicy: { Name: 'no' },
+      NetworkMode: 'none',
+      Memory: 134_217_728,
+      MemorySwap: 134_217_728,
+      NanoCpus: 200_000_000,
+      PidsLimit: 64,
+      OomScoreAdj: 500,
+      ReadonlyRootfs: true,
+      Tmpfs: { '/tmp': `rw,exec,nosuid,nodev,mode=1777,size=${TMP_BYTES},nr_inodes=1024` },
+      IpcMode: 'none',
+      CapDrop: ['ALL'],
+      SecurityOpt: ['no-new-privileges', `seccomp=${SECCOMP_PROFILE}`],
+      Privileged: false,
+      CgroupnsMode: 'private',
+      LogConfig: { Type: 'none', Config: {} },
+      Ulimits: Object.entries({ ...SANDBOX_RLIMITS, fsize: TMP_BYTES }).map(([Name, value]) => ({
+        Name,
+        Soft: value,
+        Hard: value,
+      })),
+      Init: false,
+    },
+  };
+}
