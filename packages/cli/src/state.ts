@@ -19,7 +19,13 @@ const StateSchema = Type.Object({
     }),
   ),
   /** `process`: ours to stop; absent: it was there before. */
-  engine: Type.Optional(Type.Object({ host: Type.String(), process: Type.Optional(ProcessRefSchema) })),
+  engine: Type.Optional(
+    Type.Object({
+      host: Type.String(),
+      process: Type.Optional(ProcessRefSchema),
+      cgroupParent: Type.Optional(Type.String()),
+    }),
+  ),
   redis: Type.Optional(Type.Object({ url: Type.String(), process: Type.Optional(ProcessRefSchema) })),
   gateways: Type.Array(
     Type.Object({ name: Type.String(), process: ProcessRefSchema, url: Type.String(), internal: Type.String() }),

@@ -1,5 +1,6 @@
 // The worker's configuration: every environment variable, its meaning, unit, default and range.
 import { readConfig } from '@rungrid/kit/config';
+import { RUNTIMES } from '@rungrid/sandbox/runtimes';
 import { type Static, Type } from 'typebox';
 
 const port = (value: number) => Type.Integer({ default: value, minimum: 0, maximum: 65_535 });
@@ -27,6 +28,15 @@ const WorkerConfigSchema = Type.Object({
   WORKER_LANGUAGES: Type.String({ default: '' }),
   /** The Docker engine: unix:///path or tcp://host:port. */
   DOCKER_HOST: Type.String({ default: 'unix:///var/run/docker.sock', pattern: '^(unix|tcp)://' }),
+  /**
+   * What runs the sandboxes, by the name under which the engine knows it. `runsc` (gVisor): a kernel of its own in user space, so that
+   * a hole in the host's kernel is no way out; starts are slower and each sandbox takes 64 MiB more. `kata`: a virtual machine each;
+   * never tried, the self-test decides. The engine must know the name (daemon.json, runtimes); `./rungrid up` sees to runsc on its own.
+   */
+  SANDBOX_RUNTIME: Type.Union(
+    RUNTIMES.map((name) => Type.Literal(name)),
+    { default: 'runc' },
+  ),
   /**
    * System call filter of the sandboxes: `default`, the list in services/sandbox/seccomp; or `engine`, the engine's own, which lets more
    * through (every socket family, 32-bit calls). There is no way to have none.

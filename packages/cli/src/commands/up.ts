@@ -68,6 +68,7 @@ async function bringUp(input: CommandInput, paths: Paths): Promise<State> {
   return converge(state, wanted, {
     paths,
     dockerHost: engine.host,
+    cgroupParent: engine.cgroupParent,
     redisUrl: redis.url,
     prefix: prefixOf(redis, paths),
     tokenKeys: ensureKeys(paths),

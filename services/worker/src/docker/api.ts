@@ -69,7 +69,7 @@ export class DockerApi {
     await this.#dial('ping', { method: 'GET', path: '/_ping', statusCodes: { 200: true } });
   }
 
-  async info(): Promise<{ cgroupDriver: string; cgroupVersion: string; identity: string }> {
+  async info(): Promise<{ cgroupDriver: string; cgroupVersion: string; identity: string; runtimes: readonly string[] }> {
     const info = (await this.#call('info', () => this.#docker.info())) as {
       CgroupDriver?: string;
       CgroupVersion?: string;
@@ -79,12 +79,14 @@ export class DockerApi {
       DefaultRuntime?: string;
       RuncCommit?: { ID?: string };
       SecurityOptions?: string[];
+      Runtimes?: Record<string, unknown>;
     };
-    const { ID, ServerVersion, KernelVersion, DefaultRuntime, RuncCommit, SecurityOptions = [] } = info;
+    const { ID, ServerVersion, KernelVersion, DefaultRuntime, RuncCommit, SecurityOptions = [], Runtimes = {} } = info;
     // Engines before 20.10 do not say, and know version 1 only.
     return {
       cgroupDriver: info.CgroupDriver ?? 'cgroupfs',
       cgroupVersion: info.CgroupVersion ?? '1',
+      runtimes: Object.keys(Runtimes),
       identity: [
         ID,
         ServerVersion,
@@ -93,6 +95,8 @@ export class DockerApi {
         RuncCommit?.ID,
         info.CgroupVersion,
         ...SecurityOptions,
+        // Paths and arguments: a runtime that is set up otherwise is another one.
+        JSON.stringify(Runtimes),
       ].join(' '),
     };
   }

@@ -1,5 +1,7 @@
 // The Docker engine: creates, attaches and starts hardened containers; finds and removes those that nobody owns.
 import { randomBytes } from 'node:crypto';
+import { ConfigError } from '@rungrid/kit/config';
+import { RUNSC_ARGS } from '@rungrid/sandbox/runtimes';
 import { type Engine, EngineError, type SandboxSpec } from '../run/ports.js';
 import { DockerApi, type EngineEvent, type ListedContainer } from './api.js';
 import type { CgroupLayout } from './cgroup.js';
@@ -45,6 +47,17 @@ export class DockerEngine implements Engine {
 
   async imageId(image: string): Promise<string | undefined> {
     return this.#api.imageId(image);
+  }
+
+  /** Rejects with ConfigError that says what to do when the engine does not know the runtime that is asked for. */
+  async requireRuntime(): Promise<void> {
+    const { runtime } = this.#options;
+    const { runtimes } = await this.#api.info();
+    if (runtime === undefined || runtimes.includes(runtime)) return;
+    const known = runtimes.join(', ') || 'none';
+    throw new ConfigError(
+      `SANDBOX_RUNTIME=${runtime}: the Docker engine does not know it (it knows ${known}). ${howTo(runtime)} Or leave SANDBOX_RUNTIME out.`,
+    );
   }
 
   async identity(): Promise<string> {
@@ -167,6 +180,13 @@ export class DockerEngine implements Engine {
     life.owners.set(owner, known);
     return known;
   }
+}
+
+/** What makes an engine know a runtime. */
+function howTo(runtime: string): string {
+  const entry = runtime === 'runsc' ? { path: '/usr/bin/runsc', runtimeArgs: RUNSC_ARGS } : { path: `/path/to/${runtime}` };
+  const setting = JSON.stringify({ runtimes: { [runtime]: entry } });
+  return `Install it, put ${setting} into the engine's daemon.json (/etc/docker/daemon.json), and have the engine read that again (SIGHUP to dockerd).`;
 }
 
 /** Runs `action` on all, a few at once; the first failure is thrown after all were tried. */

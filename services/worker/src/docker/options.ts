@@ -1,6 +1,7 @@
 // Options of the Docker engine: what each means, its unit, default and range; checked once.
 import { SANDBOX_RLIMITS } from '@rungrid/sandbox/rlimits';
-import { SECCOMP_PROFILE } from '@rungrid/sandbox/seccomp';
+import { type Runtime, type RuntimeName, runtimeOf } from '@rungrid/sandbox/runtimes';
+import { SECCOMP_PROFILE, SECCOMP_PROFILE_ABSENT_PASSES } from '@rungrid/sandbox/seccomp';
 
 export interface DockerOptions {
   /** Id of this worker, `[A-Za-z0-9_-]{1,64}`: the owner label of every sandbox, so that others can tell whose it is. */
@@ -16,8 +17,8 @@ export interface DockerOptions {
   readonly callTimeoutMs?: number;
   /** Connections for engine calls, 2..256; attached streams do not count. Default 16: the pool starts and destroys at most eight at once. */
   readonly maxSockets?: number;
-  /** OCI runtime by its name in the engine's configuration (`runsc`, `kata`). Default: the engine's own, runc. */
-  readonly runtime?: string;
+  /** OCI runtime by its name in the engine's configuration. Default: the engine's own, runc. */
+  readonly runtime?: RuntimeName;
   /**
    * System call filter, as the JSON text of a profile in Docker's form, or `engine` for the engine's own default. There is no way to have
    * none: a text whose default action lets calls through is refused. Default: services/sandbox/seccomp.
@@ -44,7 +45,10 @@ export interface DockerOptions {
 /** The options with every default filled in. */
 export type ResolvedDockerOptions = Readonly<
   Required<Omit<DockerOptions, 'runtime' | 'cgroupParent' | 'seccompProfile'>> & {
-    runtime: string | undefined;
+    /** What the engine is asked for; undefined: its default. */
+    runtime: RuntimeName | undefined;
+    /** What that runtime needs. */
+    needs: Runtime;
     /** Undefined: the engine's own. */
     seccompProfile: string | undefined;
     cgroupParent: string | undefined;
@@ -54,6 +58,8 @@ export type ResolvedDockerOptions = Readonly<
 /** Fills in defaults. Throws RangeError naming the option that is out of its range. */
 export function resolveDockerOptions(options: DockerOptions): ResolvedDockerOptions {
   if (!WORKER_ID.test(options.workerId)) throw new RangeError('workerId: must be 1-64 of A-Z a-z 0-9 _ -');
+  const needs = runtimeOf(options.runtime ?? 'runc');
+  const profile = needs.absentCallsPass ? SECCOMP_PROFILE_ABSENT_PASSES : SECCOMP_PROFILE;
   if (!WORKER_ID.test(options.fleet ?? 'rungrid')) throw new RangeError('fleet: must be 1-64 of A-Z a-z 0-9 _ -');
   return Object.freeze({
     workerId: options.workerId,
@@ -61,8 +67,9 @@ export function resolveDockerOptions(options: DockerOptions): ResolvedDockerOpti
     host: options.host ?? (process.env['DOCKER_HOST'] || 'unix:///var/run/docker.sock'),
     callTimeoutMs: within('callTimeoutMs', options.callTimeoutMs ?? 10_000, [100, 600_000]),
     maxSockets: within('maxSockets', options.maxSockets ?? 16, [2, 256]),
-    runtime: options.runtime || undefined,
-    seccompProfile: seccompProfile(options.seccompProfile ?? SECCOMP_PROFILE),
+    runtime: options.runtime,
+    needs,
+    seccompProfile: seccompProfile(options.seccompProfile ?? profile),
     cgroupParent: options.cgroupParent || undefined,
     cgroupRoot: options.cgroupRoot ?? '/sys/fs/cgroup',
     uidBase: within('uidBase', options.uidBase ?? 20_000, [1000, 4_000_000]),

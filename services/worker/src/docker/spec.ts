@@ -17,8 +17,12 @@ export function createOptions(
 ): CreateOptions {
   const { uid, options } = sandbox;
   const { limits } = spec;
+  const { needs } = options;
+  // The host's group holds the runtime too, where that is more than the program.
+  const memoryBytes = limits.memoryBytes + needs.memoryAllowanceBytes;
   const body: CreateOptions = {
     Image: spec.image,
+    ...(needs.entrypoint === undefined ? {} : { Entrypoint: [needs.entrypoint] }),
     Cmd: [...spec.command],
     Env: [...spec.env],
     // Neither root nor anybody else's: kernel limits that count by uid are then this sandbox's own.
@@ -47,11 +51,11 @@ export function createOptions(
       AutoRemove: true,
       RestartPolicy: { Name: 'no' },
       NetworkMode: 'none',
-      Memory: limits.memoryBytes,
+      Memory: memoryBytes,
       // Memory plus swap: equal means no swap.
-      MemorySwap: limits.memoryBytes,
+      MemorySwap: memoryBytes,
       NanoCpus: Math.round(limits.cpus * 1e9),
-      PidsLimit: limits.pids,
+      PidsLimit: needs.hostTasks(limits.pids),
       // When the machine itself is short of memory, sandboxes go first.
       OomScoreAdj: options.oomScoreAdj,
       ReadonlyRootfs: true,
