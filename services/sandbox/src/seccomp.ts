@@ -38,7 +38,9 @@ export function seccompProfile(options: { comments: boolean; absentCallsPass?: b
     defaultAction: 'SCMP_ACT_ERRNO',
     archMap: ARCHITECTURES.map((architecture) => ({ architecture, subArchitectures: [] })),
     syscalls: SYSCALL_GROUPS.filter((group) => group.action !== 'refuse').flatMap((group) =>
-      rulesOf(options.absentCallsPass === true ? passed(group) : group).map((rule) => (options.comments ? { comment: group.name, ...rule } : rule)),
+      rulesOf(options.absentCallsPass === true ? passed(group) : group).map((rule) =>
+        options.comments ? { comment: group.name, ...rule } : rule,
+      ),
     ),
   };
 }

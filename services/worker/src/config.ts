@@ -52,7 +52,7 @@ const WorkerConfigSchema = Type.Object({
   /** Warm sandboxes kept for each language, 0 to 256. Default: what the machine's memory affords, 1 to 16. */
   WORKER_POOL_FLOOR: Type.Optional(Type.Integer({ minimum: 0, maximum: 256 })),
   /** Sandboxes at most, in all states together. Default: as many as fit half of the memory at 128 MB each, 4 to 128. */
-  WORKER_MAX_SANDBOXES: Type.Optional(Type.Integer({ minimum: 1, maximum: 4096 })),
+  WORKER_MAX_SANDBOXES: Type.Optional(Type.Integer({ minimum: 1, maximum: 2048 })),
   /** Execution sandbox: memory and swap together, bytes (6 MiB is the engine's least). */
   WORKER_MEMORY_BYTES: count(134_217_728, 68_719_476_736, 6_291_456),
   /** Execution sandbox: CPUs. */

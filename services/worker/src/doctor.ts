@@ -15,7 +15,9 @@ async function main(): Promise<boolean> {
     const served = await servedLanguages(config, engine);
     const specs = [...served.values()].map(({ spec }) => spec);
     await engine.requireRuntime();
-    process.stdout.write(`engine ${config.DOCKER_HOST}, runtime ${config.SANDBOX_RUNTIME}, languages ${[...served.keys()].join(', ')}\n`);
+    process.stdout.write(
+      `engine ${config.DOCKER_HOST}, runtime ${config.SANDBOX_RUNTIME}, languages ${[...served.keys()].join(', ')}\n`,
+    );
     const proofs = await proveSandboxes({ makeEngine, specs, kind: sandboxKind(config) });
     process.stdout.write(proofTable(proofs));
     return failureText(proofs) === undefined;

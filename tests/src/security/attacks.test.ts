@@ -10,7 +10,7 @@ import type { RunHandle } from '../testkit/run-handle.js';
 import { useStack } from '../testkit/use-stack.js';
 import { until } from '../testkit/wait.js';
 import { type Attack, loadAttacks, type Status } from './attack.js';
-import { DIFFERING, runtimeDifference } from './runsc-differences.js';
+import { CPU_MS, DIFFERING, runtimeDifference } from './runsc-differences.js';
 
 const MIB = 1 << 20;
 /** Memory that gateway and worker together may take on for one attack. */
@@ -40,7 +40,7 @@ const all = process.env['RUNGRID_TEST_ALL'] === '1';
 const attacks = loadAttacks().filter((attack) => all || !LONG.has(attack.name));
 const stack = useStack({
   languages: ['python', 'javascript', 'c'],
-  workerEnv: { WORKER_CPU_MS: '1000' },
+  workerEnv: { WORKER_CPU_MS: CPU_MS },
 });
 let neighbour: Neighbour;
 

@@ -34,7 +34,8 @@ test('version 1 has a folder in each hierarchy, and none is left afterwards', ()
   // As the engine makes it where no bound of ours is.
   mkdirSync(join(root, 'freezer', name));
   removeGroup('/some/state', root);
-  for (const hierarchy of ['memory', 'pids', 'cpu', 'freezer']) expect(existsSync(join(root, hierarchy, name))).toBe(false);
+  for (const hierarchy of ['memory', 'pids', 'cpu', 'freezer'])
+    expect(existsSync(join(root, hierarchy, name))).toBe(false);
 });
 
 test('version 2 asks for the controllers first', () => {

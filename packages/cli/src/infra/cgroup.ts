@@ -30,7 +30,11 @@ export function boundsOf(machine: { memoryBytes: number; cpus: number; tasks: nu
 }
 
 /** What is written where, below the mount; in this order. */
-export function groupFiles(version: 1 | 2, name: string, bounds: GroupBounds): ReadonlyArray<readonly [string, string]> {
+export function groupFiles(
+  version: 1 | 2,
+  name: string,
+  bounds: GroupBounds,
+): ReadonlyArray<readonly [string, string]> {
   const { memoryBytes, tasks, quotaUs } = bounds;
   if (version === 2)
     return [
@@ -59,7 +63,9 @@ export function makeGroup(state: string, root = ROOT): string | undefined {
     }
     return `/${name}`;
   } catch (error) {
-    say(`    no common bound of all sandboxes: the control group can not be made (${messageOf(error)}); each still has its own`);
+    say(
+      `    no common bound of all sandboxes: the control group can not be made (${messageOf(error)}); each still has its own`,
+    );
     removeGroup(state, root);
     return undefined;
   }

@@ -30,8 +30,10 @@ export interface DockerOptions {
   readonly cgroupRoot?: string;
   /** First uid (= gid) of the sandboxes, 1000..4000000. Default 20000: no distribution hands these out, and they fit a remapped user namespace of 65536. */
   readonly uidBase?: number;
-  /** How many uids, so also the most sandboxes alive at once, 1..65536. Default 20000. */
+  /** How many uids all workers on an engine share, 1..65536. Default 45056: up to the end of such a namespace. */
   readonly uidCount?: number;
+  /** How many of them one worker has to itself, so also the most sandboxes it has alive at once, 1..65536. Default 2048: 22 workers. */
+  readonly uidLane?: number;
   /** Age at which a sandbox that was never assigned to a run is past its deadline, ms, 60000..86400000. Default 1800000: well above the pool's maximum age. */
   readonly idleDeadlineMs?: number;
   /** How long a run must live before its container is renamed after it, ms, 0..60000. Default 300: short runs, which are most, do not pay for the call. */
@@ -73,7 +75,8 @@ export function resolveDockerOptions(options: DockerOptions): ResolvedDockerOpti
     cgroupParent: options.cgroupParent || undefined,
     cgroupRoot: options.cgroupRoot ?? '/sys/fs/cgroup',
     uidBase: within('uidBase', options.uidBase ?? 20_000, [1000, 4_000_000]),
-    uidCount: within('uidCount', options.uidCount ?? 20_000, [1, 65_536]),
+    uidCount: within('uidCount', options.uidCount ?? 45_056, [1, 65_536]),
+    uidLane: within('uidLane', options.uidLane ?? 2_048, [1, 65_536]),
     idleDeadlineMs: within('idleDeadlineMs', options.idleDeadlineMs ?? 1_800_000, [60_000, 86_400_000]),
     assignDelayMs: within('assignDelayMs', options.assignDelayMs ?? 300, [0, 60_000]),
     oomScoreAdj: within('oomScoreAdj', options.oomScoreAdj ?? 500, [0, 1000]),

@@ -29,7 +29,7 @@ describe('createOptions', () => {
       User: '20001:20001',
       Hostname: 'sandbox',
       WorkingDir: '/tmp',
-      Labels: { 'sandbox.owner': 'w1', 'sandbox.fleet': 'rungrid', 'sandbox.language': 'c++' },
+      Labels: { 'sandbox.owner': 'w1', 'sandbox.fleet': 'rungrid', 'sandbox.language': 'c++', 'sandbox.uid': '20001' },
       AttachStdin: true,
       AttachStdout: true,
       AttachStderr: true,
@@ -96,6 +96,7 @@ describe('createOptions', () => {
     expect(defaultAction).toBe('SCMP_ACT_ERRNO');
     const allowed = syscalls.filter(({ action }) => action === 'SCMP_ACT_ALLOW').flatMap(({ names }) => names);
     expect(allowed).toContain('clone3');
-    for (const name of ['io_uring_setup', 'io_setup', 'ptrace', 'mount', 'setxattr']) expect(allowed).not.toContain(name);
+    for (const name of ['io_uring_setup', 'io_setup', 'ptrace', 'mount', 'setxattr'])
+      expect(allowed).not.toContain(name);
   });
 });

@@ -2,7 +2,7 @@
 import { SANDBOX_RLIMITS } from '@rungrid/sandbox/rlimits';
 import type Docker from 'dockerode';
 import type { SandboxSpec } from '../run/ports.js';
-import { FLEET_LABEL, LANGUAGE_LABEL, OWNER_LABEL } from './names.js';
+import { FLEET_LABEL, LANGUAGE_LABEL, OWNER_LABEL, UID_LABEL } from './names.js';
 import type { ResolvedDockerOptions } from './options.js';
 
 /** dockerode's types lack this one. */
@@ -31,7 +31,12 @@ export function createOptions(
     Hostname: 'sandbox',
     // A constant too: an image could say otherwise, and a folder that is missing would be made.
     WorkingDir: '/tmp',
-    Labels: { [OWNER_LABEL]: options.workerId, [FLEET_LABEL]: options.fleet, [LANGUAGE_LABEL]: spec.language },
+    Labels: {
+      [OWNER_LABEL]: options.workerId,
+      [FLEET_LABEL]: options.fleet,
+      [LANGUAGE_LABEL]: spec.language,
+      [UID_LABEL]: String(uid),
+    },
     // The agent protocol runs over stdin and stdout; stderr is attached so that the engine has somewhere to put it.
     AttachStdin: true,
     AttachStdout: true,

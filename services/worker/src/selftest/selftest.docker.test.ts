@@ -67,7 +67,9 @@ describe('the self-test', () => {
 
   it('fails when the image has no probe', async () => {
     const weak = { ...spec, image: 'debian:trixie-slim' };
-    await expect(proveSandboxes({ makeEngine: make(), specs: [weak], kind: { systemCalls: 'own', runtime: 'runc' } })).rejects.toMatchObject({
+    await expect(
+      proveSandboxes({ makeEngine: make(), specs: [weak], kind: { systemCalls: 'own', runtime: 'runc' } }),
+    ).rejects.toMatchObject({
       name: 'EngineError',
     });
     expect(failureText([])).toBeUndefined();
