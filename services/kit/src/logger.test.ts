@@ -15,7 +15,7 @@ describe('a log line', () => {
   it('escapes what strangers send, and stays one line', () => {
     const { lines, entry } = logged({ run: `a\n{"level":60,"msg":"forged"}\r\u001b[31m\u2028"` });
     expect(lines).toHaveLength(1);
-    expect(lines[0]?.trimEnd()).not.toMatch(/[\n\r\u001b]/);
+    for (const raw of ['\n', '\r', '\u001b']) expect(lines[0]?.trimEnd()).not.toContain(raw);
     expect(entry['msg']).toBe('it happened');
   });
 

@@ -1,6 +1,5 @@
 // The worker's configuration: every environment variable, its meaning, unit, default and range.
 import { readConfig } from '@rungrid/kit/config';
-import { RUNTIMES } from '@rungrid/sandbox/runtimes';
 import { type Static, Type } from 'typebox';
 
 const port = (value: number) => Type.Integer({ default: value, minimum: 0, maximum: 65_535 });
@@ -33,10 +32,7 @@ const WorkerConfigSchema = Type.Object({
    * a hole in the host's kernel is no way out; starts are slower and each sandbox takes 64 MiB more. `kata`: a virtual machine each;
    * never tried, the self-test decides. The engine must know the name (daemon.json, runtimes); `./rungrid up` sees to runsc on its own.
    */
-  SANDBOX_RUNTIME: Type.Union(
-    RUNTIMES.map((name) => Type.Literal(name)),
-    { default: 'runc' },
-  ),
+  SANDBOX_RUNTIME: Type.Union([Type.Literal('runc'), Type.Literal('runsc'), Type.Literal('kata')], { default: 'runc' }),
   /**
    * System call filter of the sandboxes: `default`, the list in services/sandbox/seccomp; or `engine`, the engine's own, which lets more
    * through (every socket family, 32-bit calls). There is no way to have none.

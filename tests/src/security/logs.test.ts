@@ -90,5 +90,5 @@ function linesOf(service: ServiceProcess): { msg?: string }[] {
 
 /** The program makes its output itself, so that it is another text than its code. */
 function reversed(text: string): string {
-  return [...text].toReversed().join('');
+  return text.split('').toReversed().join('');
 }
