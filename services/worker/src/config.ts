@@ -29,7 +29,8 @@ const WorkerConfigSchema = Type.Object({
   DOCKER_HOST: Type.String({ default: 'unix:///var/run/docker.sock', pattern: '^(unix|tcp)://' }),
   /**
    * What runs the sandboxes, by the name under which the engine knows it. `runsc` (gVisor): a kernel of its own in user space, so that
-   * a hole in the host's kernel is no way out; starts are slower and each sandbox takes 64 MiB more. `kata`: a virtual machine each;
+   * a hole in the host's kernel is no way out; starts are slower, each sandbox takes 64 MiB more, and a program can forge how its own run
+   * is told (services/sandbox/src/runtimes.ts lists what differs). `kata`: a virtual machine each;
    * never tried, the self-test decides. The engine must know the name (daemon.json, runtimes); `./rungrid up` sees to runsc on its own.
    */
   SANDBOX_RUNTIME: Type.Union([Type.Literal('runc'), Type.Literal('runsc'), Type.Literal('kata')], { default: 'runc' }),
