@@ -11,11 +11,12 @@ RUN if [ -n "${PACKAGES}" ]; then \
       && apt-get clean && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*; \
     fi
 COPY . /rungrid/language
-COPY --from=agent /rungrid/agent /rungrid/probe /rungrid/
+COPY --from=agent /rungrid/agent /rungrid/agent-readable /rungrid/probe /rungrid/
 # No file may raise privileges, and nothing but /tmp is writable for a uid that owns nothing.
 RUN set -eu; cd /rungrid/language; \
     if [ -f setup.sh ]; then sh setup.sh; rm setup.sh; fi; \
     find / -xdev -type f -perm /6000 -exec chmod a-s {} +; \
+    [ -z "$(find / -xdev -type f -perm /6000 -print)" ]; \
     chmod -R u=rwX,go=rX /rungrid/language; rm -rf /tmp/* /tmp/.[!.]*
 ENV HOME=/tmp LANG=C.UTF-8
 USER 65534:65534

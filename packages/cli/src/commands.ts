@@ -11,7 +11,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     details: `Finds or starts a Docker engine and a private Redis, makes the sandbox images, starts workers and gateways.
 Safe to repeat: what is there is reused, what died is started again. Stays in the foreground until Ctrl-C, which
 stops everything that it started; with --detach, \`down\` does. State, keys and logs: .rungrid/ (or RUNGRID_STATE).
-Settings of the services (GATEWAY_…, WORKER_…, RUNGRID_REDIS_URL, DOCKER_HOST) are passed on from the environment.`,
+Settings of the services (GATEWAY_…, WORKER_…, RUNGRID_REDIS_URL, DOCKER_HOST) are passed on from the environment.
+SANDBOX_RUNTIME=runsc runs the sandboxes in gVisor; a private engine is given it.`,
     options: {
       detach: { type: 'boolean', help: 'start, then return' },
       gateways: {

@@ -19,7 +19,13 @@ const StateSchema = Type.Object({
     }),
   ),
   /** `process`: ours to stop; absent: it was there before. */
-  engine: Type.Optional(Type.Object({ host: Type.String(), process: Type.Optional(ProcessRefSchema) })),
+  engine: Type.Optional(
+    Type.Object({
+      host: Type.String(),
+      process: Type.Optional(ProcessRefSchema),
+      cgroupParent: Type.Optional(Type.String()),
+    }),
+  ),
   /** Between the workers and the engine, where it was asked for. */
   engineProxy: Type.Optional(Type.Object({ socket: Type.String(), process: ProcessRefSchema })),
   redis: Type.Optional(Type.Object({ url: Type.String(), process: Type.Optional(ProcessRefSchema) })),

@@ -9,6 +9,8 @@ export type { Redis } from 'ioredis';
 
 /** How long one command may take, ms, before it is given up. Blocking reads have their own. */
 const COMMAND_TIMEOUT_MS = 5_000;
+/** A blocking connection that says nothing for so long while a read waits is dead, ms: above the longest BLOCK in use, 4 s. */
+const BLOCKING_STALL_MS = 8_000;
 /** Longest pause between two tries to connect, ms. */
 const MAX_RECONNECT_MS = 2_000;
 /** Replies kept for a gateway that does not read: far above what waits while it is alive. */
@@ -20,7 +22,7 @@ export interface RedisOptions {
   readonly logger: Logger;
   /** CLIENT SETNAME: who is who in CLIENT LIST. */
   readonly name: string;
-  /** For XREAD … BLOCK: no command deadline, no pipelining with others. Default false. */
+  /** For XREAD … BLOCK of 4 s at most: a deadline on silence instead of one on the command, no pipelining with others. Default false. */
   readonly blocking?: boolean;
 }
 
@@ -35,7 +37,8 @@ export function connectRedis(options: RedisOptions): Redis {
     connectionName: options.name,
     maxRetriesPerRequest: options.blocking === true ? null : 1,
     enableOfflineQueue: true,
-    ...(options.blocking === true ? {} : { commandTimeout: COMMAND_TIMEOUT_MS }),
+    // A peer that vanished without a word would hold a blocking read for ever: reconnecting sends it again.
+    ...(options.blocking === true ? { socketTimeout: BLOCKING_STALL_MS } : { commandTimeout: COMMAND_TIMEOUT_MS }),
     retryStrategy: (times) => Math.min(MAX_RECONNECT_MS, 50 * 2 ** Math.min(times, 6)) * (0.5 + Math.random() / 2),
     noDelay: true,
     keepAlive: 10_000,

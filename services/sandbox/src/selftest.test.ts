@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { runtimeOf } from './runtimes.js';
 import { SYSCALL_GROUPS } from './seccomp-groups.js';
 import { judgeSandbox, type SandboxPromise } from './selftest.js';
 
@@ -14,6 +15,7 @@ const PROMISE: SandboxPromise = {
   openFiles: 256,
   env: ['PYTHONUNBUFFERED'],
   systemCalls: 'own',
+  runtime: 'runc',
 };
 
 const GOOD = `Uid 20001\t20001\t20001\t20001
@@ -118,11 +120,25 @@ describe('judgeSandbox', () => {
     expect(failures(report.replace('Seccomp 2', 'Seccomp 0'), { ...PROMISE, systemCalls: 'engine' })).toEqual([
       'system call filter loaded',
     ]);
-    const skipped = judgeSandbox(report, { ...PROMISE, systemCalls: 'runtime' }).filter(
-      ({ state }) => state === 'skipped',
+  });
+
+  it('tells what differs on gVisor by name and reason, and fails on any other deviation there too', () => {
+    const report = GOOD.replace(/^(CapAmb|NoNewPrivs|memory|memory_swap_v1|pids|cpu_quota|cpu_period) .*\n/gm, '')
+      .replace('root read-only', 'root writable')
+      .replace('swap_total 4096', 'swap_total 0')
+      .replace('tmp 10485760 1024 nosuid nodev', 'tmp 10485760 0')
+      .concat('device net\ndevice fuse\npid1 environ\npid1 maps\npid1 fd\npid1 auxv\n');
+    const onGvisor = { ...PROMISE, runtime: 'runsc' } as const;
+    expect(failures(report, onGvisor)).toEqual([]);
+    const differing = judgeSandbox(report, onGvisor).filter(({ state }) => state === 'differs');
+    expect(differing.map(({ name }) => name).toSorted()).toEqual(
+      Object.keys(runtimeOf('runsc').differences).toSorted(),
     );
-    expect(skipped.length).toBe(5);
-    for (const verdict of skipped) expect(verdict.found).toContain('kernel of its own');
+    for (const { found } of differing) expect(found.length).toBeGreaterThan(20);
+    expect(failures(report).length).toBe(differing.length);
+    expect(failures(`${report}device kvm\n`, onGvisor)).toEqual(['no device of the host']);
+    expect(failures(`${report}pid1 mem\n`, onGvisor)).toEqual(['PID 1 out of reach']);
+    expect(failures(report.replace('Seccomp 2', 'Seccomp 0'), onGvisor)).toEqual(['system call filter loaded']);
   });
 
   it('has a hint for every check', () => {

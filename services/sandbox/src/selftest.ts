@@ -1,5 +1,6 @@
 // Judges what the probe (agent/probe) found inside a sandbox: each promise by name, what was found instead, and what to do.
 import { SANDBOX_RLIMITS } from './rlimits.js';
+import { type RuntimeName, runtimeOf } from './runtimes.js';
 
 /** Where the probe lies in every image. */
 export const PROBE_PATH = '/rungrid/probe';
@@ -16,15 +17,18 @@ export interface SandboxPromise {
   readonly openFiles: number;
   /** Names of environment variables beside PATH, HOME, LANG and HOSTNAME. */
   readonly env: readonly string[];
-  /** Whose filter holds: ours, the engine's own (weaker), or none of the host's, the runtime being a kernel of its own. */
-  readonly systemCalls: 'own' | 'engine' | 'runtime';
+  /** Whose filter holds: ours, or the engine's own (weaker). */
+  readonly systemCalls: 'own' | 'engine';
+  /** What runs it: some checks come out otherwise on some (runtimes.ts). */
+  readonly runtime: RuntimeName;
 }
 
 export interface Verdict {
   /** The promise, in words: `network interfaces`. */
   readonly name: string;
-  readonly state: 'ok' | 'failed' | 'skipped';
-  /** What was found, or why it was skipped; empty when all is as it must be. */
+  /** `differs`: not as on runc, in exactly the way that is known of the runtime. */
+  readonly state: 'ok' | 'failed' | 'skipped' | 'differs';
+  /** What was found, or why it was skipped or differs; empty when all is as it must be. */
   readonly found: string;
   /** What to do about a failure. */
   readonly hint: string;
@@ -58,8 +62,6 @@ interface Check {
   readonly hint: string;
   /** Judged only where our own system call filter is loaded. */
   readonly ownFilter?: true;
-  /** Judged only where the host's kernel runs the program. */
-  readonly hostKernel?: true;
   /** What is wrong; undefined when nothing is. */
   readonly fault: (facts: Facts, promise: SandboxPromise) => string | undefined;
 }
@@ -107,8 +109,7 @@ const CHECKS: readonly Check[] = [
   { name: 'no_new_privs', hint: HARDENING_HINT, fault: (facts) => unlike(facts.one('NoNewPrivs'), '1') },
   {
     name: 'system call filter loaded',
-    hint: 'The engine was built or started without seccomp (docker info, Security Options). Use one that has it.',
-    hostKernel: true,
+    hint: 'The engine was built or started without seccomp (docker info, Security Options; runsc: --oci-seccomp). Use one that has it.',
     fault: (facts) => unlike(facts.one('Seccomp'), '2'),
   },
   { name: 'dangerous system calls refused', hint: HARDENING_HINT, ownFilter: true, fault: syscallFault },
@@ -141,7 +142,6 @@ const CHECKS: readonly Check[] = [
   {
     name: 'own control group namespace',
     hint: HARDENING_HINT,
-    hostKernel: true,
     fault: (facts) => except(facts.all('group_path'), ['/']),
   },
   { name: 'no socket of a daemon', hint: IMAGE_HINT, fault: (facts) => listed(facts.all('daemon_socket')) },
@@ -159,21 +159,16 @@ const CHECKS: readonly Check[] = [
 /** Every check with its outcome, in a fixed order. */
 export function judgeSandbox(report: string, promise: SandboxPromise): Verdict[] {
   const facts = new Facts(report);
-  return CHECKS.map(({ name, hint, fault, ownFilter, hostKernel }) => {
-    const skipped = skipReason({ ownFilter: ownFilter === true, hostKernel: hostKernel === true }, promise);
-    if (skipped !== undefined) return { name, state: 'skipped', found: skipped, hint: '' };
+  const { differences } = runtimeOf(promise.runtime);
+  return CHECKS.map(({ name, hint, fault, ownFilter }) => {
+    if (ownFilter === true && promise.systemCalls === 'engine')
+      return { name, state: 'skipped', found: 'WORKER_SECCOMP=engine: the engine’s own filter is weaker', hint: '' };
     const found = fault(facts, promise);
-    return found === undefined ? { name, state: 'ok', found: '', hint: '' } : { name, state: 'failed', found, hint };
+    if (found === undefined) return { name, state: 'ok', found: '', hint: '' };
+    const known = differences[name];
+    if (known?.found.test(found) === true) return { name, state: 'differs', found: known.reason, hint: '' };
+    return { name, state: 'failed', found, hint };
   });
-}
-
-function skipReason(
-  check: { ownFilter: boolean; hostKernel: boolean },
-  { systemCalls }: SandboxPromise,
-): string | undefined {
-  if (systemCalls === 'runtime' && (check.ownFilter || check.hostKernel)) return 'the runtime is a kernel of its own';
-  if (systemCalls === 'engine' && check.ownFilter) return 'WORKER_SECCOMP=engine: the engine’s own filter is weaker';
-  return undefined;
 }
 
 function tmpFault(facts: Facts, { tmpBytes, tmpInodes }: SandboxPromise): string | undefined {
@@ -200,8 +195,8 @@ function identityFault(facts: Facts): string | undefined {
   return plain ? undefined : `uid ${uids.join(' ')}, gid ${gids.join(' ')}, groups ${groups.join(' ')}`;
 }
 
-function swapFault(facts: Facts, { memoryBytes, systemCalls }: SandboxPromise): string | undefined {
-  if (facts.one('swap_total') === '0' || facts.one('swap_v2') === '0' || systemCalls === 'runtime') return undefined;
+function swapFault(facts: Facts, { memoryBytes }: SandboxPromise): string | undefined {
+  if (facts.one('swap_total') === '0' || facts.one('swap_v2') === '0') return undefined;
   return unlike(facts.one('memory_swap_v1'), String(memoryBytes));
 }
 

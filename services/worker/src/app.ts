@@ -11,7 +11,7 @@ import { connectRedis, RunRegistry } from '@rungrid/kit/redis';
 import { announceWorker, HEARTBEAT_MS, retractWorker } from '@rungrid/kit/workers';
 import type { WorkerInfo } from '@rungrid/proto/stream-entries';
 import type { WorkerConfig } from './config.js';
-import { selfTestEngine, servingEngine, systemCallsOf } from './engine.js';
+import { selfTestEngine, servingEngine, sandboxKind } from './engine.js';
 import { startGrpcServer } from './grpc/server.js';
 import { createWorkerMetrics } from './metrics.js';
 import { warmFloor } from './pool/floor.js';
@@ -59,17 +59,18 @@ export async function startWorker(
       `The Docker engine does not answer at DOCKER_HOST: ${String(error)}. Start it, or set DOCKER_HOST.`,
     );
   });
+  await engine.requireRuntime();
   const served = await servedLanguages(config, engine);
   const languages = new Map([...served].map(([name, { language }]) => [name, language]));
   const selfTest = new SelfTest({
     identity: () => engine.identity(),
     makeEngine: () => selfTestEngine(config, id),
     specs: [...served.values()].map(({ spec }) => spec),
-    systemCalls: systemCallsOf(config),
+    kind: sandboxKind(config),
   });
   // Before anything can reach this worker: one that can not hold a program does not join.
   const proofMs = await timed(() => selfTest.check());
-  logger.info({ languages: [...languages.keys()], ms: proofMs }, 'self-test passed');
+  logger.info({ languages: [...languages.keys()], runtime: config.SANDBOX_RUNTIME, ms: proofMs }, 'self-test passed');
   const memoryBytes = totalmem();
   const ceiling = config.WORKER_MAX_SANDBOXES ?? defaultCeiling(memoryBytes);
   const floor = config.WORKER_POOL_FLOOR ?? warmFloor({ memoryBytes, ceiling, languages: languages.size });

@@ -28,6 +28,13 @@ const WorkerConfigSchema = Type.Object({
   /** The Docker engine: unix:///path or tcp://host:port. */
   DOCKER_HOST: Type.String({ default: 'unix:///var/run/docker.sock', pattern: '^(unix|tcp)://' }),
   /**
+   * What runs the sandboxes, by the name under which the engine knows it. `runsc` (gVisor): a kernel of its own in user space, so that
+   * a hole in the host's kernel is no way out; starts are slower, each sandbox takes 64 MiB more, and a program can forge how its own run
+   * is told (services/sandbox/src/runtimes.ts lists what differs). `kata`: a virtual machine each;
+   * never tried, the self-test decides. The engine must know the name (daemon.json, runtimes); `./rungrid up` sees to runsc on its own.
+   */
+  SANDBOX_RUNTIME: Type.Union([Type.Literal('runc'), Type.Literal('runsc'), Type.Literal('kata')], { default: 'runc' }),
+  /**
    * System call filter of the sandboxes: `default`, the list in services/sandbox/seccomp; or `engine`, the engine's own, which lets more
    * through (every socket family, 32-bit calls). There is no way to have none.
    */
@@ -42,7 +49,7 @@ const WorkerConfigSchema = Type.Object({
   /** Warm sandboxes kept for each language, 0 to 256. Default: what the machine's memory affords, 1 to 16. */
   WORKER_POOL_FLOOR: Type.Optional(Type.Integer({ minimum: 0, maximum: 256 })),
   /** Sandboxes at most, in all states together. Default: as many as fit half of the memory at 128 MB each, 4 to 128. */
-  WORKER_MAX_SANDBOXES: Type.Optional(Type.Integer({ minimum: 1, maximum: 4096 })),
+  WORKER_MAX_SANDBOXES: Type.Optional(Type.Integer({ minimum: 1, maximum: 2048 })),
   /** Execution sandbox: memory and swap together, bytes (6 MiB is the engine's least). */
   WORKER_MEMORY_BYTES: count(134_217_728, 68_719_476_736, 6_291_456),
   /** Execution sandbox: CPUs. */

@@ -2,7 +2,7 @@
 import { ConfigError } from '@rungrid/kit/config';
 import { newHexId } from '@rungrid/kit/ids';
 import { readWorkerConfig } from './config.js';
-import { selfTestEngine, systemCallsOf } from './engine.js';
+import { selfTestEngine, sandboxKind } from './engine.js';
 import { failureText, proofTable, proveSandboxes } from './selftest/selftest.js';
 import { servedLanguages } from './served.js';
 
@@ -14,8 +14,11 @@ async function main(): Promise<boolean> {
     await engine.ping();
     const served = await servedLanguages(config, engine);
     const specs = [...served.values()].map(({ spec }) => spec);
-    process.stdout.write(`engine ${config.DOCKER_HOST}, languages ${[...served.keys()].join(', ')}\n`);
-    const proofs = await proveSandboxes({ makeEngine, specs, systemCalls: systemCallsOf(config) });
+    await engine.requireRuntime();
+    process.stdout.write(
+      `engine ${config.DOCKER_HOST}, runtime ${config.SANDBOX_RUNTIME}, languages ${[...served.keys()].join(', ')}\n`,
+    );
+    const proofs = await proveSandboxes({ makeEngine, specs, kind: sandboxKind(config) });
     process.stdout.write(proofTable(proofs));
     return failureText(proofs) === undefined;
   } finally {

@@ -13,15 +13,17 @@ export function selfTestEngine(config: WorkerConfig, workerId: string): DockerEn
   return makeEngine(config, { workerId, fleet: `${config.RUNGRID_PREFIX}-selftest` });
 }
 
-/** Whose system call filter the sandboxes of this configuration have. */
-export function systemCallsOf(config: WorkerConfig): SandboxPromise['systemCalls'] {
-  return config.WORKER_SECCOMP === 'engine' ? 'engine' : 'own';
+/** Whose system call filter the sandboxes of this configuration have, and what runs them. */
+export function sandboxKind(config: WorkerConfig): Pick<SandboxPromise, 'systemCalls' | 'runtime'> {
+  return { systemCalls: config.WORKER_SECCOMP === 'engine' ? 'engine' : 'own', runtime: config.SANDBOX_RUNTIME };
 }
 
 function makeEngine(config: WorkerConfig, owner: { workerId: string; fleet: string }): DockerEngine {
   return new DockerEngine({
     ...owner,
     host: config.DOCKER_HOST,
+    // runc is every engine's own: leaving it out keeps an engine that knows it by another name.
+    ...(config.SANDBOX_RUNTIME === 'runc' ? {} : { runtime: config.SANDBOX_RUNTIME }),
     ...(config.WORKER_SECCOMP === 'engine' ? { seccompProfile: 'engine' } : {}),
     ...(config.WORKER_CGROUP_PARENT === undefined ? {} : { cgroupParent: config.WORKER_CGROUP_PARENT }),
   });

@@ -195,6 +195,8 @@ export class Stack {
         RUNGRID_PREFIX: this.prefix,
         RUNGRID_LOG_LEVEL: process.env['RUNGRID_LOG_LEVEL'] ?? 'info',
         ...(dockerHost === undefined ? {} : { DOCKER_HOST: dockerHost }),
+        // The same tests over another runtime: SANDBOX_RUNTIME=runsc ./rungrid test --only security attacks
+        SANDBOX_RUNTIME: process.env['SANDBOX_RUNTIME'] ?? 'runc',
         ...env,
       },
     });

@@ -66,13 +66,12 @@ async function bringUp(input: CommandInput, paths: Paths): Promise<State> {
   await ensureImages(languages, { host: engine.host, paths });
   const redis = await ensureRedis(paths);
   const prefix = prefixOf(redis, paths);
-  const dockerHost = wantsEngineProxy(before)
-    ? await ensureEngineProxy({ paths, dockerHost: engine.host, prefix })
-    : engine.host;
+  const dockerHost = wantsEngineProxy(before) ? await ensureEngineProxy({ paths, engine, prefix }) : engine.host;
   const state = readState(paths);
   return converge(state, wanted, {
     paths,
     dockerHost,
+    cgroupParent: engine.cgroupParent,
     redisUrlOf: (service) => redisUrlOf(service, { redis, paths }),
     prefix,
     tokenKeys: ensureKeys(paths),

@@ -9,7 +9,9 @@ import { isAlive, type ProcessRef, stop } from '../process-ref.js';
 import { say, step } from '../progress.js';
 import { readState, updateState } from '../state.js';
 import { requireProgram } from './apt.js';
+import { makeGroup, removeGroup } from './cgroup.js';
 import { pingEngine } from './engine-client.js';
+import { requireRuntime, wantedRuntime, writeEngineSettings } from './sandbox-runtime.js';
 
 const SYSTEM_HOST = 'unix:///var/run/docker.sock';
 /** dockerd answers within 2 s on a quiet machine; the first start sets its data folder up. */
@@ -34,12 +36,17 @@ export interface EngineState {
   readonly host: string;
   /** The process when it is ours to stop. */
   readonly process?: ProcessRef;
+  /** Control group above all of its sandboxes, when it is ours and one could be made. */
+  readonly cgroupParent?: string;
 }
 
 /** The engine to use: DOCKER_HOST, ours when it runs, the system's, else a new private one. Records it. The caller holds the lock. */
 export async function ensureEngine(paths: Paths): Promise<EngineState> {
+  const runtime = wantedRuntime();
   const engine = await findOrStart(paths);
+  // Recorded first: what was started must be known to `down` whatever comes.
   updateState(paths, (state) => ({ ...state, engine }));
+  await requireRuntime(runtime, { host: engine.host, ours: engine.process !== undefined });
   return engine;
 }
 
@@ -69,7 +76,7 @@ async function findRunning(paths: Paths): Promise<EngineState | undefined> {
   const ours = readState(paths).engine;
   if (ours?.process !== undefined && isAlive(ours.process) && (await pingEngine(ours.host)).ok) {
     say(`  Docker engine: private, runs already (${ours.host})`);
-    return { host: ours.host, process: ours.process };
+    return ours;
   }
   const given = process.env['DOCKER_HOST'];
   if (given !== undefined && given !== '') {
@@ -113,6 +120,7 @@ async function startPrivate(dockerd: string, paths: Paths): Promise<EngineState>
   const pidFile = join(run, 'pid');
   // Left by a machine that lost power: dockerd refuses to start when some process has that number now.
   rmSync(pidFile, { force: true });
+  const settings = await writeEngineSettings(paths, wantedRuntime());
   return step('starting a private Docker engine', async () => {
     const { process: ref } = await startService({
       paths,
@@ -121,6 +129,9 @@ async function startPrivate(dockerd: string, paths: Paths): Promise<EngineState>
         'nice',
         `--adjustment=${DOCKERD_NICENESS}`,
         dockerd,
+        `--config-file=${settings}`,
+        // Known whatever the host has: the group above all sandboxes is made in the kernel's own tree.
+        '--exec-opt=native.cgroupdriver=cgroupfs',
         `--data-root=${paths.dockerData}`,
         `--exec-root=${join(run, 'exec')}`,
         `--host=${host}`,
@@ -138,7 +149,8 @@ async function startPrivate(dockerd: string, paths: Paths): Promise<EngineState>
       ready: async () => ((await pingEngine(host)).ok ? host : undefined),
       timeoutMs: START_TIMEOUT_MS,
     });
-    return { host, process: ref };
+    const cgroupParent = makeGroup(paths.state);
+    return { host, process: ref, ...(cgroupParent === undefined ? {} : { cgroupParent }) };
   });
 }
 
@@ -146,6 +158,7 @@ async function startPrivate(dockerd: string, paths: Paths): Promise<EngineState>
 export async function stopEngine(engine: EngineState, paths: Paths): Promise<void> {
   if (engine.process === undefined) return;
   await stop(engine.process, { graceMs: STOP_GRACE_MS });
+  if (engine.cgroupParent !== undefined) removeGroup(paths.state);
   const namespaces = join(paths.run, 'docker', 'exec', 'netns', 'default');
   // dockerd may leave its mount of the host's namespace behind, and a folder with a mount can not be removed.
   if (!readFileSync('/proc/self/mounts', 'utf8').includes(` ${namespaces} `)) return;

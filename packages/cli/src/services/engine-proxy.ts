@@ -2,6 +2,8 @@
 import { join } from 'node:path';
 import { CliError } from '../errors.js';
 import { startService } from '../exec.js';
+import type { EngineState } from '../infra/engine.js';
+import { wantedRuntime } from '../infra/sandbox-runtime.js';
 import { type Paths, ROOT } from '../paths.js';
 import { stop } from '../process-ref.js';
 import { say, step } from '../progress.js';
@@ -18,14 +20,20 @@ export function wantsEngineProxy(state: State, env: NodeJS.ProcessEnv = process.
 }
 
 /** DOCKER_HOST of the workers: of the proxy, started when it does not run. The caller holds the lock. Throws CliError. */
-export async function ensureEngineProxy(around: { paths: Paths; dockerHost: string; prefix: string }): Promise<string> {
-  const { paths, dockerHost, prefix } = around;
+export async function ensureEngineProxy(around: {
+  paths: Paths;
+  engine: EngineState;
+  prefix: string;
+}): Promise<string> {
+  const { paths, engine, prefix } = around;
+  const dockerHost = engine.host;
   const before = readState(paths);
   if (before.engineProxy !== undefined) return `unix://${before.engineProxy.socket}`;
   if (before.workers.length > 0)
     throw new CliError('it is up without the engine proxy, or that has ended. Run ./rungrid down first.');
   if (!dockerHost.startsWith('unix://'))
     throw new CliError(`the engine proxy takes an engine on a unix socket only, not ${dockerHost}.`);
+  const runtime = wantedRuntime();
   const socket = join(paths.run, 'engine.sock');
   const { process: ref } = await step('starting engine-proxy', () =>
     startService({
@@ -38,6 +46,9 @@ export async function ensureEngineProxy(around: { paths: Paths; dockerHost: stri
         RUNGRID_PREFIX: prefix,
         ENGINE_PROXY_SOCKET: socket,
         ENGINE_PROXY_ENGINE: dockerHost.slice('unix://'.length),
+        // What the workers are told to ask for.
+        ENGINE_PROXY_CGROUP_PARENT: process.env['WORKER_CGROUP_PARENT'] || engine.cgroupParent,
+        ENGINE_PROXY_RUNTIMES: runtime === 'runc' ? '' : runtime,
       },
       ready: readyLine,
       timeoutMs: READY_TIMEOUT_MS,

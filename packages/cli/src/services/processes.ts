@@ -31,6 +31,8 @@ export interface Surroundings {
   /** RUNGRID_PREFIX: services with the same one and the same Redis belong together. */
   readonly prefix: string;
   readonly dockerHost: string;
+  /** Control group above all sandboxes; undefined where there is none. */
+  readonly cgroupParent: string | undefined;
   readonly tokenKeys: string;
 }
 
@@ -79,7 +81,11 @@ async function startWorker(name: string, wanted: Wanted, around: Surroundings): 
   const started = await step(`starting ${name}`, () =>
     startNode('worker', name, {
       around,
-      env: { DOCKER_HOST: around.dockerHost, WORKER_LANGUAGES: wanted.languages.join(',') },
+      env: {
+        DOCKER_HOST: around.dockerHost,
+        WORKER_LANGUAGES: wanted.languages.join(','),
+        WORKER_CGROUP_PARENT: process.env['WORKER_CGROUP_PARENT'] || around.cgroupParent,
+      },
     }),
   );
   const worker = { name, process: started.process, grpc: started.line('grpc'), metrics: started.line('metrics') };

@@ -1,5 +1,5 @@
 // What a container may be: a worker's body passes whole; without any field, with any other value or with a field more, it does not.
-import { SECCOMP_PROFILE } from '@rungrid/sandbox/seccomp';
+import { SECCOMP_PROFILE, SECCOMP_PROFILE_ABSENT_PASSES } from '@rungrid/sandbox/seccomp';
 import { describe, expect, it } from 'vitest';
 import { IMAGE, POLICY, sandboxBody } from '../testkit/sandbox-body.js';
 import { type CreatePolicy, createBodyCheck } from './create-body.js';
@@ -136,9 +136,12 @@ const VALUES: readonly [string, unknown][] = [
   ['Hostname', 'other'],
   ['WorkingDir', '/'],
   ['Labels', {}],
-  ['Labels', { 'sandbox.owner': 'w', 'sandbox.fleet': 'other', 'sandbox.language': 'c' }],
-  ['Labels', { 'sandbox.owner': 'w/x', 'sandbox.fleet': 'rungrid', 'sandbox.language': 'c' }],
-  ['Labels', { 'sandbox.owner': 'w', 'sandbox.fleet': 'rungrid', 'sandbox.language': 'c', 'com.x': 'y' }],
+  ['Labels', { 'sandbox.owner': 'w', 'sandbox.fleet': 'other', 'sandbox.language': 'c', 'sandbox.uid': '20001' }],
+  ['Labels', { 'sandbox.owner': 'w/x', 'sandbox.fleet': 'rungrid', 'sandbox.language': 'c', 'sandbox.uid': '20001' }],
+  [
+    'Labels',
+    { 'sandbox.owner': 'w', 'sandbox.fleet': 'rungrid', 'sandbox.language': 'c', 'sandbox.uid': '20001', 'com.x': 'y' },
+  ],
   ['AttachStdin', false],
   ['OpenStdin', 1],
   ['StdinOnce', false],
@@ -303,5 +306,32 @@ describe('smuggling by JSON', () => {
     ['great depth', '['.repeat(30_000)],
   ])('refuses %s', (_what, bytes) => {
     expect(() => checkText(bytes)).toThrow(refusal);
+  });
+});
+
+describe('another runtime', () => {
+  const gvisor = () => {
+    const body = sandboxBody();
+    body['Entrypoint'] = ['/rungrid/agent-readable'];
+    Object.assign(body.HostConfig, {
+      Runtime: 'runsc',
+      PidsLimit: 576,
+      SecurityOpt: ['no-new-privileges', `seccomp=${SECCOMP_PROFILE_ABSENT_PASSES}`],
+    });
+    return body;
+  };
+
+  it('is asked for with its own entry point, filter and task count where it is configured', () => {
+    expect(JSON.parse(check(gvisor(), { runtimes: ['runsc'] }).json)).toEqual(gvisor());
+  });
+  it('and is refused where it is not, with any part of that', () => {
+    expect(() => check(gvisor())).toThrow(refusal);
+    expect(() => check({ ...sandboxBody(), Entrypoint: ['/rungrid/agent-readable'] })).toThrow(/Entrypoint/);
+    const filtered = sandboxBody();
+    filtered.HostConfig['SecurityOpt'] = ['no-new-privileges', `seccomp=${SECCOMP_PROFILE_ABSENT_PASSES}`];
+    expect(() => check(filtered)).toThrow(/SecurityOpt/);
+  });
+  it('gives no other entry point', () => {
+    expect(() => check({ ...gvisor(), Entrypoint: ['/bin/sh'] }, { runtimes: ['runsc'] })).toThrow(/Entrypoint/);
   });
 });

@@ -1,5 +1,6 @@
 // What a container may be: the closed shape of the create body, each field with the only values that a sandbox has.
 import { SANDBOX_RLIMITS } from '@rungrid/sandbox/rlimits';
+import { type Runtime, RUNTIMES, runtimeOf } from '@rungrid/sandbox/runtimes';
 import { IMAGE_ID, LABEL_VALUE } from './calls.js';
 import { Refusal } from './refusal.js';
 import { type SeccompChoice, securityOptions } from './seccomp.js';
@@ -45,7 +46,9 @@ export function createBodyCheck(policy: CreatePolicy): (body: Buffer) => { image
 }
 
 function sandboxShape(policy: CreatePolicy) {
-  return closed({
+  // Another program than the image's only where a runtime that may be named needs it.
+  const entrypoints = knownRuntimes(policy).flatMap(({ entrypoint = [] }) => entrypoint);
+  const fields = {
     Image: matching(IMAGE_ID, 'an image id, sha256:…'),
     Cmd: listOf(matching(ARGUMENT, 'a text without NUL'), { min: 0, max: 64 }),
     Env: listOf(matching(ENVIRONMENT, 'NAME=value'), { min: 0, max: 64 }),
@@ -56,6 +59,7 @@ function sandboxShape(policy: CreatePolicy) {
       'sandbox.owner': matching(LABEL_VALUE, "a worker's id"),
       'sandbox.fleet': oneOf(policy.fleets),
       'sandbox.language': matching(/^[a-z0-9+#-]{1,32}$/, "a language's name"),
+      'sandbox.uid': matching(/^[1-9][0-9]{3,6}$/, 'a number of at least 1000'),
     }),
     AttachStdin: exactly(true),
     AttachStdout: exactly(true),
@@ -66,11 +70,17 @@ function sandboxShape(policy: CreatePolicy) {
     StopTimeout: exactly(0),
     NetworkDisabled: exactly(true),
     HostConfig: hostConfig(policy),
-  });
+  };
+  return closed(fields, { Entrypoint: listOf(oneOf(entrypoints), { min: 1, max: 1 }) });
+}
+
+function knownRuntimes(policy: CreatePolicy): Runtime[] {
+  return RUNTIMES.filter((name) => policy.runtimes.includes(name)).map(runtimeOf);
 }
 
 function hostConfig(policy: CreatePolicy): Shape<unknown> {
   const { ceilings, cgroupParent } = policy;
+  const runtimes = knownRuntimes(policy);
   const parent = cgroupParent === undefined ? {} : { CgroupParent: exactly(cgroupParent) };
   const shape = closed(
     {
@@ -80,13 +90,20 @@ function hostConfig(policy: CreatePolicy): Shape<unknown> {
       Memory: whole({ min: LEAST_MEMORY_BYTES, max: ceilings.memoryBytes }),
       MemorySwap: whole({ min: LEAST_MEMORY_BYTES, max: ceilings.memoryBytes }),
       NanoCpus: whole({ min: LEAST_NANO_CPUS, max: Math.round(ceilings.cpus * 1e9) }),
-      PidsLimit: whole({ min: 1, max: ceilings.pids }),
+      // Where a runtime counts more tasks than the program's, that many more.
+      PidsLimit: whole({
+        min: 1,
+        max: Math.max(ceilings.pids, ...runtimes.map(({ hostTasks }) => hostTasks(ceilings.pids))),
+      }),
       OomScoreAdj: whole({ min: 0, max: 1000 }),
       ReadonlyRootfs: exactly(true),
       Tmpfs: closed({ '/tmp': tmpfs(ceilings) }),
       IpcMode: exactly('none'),
       CapDrop: listOf(exactly('ALL'), { min: 1, max: 1 }),
-      SecurityOpt: securityOptions(policy.seccomp),
+      SecurityOpt: securityOptions(
+        policy.seccomp,
+        runtimes.some(({ absentCallsPass }) => absentCallsPass),
+      ),
       Privileged: exactly(false),
       CgroupnsMode: exactly('private'),
       LogConfig: closed({ Type: exactly('none'), Config: closed({}) }),

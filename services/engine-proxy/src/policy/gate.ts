@@ -16,6 +16,7 @@ const INFO_FIELDS = [
   'KernelVersion',
   'DefaultRuntime',
   'RuncCommit',
+  'Runtimes',
   'CgroupDriver',
   'CgroupVersion',
   'SecurityOptions',

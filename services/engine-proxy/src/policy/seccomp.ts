@@ -1,5 +1,5 @@
 // Which system call filters a sandbox may be created with.
-import { SECCOMP_PROFILE } from '@rungrid/sandbox/seccomp';
+import { SECCOMP_PROFILE, SECCOMP_PROFILE_ABSENT_PASSES } from '@rungrid/sandbox/seccomp';
 import { closed, listOf, oneOf, refuse, type Shape, whole } from './shape.js';
 
 /**
@@ -22,22 +22,23 @@ const profile = closed(
   },
 );
 
-/** Shape of HostConfig.SecurityOpt. */
-export function securityOptions(choice: SeccompChoice): Shape<string[]> {
+/** Shape of HostConfig.SecurityOpt. `absentCallsPass`: a runtime that needs that profile may be named. */
+export function securityOptions(choice: SeccompChoice, absentCallsPass: boolean): Shape<string[]> {
+  const own = [SECCOMP_PROFILE, ...(absentCallsPass ? [SECCOMP_PROFILE_ABSENT_PASSES] : [])].map(
+    (text) => PREFIX + text,
+  );
   return (value, at) => {
     if (!Array.isArray(value) || value[0] !== NO_NEW_PRIVILEGES)
       return refuse(at, `must begin with ${NO_NEW_PRIVILEGES}`);
     if (choice === 'engine' && value.length === 1) return [NO_NEW_PRIVILEGES];
     if (value.length !== 2) return refuse(at, 'must have a seccomp profile beside it, and nothing else');
-    return [NO_NEW_PRIVILEGES, filter(choice, value[1], `${at}[1]`)];
+    return [NO_NEW_PRIVILEGES, filter({ choice, own }, value[1], `${at}[1]`)];
   };
 }
 
-function filter(choice: SeccompChoice, value: unknown, at: string): string {
-  if (choice !== 'denying') {
-    const own = `${PREFIX}${SECCOMP_PROFILE}`;
-    return value === own ? own : refuse(at, 'is not the seccomp profile of this version');
-  }
+function filter(allowed: { choice: SeccompChoice; own: readonly string[] }, value: unknown, at: string): string {
+  if (allowed.choice !== 'denying')
+    return allowed.own.find((each) => each === value) ?? refuse(at, 'is not the seccomp profile of this version');
   if (typeof value !== 'string' || !value.startsWith(PREFIX)) return refuse(at, 'must be a seccomp profile');
   // Made anew as well: its reader is the engine's parser too, which takes the last of two keys whatever their case.
   return `${PREFIX}${JSON.stringify(profile(parsed(value.slice(PREFIX.length), at), at))}`;

@@ -32,7 +32,12 @@ export function sandboxBody(): Body {
     User: '20001:20001',
     Hostname: 'sandbox',
     WorkingDir: '/tmp',
-    Labels: { 'sandbox.owner': 'w-1', 'sandbox.fleet': 'rungrid', 'sandbox.language': 'python' },
+    Labels: {
+      'sandbox.owner': 'w-1',
+      'sandbox.fleet': 'rungrid',
+      'sandbox.language': 'python',
+      'sandbox.uid': '20001',
+    },
     AttachStdin: true,
     AttachStdout: true,
     AttachStderr: true,

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { inspect } from 'node:util';
 import Docker from 'dockerode';
 import { EngineError } from '../run/ports.js';
-import { FLEET_LABEL, OWNER_LABEL } from './names.js';
+import { FLEET_LABEL, OWNER_LABEL, UID_LABEL } from './names.js';
 import { engineAddress, type ResolvedDockerOptions } from './options.js';
 import type { CreateOptions } from './spec.js';
 import type { StatsAnswer } from './stats.js';
@@ -16,6 +16,8 @@ export interface ListedContainer {
   readonly name: string;
   readonly owner: string;
   readonly fleet: string;
+  /** NaN when it does not say. */
+  readonly uid: number;
 }
 
 /** One line of the event stream, as far as it is used. */
@@ -69,7 +71,12 @@ export class DockerApi {
     await this.#dial('ping', { method: 'GET', path: '/_ping', statusCodes: { 200: true } });
   }
 
-  async info(): Promise<{ cgroupDriver: string; cgroupVersion: string; identity: string }> {
+  async info(): Promise<{
+    cgroupDriver: string;
+    cgroupVersion: string;
+    identity: string;
+    runtimes: readonly string[];
+  }> {
     const info = (await this.#call('info', () => this.#docker.info())) as {
       CgroupDriver?: string;
       CgroupVersion?: string;
@@ -79,12 +86,14 @@ export class DockerApi {
       DefaultRuntime?: string;
       RuncCommit?: { ID?: string };
       SecurityOptions?: string[];
+      Runtimes?: Record<string, unknown>;
     };
-    const { ID, ServerVersion, KernelVersion, DefaultRuntime, RuncCommit, SecurityOptions = [] } = info;
+    const { ID, ServerVersion, KernelVersion, DefaultRuntime, RuncCommit, SecurityOptions = [], Runtimes = {} } = info;
     // Engines before 20.10 do not say, and know version 1 only.
     return {
       cgroupDriver: info.CgroupDriver ?? 'cgroupfs',
       cgroupVersion: info.CgroupVersion ?? '1',
+      runtimes: Object.keys(Runtimes),
       identity: [
         ID,
         ServerVersion,
@@ -93,6 +102,8 @@ export class DockerApi {
         RuncCommit?.ID,
         info.CgroupVersion,
         ...SecurityOptions,
+        // Paths and arguments: a runtime that is set up otherwise is another one.
+        JSON.stringify(Runtimes),
       ].join(' '),
     };
   }
@@ -200,6 +211,7 @@ export class DockerApi {
       name: entry.Names[0] ?? '',
       owner: entry.Labels[OWNER_LABEL] ?? '',
       fleet: entry.Labels[FLEET_LABEL] ?? '',
+      uid: Number(entry.Labels[UID_LABEL] ?? Number.NaN),
     }));
   }
 

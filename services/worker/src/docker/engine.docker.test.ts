@@ -70,6 +70,39 @@ it('asks the engine for the counters where control groups are not readable', asy
   await sandbox.destroy();
 });
 
+it('gives two workers on one engine uids that lie apart', async () => {
+  // The same uids to choose from, which a worker that was here before has some of.
+  const lanes = { uidBase: 200_000, uidCount: 4, uidLane: 2 };
+  const [first, second] = [lanes, lanes].map(
+    (range, index) => new DockerEngine({ workerId: `${WORKER_ID}-${index}`, fleet, ...range }),
+  ) as [DockerEngine, DockerEngine];
+  try {
+    const made = [
+      await first.create(SPEC),
+      await second.create(SPEC),
+      await first.create(SPEC),
+      await second.create(SPEC),
+    ];
+    const uids = await Promise.all(
+      made.map(async ({ containerId }) => (await docker.getContainer(containerId).inspect()).Config.User.split(':')[0]),
+    );
+    expect(new Set(uids).size).toBe(4);
+  } finally {
+    await Promise.all([first, second].map((each) => each.close()));
+  }
+});
+
+it('refuses a runtime that the engine does not know, and says what to do', async () => {
+  const weird = new DockerEngine({ workerId: WORKER_ID, fleet, runtime: 'kata' });
+  await expect(weird.requireRuntime()).rejects.toMatchObject({
+    name: 'ConfigError',
+    message: expect.stringMatching(/^SANDBOX_RUNTIME=kata: .* does not know it .*runc.*daemon\.json/) as string,
+  });
+  await expect(weird.create(SPEC)).rejects.toMatchObject({ name: 'EngineError' });
+  await weird.close();
+  await engine.requireRuntime();
+});
+
 it('gives a container the network namespace of nobody', async () => {
   const sandbox = await engine.create(SPEC);
   const { State, NetworkSettings } = await docker.getContainer(sandbox.containerId).inspect();

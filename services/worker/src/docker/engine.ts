@@ -1,5 +1,7 @@
 // The Docker engine: creates, attaches and starts hardened containers; finds and removes those that nobody owns.
 import { randomBytes } from 'node:crypto';
+import { ConfigError } from '@rungrid/kit/config';
+import { RUNSC_ARGS } from '@rungrid/sandbox/runtimes';
 import { type Engine, EngineError, type SandboxSpec } from '../run/ports.js';
 import { DockerApi, type EngineEvent, type ListedContainer } from './api.js';
 import type { CgroupLayout } from './cgroup.js';
@@ -35,8 +37,8 @@ export class DockerEngine implements Engine {
       owner: this.#options.workerId,
       onEvent: (event: EngineEvent) => this.#sandboxes.get(event.containerId)?.onEvent(event),
     });
-    const { uidBase: base, uidCount: count } = this.#options;
-    this.#uids = new UidSlots({ base, count, first: randomBytes(4).readUInt32BE() });
+    const { uidBase: base, uidCount: count, uidLane: lane } = this.#options;
+    this.#uids = new UidSlots({ base, count, lane });
   }
 
   async ping(): Promise<void> {
@@ -45,6 +47,17 @@ export class DockerEngine implements Engine {
 
   async imageId(image: string): Promise<string | undefined> {
     return this.#api.imageId(image);
+  }
+
+  /** Rejects with ConfigError that says what to do when the engine does not know the runtime that is asked for. */
+  async requireRuntime(): Promise<void> {
+    const { runtime } = this.#options;
+    const { runtimes } = await this.#api.info();
+    if (runtime === undefined || runtimes.includes(runtime)) return;
+    const known = runtimes.join(', ') || 'none';
+    throw new ConfigError(
+      `SANDBOX_RUNTIME=${runtime}: the Docker engine does not know it (it knows ${known}). ${howTo(runtime)} Or leave SANDBOX_RUNTIME out.`,
+    );
   }
 
   async identity(): Promise<string> {
@@ -73,7 +86,9 @@ export class DockerEngine implements Engine {
     const nowMs = Date.now();
     const owners = new Map<string, Promise<boolean>>();
     const orphans: ListedContainer[] = [];
-    for (const container of await this.#api.list()) {
+    const listed = await this.#api.list();
+    this.#keepClear(listed);
+    for (const container of listed) {
       const deadlineMs = deadlineOf(container.name);
       const late = deadlineMs !== undefined && nowMs > deadlineMs;
       if (late || !(await this.#isOwned(container, { owners, isAlive }))) orphans.push(container);
@@ -113,7 +128,19 @@ export class DockerEngine implements Engine {
       driver: cgroupDriver === 'systemd' ? 'systemd' : 'cgroupfs',
       parent: this.#options.cgroupParent,
     };
+    // Whose sandboxes were here first keeps its uids.
+    this.#keepClear(await this.#api.list());
     await this.#events.open();
+  }
+
+  /** Of two workers that chose the same uids at the same moment the one with the greater id moves, within one sweep. */
+  #keepClear(listed: readonly ListedContainer[]): void {
+    // The self-test's engine has its worker's id and a fleet of its own.
+    const nameOf = ({ owner, fleet }: { owner: string; fleet: string }): string => `${owner} ${fleet}`;
+    const own = nameOf({ owner: this.#options.workerId, fleet: this.#options.fleet });
+    const settled = this.#sandboxes.size > 0;
+    const others = listed.filter((each) => nameOf(each) !== own && Number.isInteger(each.uid));
+    this.#uids.meet(others.map((each) => ({ uid: each.uid, yields: settled && nameOf(each) > own })));
   }
 
   async #start(container: { id: string; containerId: string; uid: number }): Promise<DockerSandbox> {
@@ -167,6 +194,14 @@ export class DockerEngine implements Engine {
     life.owners.set(owner, known);
     return known;
   }
+}
+
+/** What makes an engine know a runtime. */
+function howTo(runtime: string): string {
+  const entry =
+    runtime === 'runsc' ? { path: '/usr/bin/runsc', runtimeArgs: RUNSC_ARGS } : { path: `/path/to/${runtime}` };
+  const setting = JSON.stringify({ runtimes: { [runtime]: entry } });
+  return `Install it, put ${setting} into the engine's daemon.json (/etc/docker/daemon.json), and have the engine read that again (SIGHUP to dockerd).`;
 }
 
 /** Runs `action` on all, a few at once; the first failure is thrown after all were tried. */

@@ -7,6 +7,9 @@ export const FLEET_LABEL = 'sandbox.fleet';
 /** Label: canonical language name. */
 export const LANGUAGE_LABEL = 'sandbox.language';
 
+/** Label: the sandbox's uid, so that other workers on the engine keep clear of it. */
+export const UID_LABEL = 'sandbox.uid';
+
 /** `warm-<language>-<id>-<deadline, unix s>`. */
 export function warmName(sandbox: { language: string; id: string; deadlineMs: number }): string {
   return `warm-${safe(sandbox.language)}-${sandbox.id}-${unixSeconds(sandbox.deadlineMs)}`;

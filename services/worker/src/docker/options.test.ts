@@ -39,12 +39,38 @@ describe('names', () => {
 
 describe('uids', () => {
   it('are never shared, and are reused late', () => {
-    const slots = new UidSlots({ base: 20_000, count: 3, first: 4 });
+    const slots = new UidSlots({ base: 20_000, count: 3, lane: 3 });
     const first = slots.take();
-    expect(first).toBe(20_001);
-    expect([slots.take(), slots.take()]).toEqual([20_002, 20_000]);
+    expect(first).toBe(20_000);
+    expect([slots.take(), slots.take()]).toEqual([20_001, 20_002]);
     expect(() => slots.take()).toThrow('in use');
     slots.release(first);
     expect(slots.take()).toBe(first);
+  });
+
+  it('of two workers on an engine lie apart, also when both chose the same at first', () => {
+    const range = { base: 20_000, count: 40, lane: 10 };
+    const [one, other] = [new UidSlots(range, () => 0), new UidSlots(range, () => 0)];
+    const taken = one.take();
+    expect(other.take()).toBe(taken);
+    // Each is told of the other; one of them is the one to yield.
+    one.meet([{ uid: taken, yields: true }]);
+    other.meet([{ uid: taken, yields: false }]);
+    const uids = Array.from({ length: 10 }, () => other.take());
+    expect(uids).toEqual(Array.from({ length: 10 }, (_, index) => 20_010 + index));
+    expect(() => other.take()).toThrow('all 10 sandbox uids are in use');
+    expect(one.take()).toBe(20_001);
+    // Nothing to move for: what others have lies elsewhere.
+    one.meet(uids.map((uid) => ({ uid, yields: false })));
+    expect(one.take()).toBe(20_002);
+  });
+
+  it('are shared only when there are more workers than lanes', () => {
+    const slots = new UidSlots({ base: 20_000, count: 20, lane: 10 }, () => 0);
+    slots.meet([
+      { uid: 20_000, yields: false },
+      { uid: 20_010, yields: false },
+    ]);
+    expect(slots.take()).toBe(20_000);
   });
 });

@@ -1,6 +1,7 @@
 // Options of the Docker engine: what each means, its unit, default and range; checked once.
 import { SANDBOX_RLIMITS } from '@rungrid/sandbox/rlimits';
-import { SECCOMP_PROFILE } from '@rungrid/sandbox/seccomp';
+import { type Runtime, type RuntimeName, runtimeOf } from '@rungrid/sandbox/runtimes';
+import { SECCOMP_PROFILE, SECCOMP_PROFILE_ABSENT_PASSES } from '@rungrid/sandbox/seccomp';
 
 export interface DockerOptions {
   /** Id of this worker, `[A-Za-z0-9_-]{1,64}`: the owner label of every sandbox, so that others can tell whose it is. */
@@ -16,8 +17,8 @@ export interface DockerOptions {
   readonly callTimeoutMs?: number;
   /** Connections for engine calls, 2..256; attached streams do not count. Default 16: the pool starts and destroys at most eight at once. */
   readonly maxSockets?: number;
-  /** OCI runtime by its name in the engine's configuration (`runsc`, `kata`). Default: the engine's own, runc. */
-  readonly runtime?: string;
+  /** OCI runtime by its name in the engine's configuration. Default: the engine's own, runc. */
+  readonly runtime?: RuntimeName;
   /**
    * System call filter, as the JSON text of a profile in Docker's form, or `engine` for the engine's own default. There is no way to have
    * none: a text whose default action lets calls through is refused. Default: services/sandbox/seccomp.
@@ -29,8 +30,10 @@ export interface DockerOptions {
   readonly cgroupRoot?: string;
   /** First uid (= gid) of the sandboxes, 1000..4000000. Default 20000: no distribution hands these out, and they fit a remapped user namespace of 65536. */
   readonly uidBase?: number;
-  /** How many uids, so also the most sandboxes alive at once, 1..65536. Default 20000. */
+  /** How many uids all workers on an engine share, 1..65536. Default 45056: up to the end of such a namespace. */
   readonly uidCount?: number;
+  /** How many of them one worker has to itself, so also the most sandboxes it has alive at once, 1..65536. Default 2048: 22 workers. */
+  readonly uidLane?: number;
   /** Age at which a sandbox that was never assigned to a run is past its deadline, ms, 60000..86400000. Default 1800000: well above the pool's maximum age. */
   readonly idleDeadlineMs?: number;
   /** How long a run must live before its container is renamed after it, ms, 0..60000. Default 300: short runs, which are most, do not pay for the call. */
@@ -44,7 +47,10 @@ export interface DockerOptions {
 /** The options with every default filled in. */
 export type ResolvedDockerOptions = Readonly<
   Required<Omit<DockerOptions, 'runtime' | 'cgroupParent' | 'seccompProfile'>> & {
-    runtime: string | undefined;
+    /** What the engine is asked for; undefined: its default. */
+    runtime: RuntimeName | undefined;
+    /** What that runtime needs. */
+    needs: Runtime;
     /** Undefined: the engine's own. */
     seccompProfile: string | undefined;
     cgroupParent: string | undefined;
@@ -54,6 +60,8 @@ export type ResolvedDockerOptions = Readonly<
 /** Fills in defaults. Throws RangeError naming the option that is out of its range. */
 export function resolveDockerOptions(options: DockerOptions): ResolvedDockerOptions {
   if (!WORKER_ID.test(options.workerId)) throw new RangeError('workerId: must be 1-64 of A-Z a-z 0-9 _ -');
+  const needs = runtimeOf(options.runtime ?? 'runc');
+  const profile = needs.absentCallsPass ? SECCOMP_PROFILE_ABSENT_PASSES : SECCOMP_PROFILE;
   if (!WORKER_ID.test(options.fleet ?? 'rungrid')) throw new RangeError('fleet: must be 1-64 of A-Z a-z 0-9 _ -');
   return Object.freeze({
     workerId: options.workerId,
@@ -61,12 +69,14 @@ export function resolveDockerOptions(options: DockerOptions): ResolvedDockerOpti
     host: options.host ?? (process.env['DOCKER_HOST'] || 'unix:///var/run/docker.sock'),
     callTimeoutMs: within('callTimeoutMs', options.callTimeoutMs ?? 10_000, [100, 600_000]),
     maxSockets: within('maxSockets', options.maxSockets ?? 16, [2, 256]),
-    runtime: options.runtime || undefined,
-    seccompProfile: seccompProfile(options.seccompProfile ?? SECCOMP_PROFILE),
+    runtime: options.runtime,
+    needs,
+    seccompProfile: seccompProfile(options.seccompProfile ?? profile),
     cgroupParent: options.cgroupParent || undefined,
     cgroupRoot: options.cgroupRoot ?? '/sys/fs/cgroup',
     uidBase: within('uidBase', options.uidBase ?? 20_000, [1000, 4_000_000]),
-    uidCount: within('uidCount', options.uidCount ?? 20_000, [1, 65_536]),
+    uidCount: within('uidCount', options.uidCount ?? 45_056, [1, 65_536]),
+    uidLane: within('uidLane', options.uidLane ?? 2_048, [1, 65_536]),
     idleDeadlineMs: within('idleDeadlineMs', options.idleDeadlineMs ?? 1_800_000, [60_000, 86_400_000]),
     assignDelayMs: within('assignDelayMs', options.assignDelayMs ?? 300, [0, 60_000]),
     oomScoreAdj: within('oomScoreAdj', options.oomScoreAdj ?? 500, [0, 1000]),

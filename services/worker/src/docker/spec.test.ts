@@ -1,9 +1,14 @@
 // The create options, whole: every change to how a sandbox is hardened shows here.
-import { SECCOMP_PROFILE } from '@rungrid/sandbox/seccomp';
+import { SECCOMP_PROFILE, SECCOMP_PROFILE_ABSENT_PASSES } from '@rungrid/sandbox/seccomp';
 import { describe, expect, it } from 'vitest';
 import type { SandboxSpec } from '../run/ports.js';
 import { resolveDockerOptions } from './options.js';
 import { createOptions } from './spec.js';
+
+interface Profile {
+  readonly defaultAction: string;
+  readonly syscalls: ReadonlyArray<{ readonly names: readonly string[]; readonly action: string }>;
+}
 
 const SPEC: SandboxSpec = {
   language: 'c++',
@@ -24,7 +29,7 @@ describe('createOptions', () => {
       User: '20001:20001',
       Hostname: 'sandbox',
       WorkingDir: '/tmp',
-      Labels: { 'sandbox.owner': 'w1', 'sandbox.fleet': 'rungrid', 'sandbox.language': 'c++' },
+      Labels: { 'sandbox.owner': 'w1', 'sandbox.fleet': 'rungrid', 'sandbox.language': 'c++', 'sandbox.uid': '20001' },
       AttachStdin: true,
       AttachStdout: true,
       AttachStderr: true,
@@ -76,5 +81,22 @@ describe('createOptions', () => {
     const options = resolveDockerOptions({ workerId: 'w1', runtime: 'runsc', cgroupParent: '/rungrid' });
     const { HostConfig } = createOptions(SPEC, { uid: 20_001, options });
     expect(HostConfig).toMatchObject({ Runtime: 'runsc', CgroupParent: '/rungrid' });
+    const plain = createOptions(SPEC, { uid: 20_001, options: resolveDockerOptions({ workerId: 'w1' }) });
+    expect(Object.keys(plain.HostConfig)).not.toContain('Runtime');
+    expect(Object.keys(plain.HostConfig)).not.toContain('CgroupParent');
+  });
+
+  it('gives gVisor what it needs on top, and its form of our filter, which refuses the same by default', () => {
+    const options = resolveDockerOptions({ workerId: 'w1', runtime: 'runsc' });
+    const { Entrypoint, HostConfig } = createOptions(SPEC, { uid: 20_001, options });
+    expect(Entrypoint).toEqual(['/rungrid/agent-readable']);
+    expect(HostConfig).toMatchObject({ Memory: 201_326_592, MemorySwap: 201_326_592, PidsLimit: 576 });
+    expect(HostConfig.SecurityOpt).toEqual(['no-new-privileges', `seccomp=${SECCOMP_PROFILE_ABSENT_PASSES}`]);
+    const { defaultAction, syscalls } = JSON.parse(SECCOMP_PROFILE_ABSENT_PASSES) as Profile;
+    expect(defaultAction).toBe('SCMP_ACT_ERRNO');
+    const allowed = syscalls.filter(({ action }) => action === 'SCMP_ACT_ALLOW').flatMap(({ names }) => names);
+    expect(allowed).toContain('clone3');
+    for (const name of ['io_uring_setup', 'io_setup', 'ptrace', 'mount', 'setxattr'])
+      expect(allowed).not.toContain(name);
   });
 });

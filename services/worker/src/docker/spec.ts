@@ -2,7 +2,7 @@
 import { SANDBOX_RLIMITS } from '@rungrid/sandbox/rlimits';
 import type Docker from 'dockerode';
 import type { SandboxSpec } from '../run/ports.js';
-import { FLEET_LABEL, LANGUAGE_LABEL, OWNER_LABEL } from './names.js';
+import { FLEET_LABEL, LANGUAGE_LABEL, OWNER_LABEL, UID_LABEL } from './names.js';
 import type { ResolvedDockerOptions } from './options.js';
 
 /** dockerode's types lack this one. */
@@ -17,8 +17,12 @@ export function createOptions(
 ): CreateOptions {
   const { uid, options } = sandbox;
   const { limits } = spec;
+  const { needs } = options;
+  // The host's group holds the runtime too, where that is more than the program.
+  const memoryBytes = limits.memoryBytes + needs.memoryAllowanceBytes;
   const body: CreateOptions = {
     Image: spec.image,
+    ...(needs.entrypoint === undefined ? {} : { Entrypoint: [needs.entrypoint] }),
     Cmd: [...spec.command],
     Env: [...spec.env],
     // Neither root nor anybody else's: kernel limits that count by uid are then this sandbox's own.
@@ -27,7 +31,12 @@ export function createOptions(
     Hostname: 'sandbox',
     // A constant too: an image could say otherwise, and a folder that is missing would be made.
     WorkingDir: '/tmp',
-    Labels: { [OWNER_LABEL]: options.workerId, [FLEET_LABEL]: options.fleet, [LANGUAGE_LABEL]: spec.language },
+    Labels: {
+      [OWNER_LABEL]: options.workerId,
+      [FLEET_LABEL]: options.fleet,
+      [LANGUAGE_LABEL]: spec.language,
+      [UID_LABEL]: String(uid),
+    },
     // The agent protocol runs over stdin and stdout; stderr is attached so that the engine has somewhere to put it.
     AttachStdin: true,
     AttachStdout: true,
@@ -47,11 +56,11 @@ export function createOptions(
       AutoRemove: true,
       RestartPolicy: { Name: 'no' },
       NetworkMode: 'none',
-      Memory: limits.memoryBytes,
+      Memory: memoryBytes,
       // Memory plus swap: equal means no swap.
-      MemorySwap: limits.memoryBytes,
+      MemorySwap: memoryBytes,
       NanoCpus: Math.round(limits.cpus * 1e9),
-      PidsLimit: limits.pids,
+      PidsLimit: needs.hostTasks(limits.pids),
       // When the machine itself is short of memory, sandboxes go first.
       OomScoreAdj: options.oomScoreAdj,
       ReadonlyRootfs: true,

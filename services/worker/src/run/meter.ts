@@ -6,6 +6,7 @@ import type { Sandbox, SandboxUsage } from './ports.js';
 export class Meter {
   readonly #sandbox: Sandbox;
   #cpuBaseMs = 0;
+  #pidsBase = 0;
   /** pidsRefused at the two looks before. */
   #refusedBefore: [number, number] = [0, 0];
   #last: SandboxUsage | undefined;
@@ -18,7 +19,8 @@ export class Meter {
   rebase(): void {
     const usage = this.#sandbox.usage();
     this.#cpuBaseMs = usage?.cpuMs ?? 0;
-    this.#refusedBefore = [usage?.pidsRefused ?? 0, usage?.pidsRefused ?? 0];
+    this.#pidsBase = usage?.pidsRefused ?? 0;
+    this.#refusedBefore = [this.#pidsBase, this.#pidsBase];
   }
 
   /** Looks at the counters; the limit that is passed, if any. Where they can't be read cheaply, none. */
@@ -34,6 +36,11 @@ export class Meter {
   /** A look saw an out-of-memory kill. */
   get sawOom(): boolean {
     return (this.#last?.oomKills ?? 0) > 0;
+  }
+
+  /** The last look saw forks refused since the program began. */
+  get sawRefusal(): boolean {
+    return (this.#last?.pidsRefused ?? 0) > this.#pidsBase;
   }
 
   /** Hands over the last counters: at once where they are readable, else when the engine has told them, else as they were last seen. */

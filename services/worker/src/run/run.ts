@@ -262,9 +262,12 @@ export class Run {
 
   /** The byte stream ended without a last frame: PID 1 was killed with everything else. */
   async #onSandboxEnd(): Promise<void> {
+    // Before the engine takes the counters away. A sandbox of gVisor as a whole dies of either limit.
+    this.#meter?.look({ cpuMs: Number.POSITIVE_INFINITY });
     const exit = await this.#lease?.sandbox.exited;
     if (this.#state === 'ended' || this.#state === 'closed') return;
     if (exit?.oom === true || this.#meter?.sawOom === true) this.#finish('memory_limit');
+    else if (this.#meter?.sawRefusal === true) this.#finish('process_limit');
     else if (this.#state === 'running') this.fail('worker_lost', 'the sandbox was lost');
     else this.fail('start_failed', 'the sandbox ended before the program started');
   }

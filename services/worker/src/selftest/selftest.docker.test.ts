@@ -28,7 +28,7 @@ async function faults(options: Partial<DockerOptions>, promised: Partial<Sandbox
   const [proof] = await proveSandboxes({
     makeEngine: make(options),
     specs: [{ ...spec, ...promised }],
-    systemCalls: 'own',
+    kind: { systemCalls: 'own', runtime: 'runc' },
   });
   return (proof?.verdicts ?? []).filter(({ state }) => state === 'failed').map(({ name }) => name);
 }
@@ -56,7 +56,7 @@ describe('the self-test', () => {
       identity: () => engine.identity(),
       makeEngine: make({ openFiles: 1024 }),
       specs: [spec],
-      systemCalls: 'own',
+      kind: { systemCalls: 'own', runtime: 'runc' },
     });
     await expect(selfTest.check()).rejects.toMatchObject({
       name: 'ConfigError',
@@ -67,7 +67,9 @@ describe('the self-test', () => {
 
   it('fails when the image has no probe', async () => {
     const weak = { ...spec, image: 'debian:trixie-slim' };
-    await expect(proveSandboxes({ makeEngine: make(), specs: [weak], systemCalls: 'own' })).rejects.toMatchObject({
+    await expect(
+      proveSandboxes({ makeEngine: make(), specs: [weak], kind: { systemCalls: 'own', runtime: 'runc' } }),
+    ).rejects.toMatchObject({
       name: 'EngineError',
     });
     expect(failureText([])).toBeUndefined();

@@ -40,7 +40,7 @@ describe('SelfTest', () => {
         return { close: async () => undefined } as Engine;
       },
       specs: [],
-      systemCalls: 'own',
+      kind: { systemCalls: 'own', runtime: 'runc' },
     });
     expect(await Promise.all([selfTest.check(), selfTest.check()])).toEqual([[], []]);
     expect(await selfTest.check()).toBeUndefined();
@@ -59,7 +59,7 @@ describe('SelfTest', () => {
       },
       makeEngine: () => ({ close: async () => undefined }) as Engine,
       specs: [],
-      systemCalls: 'own',
+      kind: { systemCalls: 'own', runtime: 'runc' },
     });
     await expect(selfTest.check()).rejects.toThrow('away');
     away = false;

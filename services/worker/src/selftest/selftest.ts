@@ -14,18 +14,18 @@ export interface ProofParts {
   /** Makes the engine that the probes run on; it is closed afterwards. */
   readonly makeEngine: () => Engine;
   readonly specs: readonly SandboxSpec[];
-  /** Whose system call filter the sandboxes have. */
-  readonly systemCalls: SandboxPromise['systemCalls'];
+  /** Whose system call filter the sandboxes have, and what runs them. */
+  readonly kind: Pick<SandboxPromise, 'systemCalls' | 'runtime'>;
 }
 
 /** Probes one sandbox of each language, one after the other: it runs while the node may serve others. Rejects with EngineError. */
-export async function proveSandboxes({ makeEngine, specs, systemCalls }: ProofParts): Promise<Proof[]> {
+export async function proveSandboxes({ makeEngine, specs, kind }: ProofParts): Promise<Proof[]> {
   const proofs: Proof[] = [];
   const engine = makeEngine();
   try {
     for (const spec of specs) {
       const report = await probeSandbox(engine, spec);
-      proofs.push({ language: spec.language, verdicts: judgeSandbox(report, promiseOf(spec, systemCalls)) });
+      proofs.push({ language: spec.language, verdicts: judgeSandbox(report, { ...promiseOf(spec), ...kind }) });
     }
     return proofs;
   } finally {
@@ -83,9 +83,9 @@ export class SelfTest {
   }
 }
 
-function promiseOf({ limits, env }: SandboxSpec, systemCalls: SandboxPromise['systemCalls']): SandboxPromise {
+function promiseOf({ limits, env }: SandboxSpec): Omit<SandboxPromise, keyof ProofParts['kind']> {
   const names = env.map((entry) => entry.slice(0, entry.indexOf('=')));
-  return { ...limits, openFiles: SANDBOX_RLIMITS.nofile, env: names, systemCalls };
+  return { ...limits, openFiles: SANDBOX_RLIMITS.nofile, env: names };
 }
 
 interface Spoken {
