@@ -34,6 +34,13 @@ test('what is written after the close is dropped', () => {
   expect(sent).toEqual(['eof']);
 });
 
+test('an acknowledgement of more than was under way counts for that alone', () => {
+  const { window } = setup();
+  window.write(Buffer.alloc(10));
+  expect(window.acknowledge(4_000_000_000)).toBe(10);
+  expect(window.acknowledge(1)).toBe(0);
+});
+
 test('stdin of the request is not reported as consumed', () => {
   const { window, sent } = setup();
   window.preset(Buffer.alloc(10));

@@ -54,8 +54,10 @@ export class StdinWindow {
   }
 
   /** The agent has passed that much on. Returns how much of it a client may be told of. */
-  acknowledge(bytes: number): number {
-    this.#underWayBytes = Math.max(0, this.#underWayBytes - bytes);
+  acknowledge(acknowledged: number): number {
+    // Under some runtimes a program can forge its agent's frames: more than was under way has not been passed on.
+    const bytes = Math.min(acknowledged, this.#underWayBytes);
+    this.#underWayBytes -= bytes;
     const unreported = Math.min(bytes, this.#unreportedBytes);
     this.#unreportedBytes -= unreported;
     this.#fill();
