@@ -1,14 +1,14 @@
 // What the Redis users may and may not do, on a real Redis. That they may do all that the services do, every test over a stack shows.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createLogger } from './logger.js';
 import { connectRedis, type Redis } from './redis.js';
-import { redisAcl } from './redis-acl.js';
+import { redisAcl, redisRules } from './redis-acl.js';
 
 const passwords = { gateway: 'gateway secret', worker: 'worker secret', operator: 'operator secret' };
 const logger = createLogger({ service: 'test', level: 'silent' });
@@ -81,4 +81,37 @@ test('the operator may look at everything, and the file holds no password', asyn
   await expect(as('operator', passwords.operator).keys('*')).resolves.toEqual(['{mine}:run:1']);
   const text = redisAcl({ passwords, prefix: 'mine' });
   expect(Object.values(passwords).filter((password) => text.includes(password))).toEqual([]);
+});
+
+test('docker-compose.yml gives Redis the same users, in a form that it takes', async () => {
+  const compose = readFileSync(new URL('../../../docker-compose.yml', import.meta.url), 'utf8');
+  const [, command = ''] = /command: >-\n((?: {6}.*\n)+)/.exec(compose) ?? [];
+  for (const service of ['gateway', 'worker'] as const) expect(command).toContain(redisRules(service, 'rungrid'));
+  const given = command.replaceAll(
+    /\$\{RUNGRID_REDIS_(\w+)_PASSWORD:[^}]*\}/g,
+    (_, user: string) => `${user.toLowerCase()}-secret`,
+  );
+  const [program = '', ...args] = given
+    .trim()
+    .split(/\s+/)
+    .map((word) => (word === "''" ? '' : word));
+  const socket = join(folder, 'compose.sock');
+  const composed = spawn(program, [...args, '--port', '0', '--unixsocket', socket], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(composed, 'exit');
+  try {
+    for await (const line of createInterface(composed.stdout)) if (line.includes('eady to accept')) break;
+    const open = (user: string, password: string) => {
+      const client = connectRedis({ url: `unix://${user}:${password}@${socket}`, logger, name: 'test' });
+      clients.push(client);
+      return client;
+    };
+    await expect(open('gateway', 'gateway-secret').xlen('{rungrid}:queue:c')).resolves.toBe(0);
+    await expect(open('worker', 'worker-secret').get('{rungrid}:nonce:1')).rejects.toThrow(refused);
+    await expect(open('default', 'x').ping()).rejects.toThrow();
+  } finally {
+    composed.kill();
+    await ended;
+  }
 });

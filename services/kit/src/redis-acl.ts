@@ -42,13 +42,7 @@ export function redisAcl(options: {
   readonly prefix: string;
 }): string {
   const { passwords, prefix } = options;
-  const service = (name: RedisService) =>
-    [
-      `user ${name} on #${sha256(passwords[name])}`,
-      ...KEYS[name].map((key) => `~{${prefix}}:${key}`),
-      'resetchannels -@all',
-      ...[...CONNECTION, ...COMMANDS[name]].map((command) => `+${command}`),
-    ].join(' ');
+  const service = (name: RedisService) => `user ${name} on #${sha256(passwords[name])} ${redisRules(name, prefix)}`;
   return [
     'user default off nopass resetkeys resetchannels -@all',
     'user health on nopass resetkeys resetchannels -@all +ping',
@@ -57,6 +51,16 @@ export function redisAcl(options: {
     service('worker'),
     '',
   ].join('\n');
+}
+
+/** Keys and commands of a service, as ACL SETUSER takes them. */
+export function redisRules(service: RedisService, prefix: string): string {
+  return [
+    ...KEYS[service].map((key) => `~{${prefix}}:${key}`),
+    'resetchannels -@all',
+    // Once each: some belong to the connection and to the code.
+    ...new Set([...CONNECTION, ...COMMANDS[service]].map((command) => `+${command}`)),
+  ].join(' ');
 }
 
 function sha256(text: string): string {
