@@ -11,8 +11,8 @@ import { usageFromStats } from './stats.js';
 const EARLY_BYTES = 65_536;
 /** How long an ended stream waits for the engine's `die` event before it asks, ms: the event is usually there first. */
 const DIE_EVENT_MS = 1000;
-/** More processes than this are killed with the CPU quota lifted: a warm interpreter and a few of its children are fewer. */
-const CROWD = 8;
+/** More processes than this are killed with the CPU quota lifted: a warm interpreter with its threads and a few children are fewer. */
+const CROWD = 16;
 
 export interface DockerSandboxParts {
   readonly id: string;
