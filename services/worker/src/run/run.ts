@@ -272,6 +272,8 @@ export class Run {
   #finish(reason: EndReason): void {
     this.#pump.end();
     this.#endWith(() => ({ reason, code: undefined, signal: undefined }));
+    // Its removal may have to wait for others': what it runs ends now, so that twenty bombs do not go on while two are cleared away.
+    this.#toAgent(ToAgent.KILL);
   }
 
   #endWith(outcome: (counters: LastCounters) => Outcome): void {
