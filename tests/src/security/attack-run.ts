@@ -20,8 +20,6 @@ const DISK_BYTES = MIB;
 const HOST_BYTES = 640 * MIB;
 /** Wall clock of an attack, ms: its client asks for less than the server's. */
 const WALL_MS = 8_000;
-/** Nothing of a run lives so long after its terminal event, ms. */
-const TEARDOWN_MS = 2_000;
 /** A neighbour's echo beside an attack, ms: 99 of 100, and the slowest. How quick it is, the bench says. */
 const NEIGHBOUR_MS = { p99: 400, slowest: 1_500 } as const;
 
@@ -59,7 +57,7 @@ export async function faultOf(attack: Attack, scene: Scene): Promise<string | un
       growthBytes: watch.growthBytes,
     });
     return (
-      (await teardownFault(stack, { traces, copies, endedMs })) ??
+      (await teardownFault(stack, { traces, copies, endedMs, withinMs: attack.teardownMs })) ??
       (attack.after.has('run_twice') ? await secondFault(client, attack) : undefined) ??
       neighbourFault(echoesMs) ??
       costFault(watch, attack) ??
@@ -103,7 +101,7 @@ async function traceWarm(stack: Stack, wanted: { language: string; least: number
 /** In time, as many of the sandboxes as there were runs are gone, with all of their processes and control groups. */
 async function teardownFault(
   stack: Stack,
-  run: { traces: readonly Trace[]; copies: number; endedMs: number },
+  run: { traces: readonly Trace[]; copies: number; endedMs: number; withinMs: number },
 ): Promise<string | undefined> {
   let left: string[] = [];
   const look = async () => {
@@ -115,12 +113,12 @@ async function teardownFault(
     if (gone.length < run.copies) left.push(`${run.copies - gone.length} sandboxes of these runs`);
     return left.length === 0;
   };
-  const timeoutMs = Math.max(1, TEARDOWN_MS - (performance.now() - run.endedMs));
+  const timeoutMs = Math.max(1, run.withinMs - (performance.now() - run.endedMs));
   try {
     await until(look, { what: () => left.join('; '), timeoutMs });
     return undefined;
   } catch {
-    return `left after ${TEARDOWN_MS} ms: ${left.join('; ')}`;
+    return `left after ${run.withinMs} ms: ${left.join('; ')}`;
   }
 }
 

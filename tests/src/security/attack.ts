@@ -31,7 +31,17 @@ const AFTERS = [
 ] as const;
 const STREAMS = ['stdout', 'stderr', 'compile'] as const;
 /** Keys with a value of their own; each is read below. */
-const KEYS = ['status', 'exit', 'signal', 'max_wall', 'first_output_within', 'exit_not_before_wall', 'after', 'review'];
+const KEYS = [
+  'status',
+  'exit',
+  'signal',
+  'max_wall',
+  'first_output_within',
+  'exit_not_before_wall',
+  'after',
+  'review',
+  'teardown_within',
+];
 
 export type Status = (typeof STATUSES)[number];
 export type After = (typeof AFTERS)[number];
@@ -58,6 +68,8 @@ export interface Attack {
   readonly signal: number | undefined;
   readonly maxWallMs: number;
   readonly firstOutputMs: number | undefined;
+  /** How long after the terminal event nothing of it may live, ms. */
+  readonly teardownMs: number;
   /** Events of the run, and bytes of compiler output, at most. */
   readonly maxFrames: number;
   readonly maxCompileBytes: number;
@@ -114,6 +126,7 @@ function parseChecks(path: string, line: string): Checks {
     signal: number('signal'),
     maxWallMs: (number('max_wall') ?? 15) * 1000,
     firstOutputMs: firstOutput === undefined ? undefined : firstOutput * 1000,
+    teardownMs: (number('teardown_within') ?? 2) * 1000,
     maxFrames: most.get('frames') ?? Number.POSITIVE_INFINITY,
     maxCompileBytes: most.get('compile_bytes') ?? Number.POSITIVE_INFINITY,
     livesOn: values.has('exit_not_before_wall'),
