@@ -2,7 +2,7 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
 const SOURCES = '{proto,packages/*,services/*,loadtest}/src/**';
-/** The long ones are for `./rungrid test --all`. */
+/** Files of long tests are for `./rungrid test --all`, which sets this variable; nothing else reads it. */
 const LONG = process.env['RUNGRID_TEST_LONG'] === '1' ? [] : ['**/*.long.test.ts'];
 const exclude = [...configDefaults.exclude, ...LONG];
 

@@ -47,6 +47,8 @@ test.each([
   [{ files: Array.from({ length: 17 }, (_, i) => ({ name: `f${i}`, content: '' })) }],
   [{ files: [1, 2].map(() => ({ name: 'same', content: '' })) }],
   [{ args: ['a\u0000b'] }],
+  [{ args: ['\u00e9'.repeat(2049)] }],
+  [{ args: Array.from({ length: 13 }, () => 'a'.repeat(4000)) }],
   [{ limits: { wall_ms: 0 } }],
   [{ limits: { wall_ms: 1.5 } }],
   [{ on_disconnect: 'maybe' }],

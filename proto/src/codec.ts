@@ -14,7 +14,8 @@ import {
   StdinSchema,
   RUN_NAME,
 } from './frames.js';
-import { MAX_CODE_BYTES, MAX_FRAME_BYTES, MAX_FRAME_DEPTH, MAX_STDIN_FRAME_BYTES } from './limits.js';
+import { MAX_ARG_BYTES, MAX_CODE_BYTES, MAX_FRAME_BYTES, MAX_FRAME_DEPTH, MAX_STDIN_FRAME_BYTES } from './limits.js';
+import { argsBytes, MAX_ARGS_BYTES } from './stream-entries.js';
 
 /** What a frame that is not let through does: end the socket, or get one error event. */
 export type Refusal =
@@ -68,6 +69,9 @@ function checkData(event: Exclude<ClientEvent, 'ping'>, data: unknown): ParseRes
       return refuse('code_too_large', `code, files and stdin are over ${MAX_CODE_BYTES} bytes`, data);
     if (new Set(files.map((file) => file.name)).size !== files.length)
       return refuse('invalid_frame', 'run_code: two files of one name', data);
+    const args = frame.data.args ?? [];
+    if (argsBytes(args) > MAX_ARGS_BYTES || args.some((arg) => Buffer.byteLength(arg) > MAX_ARG_BYTES))
+      return refuse('invalid_frame', `run_code: args over ${MAX_ARG_BYTES} bytes each, ${MAX_ARGS_BYTES} in all`, data);
   }
   if (frame.event === 'stdin' && Buffer.byteLength(frame.data.text) > MAX_STDIN_FRAME_BYTES) {
     return refuse('stdin_full', `a stdin frame is over ${MAX_STDIN_FRAME_BYTES} bytes`, data);

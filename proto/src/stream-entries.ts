@@ -1,6 +1,14 @@
 // What goes through Redis: the run request (gateway -> worker), the claim (worker -> gateway), the worker's announcement.
+import { Buffer } from 'node:buffer';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { FILE_NAME } from './frames.js';
+import { MAX_ARGS, MAX_FILES } from './limits.js';
+
+/** Longest request, bytes of JSON: what a client frame can hold comes to less, also with every character escaped anew. */
+const MAX_REQUEST_BYTES = 655_360;
+/** All arguments of a run, each with a NUL, bytes: with the commands and the environment they fit what a sandbox takes in one go, 64 KiB. */
+export const MAX_ARGS_BYTES = 49_152;
 
 const id = Type.String({ pattern: '^[A-Za-z0-9_-]{8,64}$' });
 
@@ -15,8 +23,10 @@ export const RunRequestSchema = Type.Object({
   /** Canonical language name. */
   language: Type.String({ pattern: '^[a-z0-9+#-]{1,32}$' }),
   code: Type.String(),
-  files: Type.Array(Type.Object({ name: Type.String(), content: Type.String() })),
-  args: Type.Array(Type.String()),
+  files: Type.Array(Type.Object({ name: Type.String({ pattern: FILE_NAME }), content: Type.String() }), {
+    maxItems: MAX_FILES,
+  }),
+  args: Type.Array(Type.String({ pattern: '^[^\\u0000]*$' }), { maxItems: MAX_ARGS }),
   /** All of stdin, then EOF; absent: interactive. */
   stdin: Type.Optional(Type.String()),
   /** Lower limits that the client or its token asked for. */
@@ -66,10 +76,16 @@ export type WorkerInfo = Static<typeof WorkerInfoSchema>;
 const requestCheck = Compile(RunRequestSchema);
 const workerCheck = Compile(WorkerInfoSchema);
 
-/** The request, or undefined when the entry is not one of ours. */
+/** The request, or undefined when the entry is not one of ours, or is one that no sandbox takes. */
 export function parseRunRequest(text: string): RunRequest | undefined {
+  if (Buffer.byteLength(text) > MAX_REQUEST_BYTES) return undefined;
   const value = parseJson(text);
-  return requestCheck.Check(value) ? value : undefined;
+  return requestCheck.Check(value) && argsBytes(value.args) <= MAX_ARGS_BYTES ? value : undefined;
+}
+
+/** What arguments take in a sandbox, each with its NUL, bytes. */
+export function argsBytes(args: readonly string[]): number {
+  return args.reduce((sum, arg) => sum + Buffer.byteLength(arg) + 1, 0);
 }
 
 export function parseWorkerInfo(text: string): WorkerInfo | undefined {
@@ -87,8 +103,9 @@ export function parseClaim(fields: readonly string[]): Claim | undefined {
     map.get('worker'),
     map.get('address'),
   ];
-  if (run === undefined || worker === undefined || address === undefined || !Number.isSafeInteger(epoch))
-    return undefined;
+  // On the gRPC wire it is a uint32.
+  const counts = Number.isSafeInteger(epoch) && epoch > 0 && epoch < 2 ** 32;
+  if (run === undefined || worker === undefined || address === undefined || !counts) return undefined;
   return { run, epoch, worker, address };
 }
 

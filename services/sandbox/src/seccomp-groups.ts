@@ -21,6 +21,8 @@ export interface SyscallGroup {
   readonly syscalls: readonly string[];
   /** The call passes when one of these holds. Allow lists only: a comparison that forbids is got around with the register's upper half. */
   readonly when?: readonly SyscallCondition[];
+  /** The call passes when all of these hold, each about another argument. In place of `when`. */
+  readonly whenAll?: readonly SyscallCondition[];
 }
 
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. NEWTIME shares its bit with the exit signal and is read by clone3 and unshare only. */
@@ -114,7 +116,28 @@ export const SYSCALL_GROUPS: readonly SyscallGroup[] = [
       'Thread pools ask for processors and priorities. Real time and higher priority are barred by limits of zero.',
     syscalls: words(`
       getcpu getpriority sched_get_priority_max sched_get_priority_min sched_getaffinity sched_getattr sched_getparam
-      sched_getscheduler sched_rr_get_interval sched_setaffinity sched_setparam sched_setscheduler sched_yield setpriority`),
+      sched_getscheduler sched_rr_get_interval sched_setaffinity sched_setparam sched_yield`),
+  },
+  {
+    name: 'scheduling class',
+    action: 'allow',
+    reason:
+      'Any class for the caller (pid 0), the ordinary one for its threads: PID 1 has the program’s user id, and in the idle class beside burners it takes many seconds to die.',
+    syscalls: ['sched_setscheduler'],
+    when: [
+      { argument: 0, is: 'equal', value: 0 },
+      { argument: 1, is: 'equal', value: 0 },
+    ],
+  },
+  {
+    name: 'own priority',
+    action: 'allow',
+    reason: 'nice. Of the caller only, for the same reason: neither another process nor all of the user id.',
+    syscalls: ['setpriority'],
+    whenAll: [
+      { argument: 0, is: 'equal', value: 0 },
+      { argument: 1, is: 'equal', value: 0 },
+    ],
   },
   {
     name: 'x86 thread pointer',

@@ -76,4 +76,12 @@ describe('the profile', () => {
       for (const rule of rules) expect(rule.args).toHaveLength(1);
     },
   );
+
+  it('lets nobody put PID 1 behind others', () => {
+    const rules = seccompProfile({ comments: false }).syscalls;
+    const args = (name: string) => rules.filter((rule) => rule.names.includes(name)).map((rule) => rule.args);
+    const own = (index: number) => ({ index, value: 0, op: 'SCMP_CMP_EQ' });
+    expect(args('sched_setscheduler')).toEqual([[own(0)], [own(1)]]);
+    expect(args('setpriority')).toEqual([[own(0), own(1)]]);
+  });
 });

@@ -83,6 +83,7 @@ function rulesOf(group: SyscallGroup): SeccompRule[] {
   const names = group.syscalls;
   if (group.action === 'absent' || group.action === 'unsupported')
     return [{ names, action: 'SCMP_ACT_ERRNO', errnoRet: ERRNO[group.action] }];
+  if (group.whenAll !== undefined) return [{ names, action: 'SCMP_ACT_ALLOW', args: group.whenAll.map(argument) }];
   if (group.when === undefined) return [{ names, action: 'SCMP_ACT_ALLOW' }];
   return group.when.map((condition) => ({ names, action: 'SCMP_ACT_ALLOW', args: [argument(condition)] }));
 }
@@ -98,7 +99,7 @@ function argument({ argument: index, is, value }: SyscallCondition): SeccompArgu
   }
 }
 
-function outcome({ action, when }: SyscallGroup): string {
+function outcome({ action, when, whenAll }: SyscallGroup): string {
   switch (action) {
     case 'absent':
       return 'ENOSYS';
@@ -107,6 +108,7 @@ function outcome({ action, when }: SyscallGroup): string {
     case 'refuse':
       return 'EPERM';
     case 'allow':
+      if (whenAll !== undefined) return `allowed when ${whenAll.map(conditionText).join(' and ')}`;
       return when === undefined ? 'allowed' : `allowed when ${when.map(conditionText).join(', or ')}`;
   }
 }

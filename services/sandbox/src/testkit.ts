@@ -20,6 +20,7 @@ const TMP_BYTES = 10 << 20;
 /** The flags of a sandbox with the default limits, but for its system call filter. */
 export const HARDENING: readonly string[] = [
   ['--read-only', '--tmpfs', '/tmp:rw,exec,nosuid,nodev,mode=1777,size=10m,nr_inodes=1024'],
+  ['--tmpfs', '/dev/pts:ro,noexec,nosuid,nodev,mode=555,size=4k,nr_inodes=1'],
   [
     '--network',
     'none',

@@ -3,6 +3,8 @@ import Docker from 'dockerode';
 
 /** Label that every sandbox carries; its value is the worker's id. */
 export const OWNER_LABEL = 'sandbox.owner';
+/** Label of its language's name. */
+const LANGUAGE_LABEL = 'sandbox.language';
 /** Sandboxes are renamed to run-<id>-<deadline> at checkout. */
 const RUN_NAME = /^\/?run-/;
 
@@ -10,6 +12,7 @@ export interface SandboxInfo {
   readonly id: string;
   readonly name: string;
   readonly owner: string;
+  readonly language: string;
   /** Whether it serves a run (or did). */
   readonly running: boolean;
 }
@@ -24,6 +27,7 @@ export async function listSandboxes(owners?: readonly string[]): Promise<Sandbox
       id: entry.Id,
       name: (entry.Names[0] ?? '').replace(/^\//, ''),
       owner: entry.Labels[OWNER_LABEL] ?? '',
+      language: entry.Labels[LANGUAGE_LABEL] ?? '',
       running: RUN_NAME.test(entry.Names[0] ?? ''),
     }))
     .filter((sandbox) => owners === undefined || owners.includes(sandbox.owner));

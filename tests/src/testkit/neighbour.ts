@@ -2,7 +2,7 @@
 import { type Client } from './client.js';
 import type { RunHandle } from './run-handle.js';
 import type { Stack } from './stack.js';
-import { until } from './wait.js';
+import { quietFor, until } from './wait.js';
 
 const ECHO =
   'import sys\nprint("up", flush=True)\nfor line in sys.stdin:\n    print("<" + line.strip() + ">", flush=True)\n';
@@ -11,22 +11,24 @@ export class Neighbour {
   readonly #client: Client;
   readonly #run: RunHandle;
   readonly #timesMs: number[] = [];
+  readonly #paceMs: number;
   #count = 0;
   #going = true;
   readonly #loop: Promise<void>;
 
-  private constructor(client: Client, run: RunHandle) {
+  private constructor(client: Client, run: RunHandle, paceMs: number) {
     this.#client = client;
     this.#run = run;
+    this.#paceMs = paceMs;
     this.#loop = this.#echo();
   }
 
-  /** Connects, starts the program and keeps talking to it. */
-  static async start(stack: Stack): Promise<Neighbour> {
+  /** Connects, starts the program and keeps talking to it, with `paceMs` between an echo and the next line. Default 5: a socket may send 300 frames a second. */
+  static async start(stack: Stack, options: { paceMs?: number } = {}): Promise<Neighbour> {
     const client = await stack.connect();
     const run = client.run(ECHO, 'python');
     await run.output('up');
-    return new Neighbour(client, run);
+    return new Neighbour(client, run, options.paceMs ?? 5);
   }
 
   /** Echo times so far, ms. */
@@ -65,9 +67,16 @@ export class Neighbour {
       const startMs = performance.now();
       this.#run.stdin(`n${this.#count}\n`);
       const seen = () => this.#run.stdout.endsWith(`${text}\n`) || this.#isOver();
-      await until(seen, { what: `the echo ${text}`, everyMs: 5, timeoutMs: 20_000 });
+      await until(seen, { what: `the echo ${text}`, everyMs: 1, timeoutMs: 20_000 });
       if (this.#isOver()) return;
       this.#timesMs.push(performance.now() - startMs);
+      await quietFor(this.#paceMs);
     }
   }
+}
+
+/** The time that `share` (0 to 1) of `timesMs` do not exceed; 0 for none. */
+export function quantile(timesMs: readonly number[], share: number): number {
+  const sorted = timesMs.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }

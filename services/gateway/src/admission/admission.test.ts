@@ -80,6 +80,11 @@ test('claims narrow languages, code and limits, and never widen', () => {
   expect(admit({}, { languages: ['python'] })).toMatchObject({ ok: true });
   expect(admit({}, { sha256: '0'.repeat(64) })).toMatchObject({ code: 'token_scope' });
   expect(admit({}, { sha256: createHash('sha256').update('x').digest('hex') })).toMatchObject({ ok: true });
+  const sha256 = createHash('sha256').update('x').digest('hex');
+  expect(admit({ files: [{ name: 'json.py', content: 'other code' }] }, { sha256 })).toMatchObject({
+    code: 'token_scope',
+  });
+  expect(admit({ files: [] }, { sha256 })).toMatchObject({ ok: true });
   expect(admit({ limits: { wall_ms: 700, cpu_ms: 9 } }, { limits: { wall_ms: 500, output_bytes: 3 } })).toMatchObject({
     spec: { wallMs: 500, request: { limits: { wall_ms: 500, cpu_ms: 9, output_bytes: 3 } } },
   });

@@ -99,6 +99,8 @@ function outOfScope(claims: TokenClaims, data: RunCode, language: HelloLanguage)
   if (claims.sha256 !== undefined && createHash('sha256').update(data.code).digest('hex') !== claims.sha256) {
     return 'the token is not for this code';
   }
+  // A file beside the program can take the place of what it imports, so it is code that nobody has vouched for.
+  if (claims.sha256 !== undefined && (data.files ?? []).length > 0) return 'the token is for code without files';
   return undefined;
 }
 

@@ -50,6 +50,9 @@ interface Dialer {
   dial(request: DialRequest, callback: (error: unknown, reply: unknown) => void): void;
 }
 
+/** CPU quota of a container that is killed, in billionths of a CPU: the least that every machine has. */
+const KILL_NANO_CPUS = 1e9;
+
 export class DockerApi {
   readonly #agent: Agent;
   readonly #docker: Docker;
@@ -154,6 +157,15 @@ export class DockerApi {
 
   async rename(id: string, name: string): Promise<void> {
     await this.#call('rename', (abortSignal) => this.#docker.getContainer(id).rename({ name, abortSignal }));
+  }
+
+  /** Kills a container and lifts its CPU quota, so that it dies at the machine's speed. Settles when it is dead, or could not be told to. */
+  async killFast(id: string): Promise<void> {
+    const container = this.#docker.getContainer(id);
+    const killed = this.#call('kill', (abortSignal) => container.kill({ signal: 'SIGKILL', abortSignal }));
+    const lifted = this.#call('update', (abortSignal) => container.update({ NanoCpus: KILL_NANO_CPUS, abortSignal }));
+    // Whatever failed, the removal that follows says whether it is gone.
+    await Promise.allSettled([killed, lifted]);
   }
 
   /** Kills and removes a container; settles when it is gone, whoever removed it. */

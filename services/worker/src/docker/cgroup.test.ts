@@ -3,7 +3,15 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type CgroupLayout, CgroupReader, cgroupDirectory, parseKeyed, parseNumber, slicePath } from './cgroup.js';
+import {
+  type CgroupLayout,
+  CgroupReader,
+  cgroupDirectory,
+  parseKeyed,
+  parseNumber,
+  processCount,
+  slicePath,
+} from './cgroup.js';
 
 describe('cgroup files', () => {
   let root = '';
@@ -49,6 +57,14 @@ describe('cgroup files', () => {
   it('are undefined where one is missing', () => {
     write('cpuacct/docker/abc/cpuacct.usage', '1\n');
     expect(CgroupReader.open({ root, version: 1, driver: 'cgroupfs', parent: undefined }, 'abc')).toBeUndefined();
+  });
+
+  it('tell how many processes there are now, or that nobody knows', () => {
+    write('pids/docker/abc/pids.current', '64\n');
+    write('rungrid/abc/pids.current', '3\n');
+    expect(processCount({ root, version: 1, driver: 'cgroupfs', parent: undefined }, 'abc')).toBe(64);
+    expect(processCount({ root, version: 2, driver: 'cgroupfs', parent: '/rungrid' }, 'abc')).toBe(3);
+    expect(processCount({ root, version: 2, driver: 'cgroupfs', parent: undefined }, 'gone')).toBeUndefined();
   });
 
   function write(path: string, text: string): void {

@@ -1,5 +1,5 @@
 // Reads a container's counters from the kernel's control groups, versions 1 and 2, whichever driver the engine uses.
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SandboxUsage } from '../run/ports.js';
 
@@ -42,6 +42,18 @@ export function cgroupDirectory(layout: CgroupLayout, containerId: string): stri
   if (layout.driver === 'systemd')
     return join(slicePath(layout.parent ?? 'system.slice'), `docker-${containerId}.scope`);
   return join(layout.parent ?? 'docker', containerId);
+}
+
+/** Processes and threads of a container now; undefined when that can't be read here. */
+export function processCount(layout: CgroupLayout, containerId: string): number | undefined {
+  const controller = layout.version === 1 ? 'pids' : '';
+  try {
+    const path = join(layout.root, controller, cgroupDirectory(layout, containerId), 'pids.current');
+    return parseNumber(readFileSync(path, 'latin1'));
+  } catch (error) {
+    if (isSystemError(error)) return undefined;
+    throw error;
+  }
 }
 
 /** The open counter files of one container; close() it. Undefined when they can't be read here. */

@@ -64,8 +64,13 @@ export function createOptions(
       // When the machine itself is short of memory, sandboxes go first.
       OomScoreAdj: options.oomScoreAdj,
       ReadonlyRootfs: true,
-      // The only writable place. Docker's default is noexec, and compiled programs run from here.
-      Tmpfs: { '/tmp': `rw,exec,nosuid,nodev,mode=1777,size=${limits.tmpBytes},nr_inodes=${limits.tmpInodes}` },
+      Tmpfs: {
+        // The only writable place. Docker's default is noexec, and compiled programs run from here.
+        '/tmp': `rw,exec,nosuid,nodev,mode=1777,size=${limits.tmpBytes},nr_inodes=${limits.tmpInodes}`,
+        // No pseudo terminals, programs are on pipes: these are counted for the whole machine and by nothing else, so that one sandbox could
+        // take them all from the others.
+        '/dev/pts': 'ro,noexec,nosuid,nodev,mode=555,size=4k,nr_inodes=1',
+      },
       // No /dev/shm at all: it would be 64 MB of writable memory beside /tmp.
       IpcMode: 'none',
       CapDrop: ['ALL'],

@@ -1,12 +1,12 @@
 // The counters of a run's sandbox: what was spent before the program began, what the limits say, what the end reports.
 import type { EndReason } from '@rungrid/proto/limits';
-import { limitPassed } from './outcome.js';
+import { type LastCounters, limitPassed } from './outcome.js';
 import type { Sandbox, SandboxUsage } from './ports.js';
 
 export class Meter {
   readonly #sandbox: Sandbox;
   #cpuBaseMs = 0;
-  #pidsBase = 0;
+  #refusedBase = 0;
   /** pidsRefused at the two looks before. */
   #refusedBefore: [number, number] = [0, 0];
   #last: SandboxUsage | undefined;
@@ -19,8 +19,8 @@ export class Meter {
   rebase(): void {
     const usage = this.#sandbox.usage();
     this.#cpuBaseMs = usage?.cpuMs ?? 0;
-    this.#pidsBase = usage?.pidsRefused ?? 0;
-    this.#refusedBefore = [this.#pidsBase, this.#pidsBase];
+    this.#refusedBase = usage?.pidsRefused ?? 0;
+    this.#refusedBefore = [this.#refusedBase, this.#refusedBase];
   }
 
   /** Looks at the counters; the limit that is passed, if any. Where they can't be read cheaply, none. */
@@ -40,7 +40,7 @@ export class Meter {
 
   /** The last look saw forks refused since the program began. */
   get sawRefusal(): boolean {
-    return (this.#last?.pidsRefused ?? 0) > this.#pidsBase;
+    return (this.#last?.pidsRefused ?? 0) > this.#refusedBase;
   }
 
   /** Hands over the last counters: at once where they are readable, else when the engine has told them, else as they were last seen. */
@@ -48,6 +48,14 @@ export class Meter {
     const usage = this.#sandbox.usage();
     if (usage !== undefined) use(usage);
     else void this.#sandbox.finalUsage().then((told) => use(told ?? this.#last));
+  }
+
+  /** What decides about an end that the program reports itself. Memory is looked at from the sandbox's beginning: the compile step's kills count. */
+  counters(usage: SandboxUsage | undefined): LastCounters {
+    return {
+      oomKills: usage?.oomKills ?? 0,
+      pidsRefused: Math.max(0, (usage?.pidsRefused ?? 0) - this.#refusedBase),
+    };
   }
 
   /** CPU time of the program, ms. */

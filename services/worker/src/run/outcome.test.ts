@@ -1,6 +1,6 @@
 // Rules of how a run's end is named.
 import { expect, test } from 'vitest';
-import { limitPassed, outcomeOfExit, signalName } from './outcome.js';
+import { limitPassed, outcomeOfCompile, outcomeOfExit, signalName } from './outcome.js';
 
 const usage = { cpuMs: 10, memoryPeakBytes: 1, oomKills: 0, pidsRefused: 0 };
 
@@ -18,6 +18,24 @@ test('a program that a signal ended has the name of the signal', () => {
 
 test('an out-of-memory kill of any process is the reason, whatever the main process returned', () => {
   expect(outcomeOfExit({ kind: 'exited', code: 0 }, { ...usage, oomKills: 1 }).reason).toBe('memory_limit');
+});
+
+test.each([
+  ['exits with an error', { kind: 'exited', code: 1 }, 'process_limit'],
+  ['dies of a signal', { kind: 'signaled', signo: 6 }, 'process_limit'],
+  ['copes with it', { kind: 'exited', code: 0 }, 'exited'],
+] as const)('a program that was refused a process and %s ends as it should', (_, end, reason) => {
+  expect(outcomeOfExit(end, { oomKills: 0, pidsRefused: 1 }).reason).toBe(reason);
+});
+
+test('a compiler that fails for want of memory is not the program’s mistake', () => {
+  const failed = { kind: 'exited', code: 1 } as const;
+  expect(outcomeOfCompile(failed, { oomKills: 1, pidsRefused: 0 })).toEqual({
+    reason: 'memory_limit',
+    code: 1,
+    signal: undefined,
+  });
+  expect(outcomeOfCompile(failed, { oomKills: 0, pidsRefused: 0 }).reason).toBe('compile_error');
 });
 
 test('exit status 137 alone is not taken for a memory limit', () => {

@@ -10,12 +10,30 @@ export interface Outcome {
   readonly signal: string | undefined;
 }
 
-/** The program ended by itself, or something in the sandbox killed it. An out-of-memory kill of any process is the reason. */
-export function outcomeOfExit(end: AgentEnd, usage: SandboxUsage | undefined): Outcome {
+/** What the counters say when the program is over. */
+export interface LastCounters {
+  /** Out-of-memory kills of any process. */
+  readonly oomKills: number;
+  /** Processes and threads that it was refused since it began. */
+  readonly pidsRefused: number;
+}
+
+/**
+ * The program ended by itself, or something in the sandbox killed it. An out-of-memory kill of any process is the reason; so is a
+ * refused process or thread, when the program did not end well: one that meets that limit and copes with it ends as it says.
+ */
+export function outcomeOfExit(end: AgentEnd, counters: LastCounters): Outcome {
   const code = end.kind === 'exited' ? end.code : undefined;
   const signal = end.kind === 'signaled' ? signalName(end.signo) : undefined;
-  if ((usage?.oomKills ?? 0) > 0) return { reason: 'memory_limit', code, signal };
+  if (counters.oomKills > 0) return { reason: 'memory_limit', code, signal };
+  if (counters.pidsRefused > 0 && code !== 0) return { reason: 'process_limit', code, signal };
   return { reason: end.kind, code, signal };
+}
+
+/** The compiler failed: for want of memory, or because of what it was given. */
+export function outcomeOfCompile(end: AgentEnd, counters: LastCounters): Outcome {
+  const code = end.kind === 'exited' ? end.code : undefined;
+  return { reason: counters.oomKills > 0 ? 'memory_limit' : 'compile_error', code, signal: undefined };
 }
 
 /** What the sweep sees of a run that is still going. */

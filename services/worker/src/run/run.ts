@@ -7,7 +7,7 @@ import { AgentFrameDecoder, encodeFrame, FromAgent, ToAgent } from '@rungrid/san
 import { type AgentEnd, decodeEnd, decodeExit, decodeStdinAck } from '@rungrid/sandbox/agent-status';
 import { Delivery } from './delivery.js';
 import type { EventSink, RunEvent, Usage } from './events.js';
-import { type Outcome, outcomeOfExit, signalName } from './outcome.js';
+import { type LastCounters, type Outcome, outcomeOfCompile, outcomeOfExit, signalName } from './outcome.js';
 import type { Lease, RunOptions } from './options.js';
 import type { SandboxUsage } from './ports.js';
 import { Meter } from './meter.js';
@@ -239,15 +239,14 @@ export class Run {
 
   #onExit(status: AgentEnd): void {
     this.#pump.end();
-    this.#endWith((usage) => outcomeOfExit(status, usage));
+    this.#endWith((counters) => outcomeOfExit(status, counters));
   }
 
   #onCompileFailed(status: AgentEnd): void {
     if (status.kind === 'signaled')
       this.#compilePump.push('stdout', Buffer.from(`compiler killed by ${signalName(status.signo)}\n`));
     this.#compilePump.end();
-    const code = status.kind === 'exited' ? status.code : undefined;
-    this.#endWith(() => ({ reason: 'compile_error', code, signal: undefined }));
+    this.#endWith((counters) => outcomeOfCompile(status, counters));
   }
 
   #onStartTimeout(): void {
@@ -276,14 +275,17 @@ export class Run {
   #finish(reason: EndReason): void {
     this.#pump.end();
     this.#endWith(() => ({ reason, code: undefined, signal: undefined }));
+    // Its removal may have to wait for others': what it runs ends now, so that twenty bombs do not go on while two are cleared away.
+    this.#toAgent(ToAgent.KILL);
   }
 
-  #endWith(outcome: (counters: SandboxUsage | undefined) => Outcome): void {
+  #endWith(outcome: (counters: LastCounters) => Outcome): void {
     if (this.#ending || this.#state === 'ended' || this.#state === 'closed') return;
     this.#ending = true;
     const endedMs = Date.now();
-    const exit = (counters: SandboxUsage | undefined) => {
-      const usage = this.#usage(counters, endedMs);
+    const exit = (last: SandboxUsage | undefined) => {
+      const counters = this.#meter?.counters(last) ?? { oomKills: 0, pidsRefused: 0 };
+      const usage = this.#usage(last, endedMs);
       this.#end({ type: 'exit', ...outcome(counters), usage, truncated: this.#pump.truncated });
     };
     if (this.#meter === undefined) exit(undefined);

@@ -1,0 +1,171 @@
+// One attack from hand-in to aftermath: runs beside a neighbour, then looks from outside at what is left.
+import type { Client } from '../testkit/client.js';
+import { inspectSandbox } from '../testkit/docker.js';
+import { type Neighbour, quantile } from '../testkit/neighbour.js';
+import { remainsOf, type Trace, traceOf } from '../testkit/outside.js';
+import type { Stack } from '../testkit/stack.js';
+import { until } from '../testkit/wait.js';
+import type { Attack } from './attack.js';
+import { changed, coreFiles, hostFiles } from './host.js';
+import type { Ledger } from './ledger.js';
+import { type Ended, verdictOn } from './verdict.js';
+import { Watch } from './watch.js';
+
+const MIB = 1 << 20;
+/** Memory that gateway, worker and engine together may take on for one attack. */
+const FLAT_BYTES = 64 * MIB;
+/** What a sandbox's folders on the disk may grow by: the engine keeps its own few notes there. */
+const DISK_BYTES = MIB;
+/** What the machine may have less meanwhile: a sandbox's 128 MiB, those that refill the pool, and what others do beside. */
+const HOST_BYTES = 640 * MIB;
+/** Wall clock of an attack, ms: its client asks for less than the server's. */
+const WALL_MS = 8_000;
+/** A neighbour's echo beside an attack, ms: 99 of 100, and the slowest. How quick it is, the bench says. */
+const NEIGHBOUR_MS = { p99: 400, slowest: 1_500 } as const;
+
+export interface Scene {
+  readonly stack: Stack;
+  readonly neighbour: Neighbour;
+  readonly ledger: Ledger;
+}
+
+/** What is wrong with the outcome; undefined: the attack was held off. */
+export async function faultOf(attack: Attack, scene: Scene): Promise<string | undefined> {
+  const { stack, neighbour, ledger } = scene;
+  const copies = attack.after.has('run_two_at_once') ? 2 : 1;
+  const traces = await traceWarm(stack, { language: attack.language, least: copies });
+  const client = await stack.connect();
+  const watch = new Watch(stack, traces);
+  const echoesBefore = neighbour.timesMs.length;
+  const before = { cores: coreFiles(), files: hostFiles() };
+  try {
+    const ends = await Promise.all(Array.from({ length: copies }, () => runOnce(client, attack)));
+    const endedMs = performance.now();
+    for (const end of ends) {
+      const fault = verdictOn(end, attack);
+      if (fault !== undefined) return `${fault}; ${end.handle.describe()}`;
+    }
+    const echoesMs = neighbour.timesMs.slice(echoesBefore);
+    const [{ exit, tookMs }] = ends as [Ended];
+    ledger.add({
+      name: attack.name,
+      end: exit.reason + (exit.code === null ? '' : ` ${exit.code}`) + (exit.signal === null ? '' : ` ${exit.signal}`),
+      wallMs: tookMs,
+      cpuMs: exit.usage.cpu_ms,
+      memoryBytes: exit.usage.memory_bytes,
+      echoesMs,
+      growthBytes: watch.growthBytes,
+    });
+    return (
+      (await teardownFault(stack, { traces, copies, endedMs, withinMs: attack.teardownMs })) ??
+      (attack.after.has('run_twice') ? await secondFault(client, attack) : undefined) ??
+      neighbourFault(echoesMs) ??
+      costFault(watch, attack) ??
+      (await logFault(stack)) ??
+      hostFault(before) ??
+      (await othersFault(client, neighbour))
+    );
+  } finally {
+    watch.stop();
+    await client.close();
+  }
+}
+
+async function runOnce(client: Client, attack: Attack): Promise<Ended> {
+  const { code, language, files, args } = attack;
+  const startMs = performance.now();
+  const handle = client.run(code, language, { files: [...files], args: [...args], limits: { wall_ms: WALL_MS } });
+  if (attack.firstOutputMs !== undefined)
+    await until(() => handle.stdout !== '', { what: 'the first output', timeoutMs: attack.firstOutputMs });
+  const exit = await handle.exit(attack.maxWallMs + 5_000);
+  return { handle, exit, tookMs: performance.now() - startMs };
+}
+
+/** Every sandbox there is, as soon as enough of the language are warm: the attack gets one of these. */
+async function traceWarm(stack: Stack, wanted: { language: string; least: number }): Promise<Trace[]> {
+  const sandboxes = await until(
+    async () => {
+      const all = await stack.sandboxes();
+      const warm = all.filter((sandbox) => sandbox.language === wanted.language && !sandbox.running);
+      // The neighbour's gets its name a little after its start, and looks warm until then.
+      const named = all.some((sandbox) => sandbox.running);
+      return warm.length >= wanted.least + (named ? 0 : 1) ? all : undefined;
+    },
+    { what: `${wanted.least} warm sandboxes`, timeoutMs: 20_000, everyMs: 50 },
+  );
+  // One that the pool has replaced meanwhile is not there to be traced, nor to be attacked.
+  const traces = await Promise.allSettled(sandboxes.map(({ id }) => traceOf(id)));
+  return traces.flatMap((trace) => (trace.status === 'fulfilled' ? [trace.value] : []));
+}
+
+/** In time, as many of the sandboxes as there were runs are gone, with all of their processes and control groups. */
+async function teardownFault(
+  stack: Stack,
+  run: { traces: readonly Trace[]; copies: number; endedMs: number; withinMs: number },
+): Promise<string | undefined> {
+  let left: string[] = [];
+  const look = async () => {
+    const sandboxes = await stack.sandboxes();
+    const gone = run.traces.filter((trace) => !sandboxes.some(({ id }) => id === trace.id));
+    // Only the neighbour's may serve a run still.
+    const running = sandboxes.filter((sandbox) => sandbox.running).slice(1);
+    left = [...gone.flatMap(remainsOf), ...running.map(({ name }) => `container ${name}`)];
+    if (gone.length < run.copies) left.push(`${run.copies - gone.length} sandboxes of these runs`);
+    return left.length === 0;
+  };
+  const timeoutMs = Math.max(1, run.withinMs - (performance.now() - run.endedMs));
+  try {
+    await until(look, { what: () => left.join('; '), timeoutMs });
+    return undefined;
+  } catch {
+    return `left after ${run.withinMs} ms: ${left.join('; ')}`;
+  }
+}
+
+async function secondFault(client: Client, attack: Attack): Promise<string | undefined> {
+  const again = await runOnce(client, attack);
+  const fault = verdictOn(again, attack);
+  return fault === undefined ? undefined : `the second time: ${fault}; ${again.handle.describe()}`;
+}
+
+function neighbourFault(echoesMs: readonly number[]): string | undefined {
+  const p99 = quantile(echoesMs, 0.99);
+  const slowest = Math.max(0, ...echoesMs);
+  if (slowest > NEIGHBOUR_MS.slowest) return `a neighbour's echo took ${Math.round(slowest)} ms`;
+  // Of fewer than 100 echoes the slowest is the 99th hundredth.
+  return echoesMs.length >= 100 && p99 > NEIGHBOUR_MS.p99
+    ? `99 of 100 of the neighbour's echoes took up to ${Math.round(p99)} ms`
+    : undefined;
+}
+
+function costFault(watch: Watch, attack: Attack): string | undefined {
+  if (watch.growthBytes > FLAT_BYTES)
+    return `gateway, worker and engine grew by ${Math.round(watch.growthBytes / MIB)} MiB`;
+  if (attack.after.has('disk_flat') && watch.diskBytes > DISK_BYTES) return `the disk lost ${watch.diskBytes} bytes`;
+  if (attack.after.has('host_flat') && watch.hostBytes > HOST_BYTES)
+    return `the machine lost ${Math.round(watch.hostBytes / MIB)} MiB`;
+  return undefined;
+}
+
+/** No sandbox may have a log that grows on the machine's disk. */
+async function logFault(stack: Stack): Promise<string | undefined> {
+  const [any] = await stack.sandboxes();
+  if (any === undefined) return 'no sandbox to look at';
+  const type = (await inspectSandbox(any.id)).HostConfig.LogConfig?.Type;
+  return type === 'none' ? undefined : `the log driver is ${type}`;
+}
+
+function hostFault(before: { cores: readonly string[]; files: ReadonlyMap<string, string> }): string | undefined {
+  const cores = coreFiles().filter((name) => !before.cores.includes(name));
+  if (cores.length > 0) return `core files on the machine: ${cores.join()}`;
+  const files = changed(before.files, hostFiles());
+  return files.length === 0 ? undefined : `changed on the machine: ${files.join()}`;
+}
+
+/** The neighbour lives, and the next run is served. */
+async function othersFault(client: Client, neighbour: Neighbour): Promise<string | undefined> {
+  await neighbour.alive();
+  const next = client.run('print("next")', 'python');
+  const exit = await next.exit();
+  return exit.code === 0 && next.stdout === 'next\n' ? undefined : 'the next run went wrong';
+}

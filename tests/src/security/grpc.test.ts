@@ -1,0 +1,100 @@
+// Hostile peers on a worker's gRPC port: none gets anything out of it, none costs it much, and runs go on.
+import { Buffer } from 'node:buffer';
+import { afterEach, describe, expect, test } from 'vitest';
+import { Neighbour } from '../testkit/neighbour.js';
+import { grpcFrame, inputFrame, RawGrpc } from '../testkit/grpc-raw.js';
+import { useStack } from '../testkit/use-stack.js';
+import { until } from '../testkit/wait.js';
+
+const MIB = 1 << 20;
+const stack = useStack();
+const peers: RawGrpc[] = [];
+const dial = () => {
+  const peer = new RawGrpc(stack().worker.grpc);
+  peers.push(peer);
+  return peer;
+};
+afterEach(() => {
+  for (const peer of peers.splice(0)) peer.close();
+});
+
+const attach = (more: { runId?: string; epoch?: number; key?: string; afterSeq?: number } = {}) =>
+  inputFrame({
+    $case: 'attach',
+    value: { runId: 'nobody12', epoch: 1, key: 'k'.repeat(22), afterSeq: 0, ...more },
+  });
+
+/** The run of a fresh client works: the port's trouble is nobody else's. */
+async function served(): Promise<void> {
+  const client = await stack().connect();
+  const run = client.run('print("served")', 'python');
+  expect(await run.exit()).toMatchObject({ reason: 'exited', code: 0 });
+  await client.close();
+}
+
+describe('a stream is ended, and not with OK, when its first message', () => {
+  test.each([
+    ['is stdin', () => inputFrame({ $case: 'stdin', value: Buffer.from('x') })],
+    ['is stop', () => inputFrame({ $case: 'stop', value: { disconnected: false } })],
+    ['is a signal', () => inputFrame({ $case: 'signal', value: { name: 'SIGKILL' } })],
+    ['attaches to nobody', () => attach()],
+    ['attaches to a run named like a property', () => attach({ runId: '__proto__' })],
+    ['is no protobuf', () => grpcFrame(Buffer.alloc(64, 0xff))],
+    ['is compressed by something unknown', () => grpcFrame(Buffer.alloc(64, 0xff), { flags: 1 })],
+    ['claims a gigabyte', () => grpcFrame(Buffer.from('xx'), { declare: 1 << 30 })],
+    ['has a megabyte', () => inputFrame({ $case: 'stdin', value: Buffer.alloc(MIB) })],
+  ])('%s', async (_what, first) => {
+    const stream = dial().open();
+    stream.send(first());
+    // OK would be an end that somebody could take for a run's.
+    expect(await stream.end()).not.toBe('0');
+    await served();
+  });
+});
+
+test('a live run is not to be had without its key and its epoch, and does not notice', async () => {
+  const neighbour = await Neighbour.start(stack());
+  const keys = await stack().redis.client.keys(`{${stack().prefix}}:run:*`);
+  const [runId = ''] = keys.map((key) => key.split(':').at(-1) ?? '');
+  expect(runId).not.toBe('');
+  for (const more of [{}, { key: '' }, { key: 'k' }, { epoch: 0 }, { epoch: 2 }, { afterSeq: 1e6 }]) {
+    const stream = dial().open();
+    stream.send(attach({ runId, ...more }));
+    stream.send(inputFrame({ $case: 'stop', value: { disconnected: false } }));
+    expect(await stream.end()).not.toBe('0');
+    expect(stream.bytes).toBe(0);
+  }
+  await neighbour.alive();
+  await neighbour.close();
+});
+
+test('thousands of streams opened ahead, left open, half sent or reset at once cost little, and others are served', async () => {
+  const before = stack().worker.process.rssBytes();
+  const neighbour = await Neighbour.start(stack());
+  const waiting = dial();
+  for (let i = 0; i < 2000; i++) waiting.open();
+  const slow = dial();
+  for (let i = 0; i < 500; i++) slow.open().send(attach().subarray(0, 7));
+  await neighbour.alive();
+  await served();
+  const rapid = dial();
+  for (let round = 0; round < 10 && !rapid.ended; round++) {
+    const streams = Array.from({ length: 200 }, () => rapid.open());
+    for (const stream of streams) stream.reset();
+    await until(() => rapid.ended || streams.every((stream) => stream.over), { what: 'resets', timeoutMs: 20_000 });
+  }
+  await neighbour.alive();
+  await served();
+  await neighbour.close();
+  expect((stack().worker.process.rssBytes() - before) / MIB).toBeLessThan(96);
+});
+
+test('connections that say nothing, or speak something else, are nobody’s trouble', async () => {
+  for (const header of [{ ':path': '/rungrid.v1.Runner/Drop' }, { ':path': '/' }, { 'content-type': 'text/plain' }]) {
+    const stream = dial().open(header);
+    stream.send(attach());
+    expect(await stream.end()).not.toBe('0');
+  }
+  for (let i = 0; i < 100; i++) dial();
+  await served();
+});
