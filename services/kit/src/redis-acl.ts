@@ -8,22 +8,15 @@ export type RedisUser = RedisService | 'operator';
 /** What a connection does before its first command, and the scripts. ioredis asks for INFO and CLIENT; HELLO carries the password. */
 const CONNECTION = ['ping', 'hello', 'auth', 'info', 'select', 'client|setname', 'evalsha', 'eval'];
 
-/** Commands by user: those of the code, and those of the Lua scripts that it runs, which count as its own. */
+/** Commands by service: those of its code, and those of the Lua scripts that it runs, which count as its own. */
 const COMMANDS: Readonly<Record<RedisService, readonly string[]>> = {
-  gateway: [
-    // submit-run, cancel-run
-    ...['get', 'set', 'incr', 'pexpire', 'pttl', 'xlen', 'xadd', 'hget', 'hset', 'xack', 'xdel'],
-    // its reply stream, and who is alive
-    ...['xread', 'smembers', 'mget', 'srem'],
-  ],
-  worker: [
-    // claim-run, tell-claim
-    ...['xack', 'xdel', 'hget', 'hincrby', 'hset', 'xadd', 'pexpire'],
-    // the queue, and what others left in it
-    ...['xreadgroup', 'xautoclaim', 'xgroup', 'xinfo'],
-    // what it says of itself, and whose sandboxes are orphans
-    ...['multi', 'exec', 'set', 'sadd', 'srem', 'del', 'exists'],
-  ],
+  // submit-run and cancel-run; then its reply stream, and who is alive
+  gateway: 'get set incr pexpire pttl xlen xadd hget hset xack xdel xread smembers mget srem'.split(' '),
+  // claim-run and tell-claim; then the queue, and what others left in it; then what it says of itself, and whose sandboxes are orphans
+  worker:
+    'xack xdel hget hincrby hset xadd pexpire xreadgroup xautoclaim xgroup xinfo multi exec set sadd srem del exists'.split(
+      ' ',
+    ),
 };
 
 /** Keys by user, behind `{PREFIX}:`. */
