@@ -12,7 +12,7 @@ const EARLY_BYTES = 65_536;
 /** How long an ended stream waits for the engine's `die` event before it asks, ms: the event is usually there first. */
 const DIE_EVENT_MS = 1000;
 /** More processes than this are killed with the CPU quota lifted: a warm interpreter with its threads and a few children are fewer. */
-const CROWD = 16;
+const CROWD = 10;
 
 export interface DockerSandboxParts {
   readonly id: string;
@@ -162,7 +162,8 @@ export class DockerSandbox implements Sandbox {
   async #remove(): Promise<void> {
     const { api, cgroups } = this.#parts;
     const count = cgroups && processCount(cgroups, this.containerId);
-    if (count !== undefined && count > CROWD) await api.killFast(this.containerId);
+    // Short of memory, a few processes are as slow: they are busy in the kernel with finding some.
+    if (count !== undefined && count > (this.#oom ? 1 : CROWD)) await api.killFast(this.containerId);
     await api.remove(this.containerId);
   }
 
