@@ -63,7 +63,12 @@ function body(change: { top?: object; host?: object } = {}) {
     User: '20001:20001',
     Hostname: 'sandbox',
     WorkingDir: '/tmp',
-    Labels: { 'sandbox.owner': 'attacker', 'sandbox.fleet': stack().prefix, 'sandbox.language': 'python' },
+    Labels: {
+      'sandbox.owner': 'attacker',
+      'sandbox.fleet': stack().prefix,
+      'sandbox.language': 'python',
+      'sandbox.uid': '20001',
+    },
     AttachStdin: true,
     AttachStdout: true,
     AttachStderr: true,
@@ -83,7 +88,10 @@ function body(change: { top?: object; host?: object } = {}) {
       PidsLimit: 16,
       OomScoreAdj: 500,
       ReadonlyRootfs: true,
-      Tmpfs: { '/tmp': `rw,exec,nosuid,nodev,mode=1777,size=${TMP_BYTES},nr_inodes=64` },
+      Tmpfs: {
+        '/tmp': `rw,exec,nosuid,nodev,mode=1777,size=${TMP_BYTES},nr_inodes=64`,
+        '/dev/pts': 'ro,noexec,nosuid,nodev,mode=555,size=4k,nr_inodes=1',
+      },
       IpcMode: 'none',
       CapDrop: ['ALL'],
       SecurityOpt: ['no-new-privileges', `seccomp=${SECCOMP_PROFILE}`],
@@ -141,7 +149,11 @@ describe('who holds the worker’s socket', () => {
     ['the name of an image', { top: { Image: 'debian:trixie-slim' } }],
     [
       'the label of others',
-      { top: { Labels: { 'sandbox.owner': 'a', 'sandbox.fleet': 'rungrid', 'sandbox.language': 'c' } } },
+      {
+        top: {
+          Labels: { 'sandbox.owner': 'a', 'sandbox.fleet': 'rungrid', 'sandbox.language': 'c', 'sandbox.uid': '20001' },
+        },
+      },
     ],
   ];
   test.each(CONTAINERS)('makes no container with %s', async (_what, change) => {
@@ -186,6 +198,7 @@ describe('who holds the worker’s socket', () => {
     const target = `/containers/${foreign.id}`;
     for (const [method, path] of [
       ['POST', `${target}/start`],
+      ['POST', `${target}/kill?signal=SIGKILL`],
       ['POST', `${target}/rename?name=run-x-1`],
       ['POST', `${target}/wait?condition=removed`],
       ['GET', `${target}/json`],

@@ -18,6 +18,8 @@ const TAKEN: readonly [string, string, object][] = [
   ['POST', '/containers/create?name=warm-c__-00ff-1900000000', { verb: 'create', name: 'warm-c__-00ff-1900000000' }],
   ['POST', `/containers/${ID}/attach?stream=1&stdin=1&stdout=1&stderr=1`, { verb: 'attach', container: ID }],
   ['POST', `/containers/${ID}/start`, { verb: 'start', container: ID }],
+  ['POST', `/containers/${ID}/kill?signal=SIGKILL`, { verb: 'kill', container: ID }],
+  ['POST', `/containers/${ID}/update`, { verb: 'update', container: ID }],
   [
     'POST',
     `/containers/${ID}/rename?name=run-r_1-1900000000`,
@@ -118,7 +120,7 @@ const REFUSED: Readonly<Record<string, readonly [string, string][]>> = {
     ['DELETE', '/images/rungrid%2Fpython'],
     ['POST', `/containers/${ID}/exec`],
     ['POST', `/exec/${ID}/start`],
-    ['POST', `/containers/${ID}/update`],
+    ['POST', `/containers/${ID}/update?x=1`],
     ['POST', `/containers/${ID}/kill`],
     ['POST', `/containers/${ID}/pause`],
     ['GET', `/containers/${ID}/logs?stdout=1`],

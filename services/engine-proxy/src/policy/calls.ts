@@ -2,7 +2,7 @@
 import type { EngineRequest } from './ports.js';
 import { quoted, Refusal } from './refusal.js';
 
-export type ContainerVerb = 'attach' | 'start' | 'remove' | 'wait' | 'inspect' | 'stats';
+export type ContainerVerb = 'attach' | 'start' | 'kill' | 'update' | 'remove' | 'wait' | 'inspect' | 'stats';
 
 export type Call =
   | { readonly verb: 'ping' | 'info' | 'list' }
@@ -50,6 +50,8 @@ const RULES: Record<Verb, Rule> = {
   create: rule('POST', '/containers/create\\?name=(?<name>warm-[A-Za-z0-9_-]{1,80}-[0-9]{1,12})'),
   attach: rule('POST', `/containers/${CONTAINER}/attach${exact(`?${ATTACH_QUERY}`)}`),
   start: rule('POST', `/containers/${CONTAINER}/start`),
+  kill: rule('POST', `/containers/${CONTAINER}/kill${exact('?signal=SIGKILL')}`),
+  update: rule('POST', `/containers/${CONTAINER}/update`),
   rename: rule('POST', `/containers/${CONTAINER}/rename\\?name=(?<name>run-[A-Za-z0-9_-]{1,64}-[0-9]{1,12})`),
   remove: rule('DELETE', `/containers/${CONTAINER}${exact('?force=true&v=true')}`),
   wait: rule('POST', `/containers/${CONTAINER}/wait${exact('?condition=removed')}`),
@@ -93,6 +95,8 @@ function makeCall(verb: Verb, parts: Record<string, string>): Call {
       return { verb, owner };
     case 'attach':
     case 'start':
+    case 'kill':
+    case 'update':
     case 'remove':
     case 'wait':
     case 'inspect':
@@ -136,6 +140,10 @@ export function engineRequest(call: Call, checked: { container?: string; body?: 
       return { method: 'POST', target: `${path}/attach?${ATTACH_QUERY}` };
     case 'start':
       return { method: 'POST', target: `${path}/start` };
+    case 'kill':
+      return { method: 'POST', target: `${path}/kill?signal=SIGKILL` };
+    case 'update':
+      return { method: 'POST', target: `${path}/update`, body: checked.body ?? '{}' };
     case 'rename':
       return { method: 'POST', target: `${path}/rename?name=${call.name}` };
     case 'remove':

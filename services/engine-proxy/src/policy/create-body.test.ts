@@ -2,7 +2,7 @@
 import { SECCOMP_PROFILE, SECCOMP_PROFILE_ABSENT_PASSES } from '@rungrid/sandbox/seccomp';
 import { describe, expect, it } from 'vitest';
 import { IMAGE, POLICY, sandboxBody } from '../testkit/sandbox-body.js';
-import { type CreatePolicy, createBodyCheck } from './create-body.js';
+import { checkUpdate, type CreatePolicy, createBodyCheck } from './create-body.js';
 
 const check = (body: unknown, policy: Partial<CreatePolicy> = {}) => checkText(JSON.stringify(body), policy);
 const checkText = (text: string | Buffer, policy: Partial<CreatePolicy> = {}) =>
@@ -334,4 +334,16 @@ describe('another runtime', () => {
   it('gives no other entry point', () => {
     expect(() => check({ ...gvisor(), Entrypoint: ['/bin/sh'] }, { runtimes: ['runsc'] })).toThrow(/Entrypoint/);
   });
+});
+
+describe('a change of a container', () => {
+  it('is the whole CPU that a killed one gets', () => {
+    expect(checkUpdate(Buffer.from('{"NanoCpus": 1000000000}'))).toBe('{"NanoCpus":1000000000}');
+  });
+  it.each(['{}', '', '{"NanoCpus":4000000000}', '{"NanoCpus":1000000000,"Memory":0}', '{"nanocpus":1000000000}'])(
+    '%s is refused',
+    (text) => {
+      expect(() => checkUpdate(Buffer.from(text))).toThrow(refusal);
+    },
+  );
 });

@@ -34,6 +34,8 @@ const LEAST_NANO_CPUS = 1_000_000;
 const USER = /^([1-9][0-9]{3,6}):\1$/;
 const ENVIRONMENT = /^[A-Za-z_][A-Za-z0-9_]{0,127}=[^\0]{0,4096}$/;
 const ARGUMENT = /^[^\0]{0,4096}$/;
+/** An empty folder in place of the machine's pseudo terminals. */
+const NO_TERMINALS = 'ro,noexec,nosuid,nodev,mode=555,size=4k,nr_inodes=1';
 const TMPFS = /^rw,exec,nosuid,nodev,mode=1777,size=([1-9][0-9]{0,12}),nr_inodes=([1-9][0-9]{0,9})$/;
 
 /** Makes the check: bytes of a body in, the JSON to send to the engine out. It throws Refusal. */
@@ -44,6 +46,13 @@ export function createBodyCheck(policy: CreatePolicy): (body: Buffer) => { image
     return { image: sandbox.Image, json: JSON.stringify(sandbox) };
   };
 }
+
+/** The one change of a container: a whole CPU for one that is being killed, so that it dies at the machine's speed. Throws Refusal. */
+export function checkUpdate(body: Buffer): string {
+  return JSON.stringify(killed(parseJson(body), 'body'));
+}
+
+const killed = closed({ NanoCpus: exactly(1_000_000_000) });
 
 function sandboxShape(policy: CreatePolicy) {
   // Another program than the image's only where a runtime that may be named needs it.
@@ -97,7 +106,7 @@ function hostConfig(policy: CreatePolicy): Shape<unknown> {
       }),
       OomScoreAdj: whole({ min: 0, max: 1000 }),
       ReadonlyRootfs: exactly(true),
-      Tmpfs: closed({ '/tmp': tmpfs(ceilings) }),
+      Tmpfs: closed({ '/tmp': tmpfs(ceilings), '/dev/pts': exactly(NO_TERMINALS) }),
       IpcMode: exactly('none'),
       CapDrop: listOf(exactly('ALL'), { min: 1, max: 1 }),
       SecurityOpt: securityOptions(

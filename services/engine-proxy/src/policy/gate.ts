@@ -1,6 +1,6 @@
 // The decision: what of a call may reach the engine, and what of its answer a worker gets to see.
 import { type Call, engineRequest } from './calls.js';
-import { type CreatePolicy, createBodyCheck } from './create-body.js';
+import { checkUpdate, type CreatePolicy, createBodyCheck } from './create-body.js';
 import { Containers, fieldOf, Images, parseAnswer } from './names.js';
 import type { EngineAnswer, EnginePort, EngineRequest } from './ports.js';
 
@@ -42,7 +42,11 @@ export class Gate {
       return engineRequest(call, { body: json });
     }
     if (!('container' in call)) return engineRequest(call);
-    // No body goes on: the engine reads none with these calls, but the oldest form of its interface did.
+    if (call.verb === 'update') {
+      const container = await this.#containers.resolve(call.container, signal);
+      return engineRequest(call, { container, body: checkUpdate(body) });
+    }
+    // The caller's body does not go on: the engine reads none with most of these calls, but the oldest form of its interface did.
     return engineRequest(call, { container: await this.#containers.resolve(call.container, signal) });
   }
 
@@ -72,6 +76,8 @@ export class Gate {
       case 'ping':
       case 'attach':
       case 'start':
+      case 'kill':
+      case 'update':
       case 'rename':
       case 'remove':
       case 'wait':

@@ -56,7 +56,10 @@ export function sandboxBody(): Body {
       PidsLimit: 64,
       OomScoreAdj: 500,
       ReadonlyRootfs: true,
-      Tmpfs: { '/tmp': `rw,exec,nosuid,nodev,mode=1777,size=${TMP_BYTES},nr_inodes=1024` },
+      Tmpfs: {
+        '/tmp': `rw,exec,nosuid,nodev,mode=1777,size=${TMP_BYTES},nr_inodes=1024`,
+        '/dev/pts': 'ro,noexec,nosuid,nodev,mode=555,size=4k,nr_inodes=1',
+      },
       IpcMode: 'none',
       CapDrop: ['ALL'],
       SecurityOpt: ['no-new-privileges', `seccomp=${SECCOMP_PROFILE}`],
