@@ -14,8 +14,15 @@ import {
   StdinSchema,
   RUN_NAME,
 } from './frames.js';
-import { MAX_ARG_BYTES, MAX_CODE_BYTES, MAX_FRAME_BYTES, MAX_FRAME_DEPTH, MAX_STDIN_FRAME_BYTES } from './limits.js';
-import { argsBytes, MAX_ARGS_BYTES } from './stream-entries.js';
+import {
+  MAX_ARG_BYTES,
+  MAX_ARGS_BYTES,
+  MAX_CODE_BYTES,
+  MAX_FRAME_BYTES,
+  MAX_FRAME_DEPTH,
+  MAX_STDIN_FRAME_BYTES,
+} from './limits.js';
+import { argsBytes } from './stream-entries.js';
 
 /** What a frame that is not let through does: end the socket, or get one error event. */
 export type Refusal =

@@ -16,6 +16,8 @@ export const MAX_FILES = 16;
 /** Most arguments of a run, and longest one in bytes. */
 export const MAX_ARGS = 64;
 export const MAX_ARG_BYTES = 4096;
+/** All arguments of a run, each with a NUL, bytes: with the commands and the environment they fit what a sandbox takes in one go, 64 KiB. */
+export const MAX_ARGS_BYTES = 49_152;
 /** Largest text of one stdin frame, UTF-8 bytes. */
 export const MAX_STDIN_FRAME_BYTES = 65_536;
 /** stdin kept for a run that has not started, bytes; past it: error stdin_full. */
@@ -50,8 +52,8 @@ export const END_REASON_TEXT: Readonly<Record<EndReason, string>> = {
   wall_limit: 'It ran longer than its wall-clock limit.',
   cpu_limit: 'All its processes together used more CPU time than the limit.',
   idle_limit: 'Nothing was written and nothing was typed for too long.',
-  memory_limit: 'A process of it was killed for want of memory.',
-  process_limit: 'It went on making processes or threads past the limit.',
+  memory_limit: 'A process of it, or of its compiler, was killed for want of memory.',
+  process_limit: 'It went on making processes or threads past the limit, or failed because it was refused one.',
   output_limit: 'It wrote more than the output limit; what fits was sent.',
   stopped: 'The client sent stop.',
   disconnected: 'The client went away.',

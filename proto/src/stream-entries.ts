@@ -3,12 +3,10 @@ import { Buffer } from 'node:buffer';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { FILE_NAME } from './frames.js';
-import { MAX_ARGS, MAX_FILES } from './limits.js';
+import { MAX_ARGS, MAX_ARGS_BYTES, MAX_FILES } from './limits.js';
 
 /** Longest request, bytes of JSON: what a client frame can hold comes to less, also with every character escaped anew. */
 const MAX_REQUEST_BYTES = 655_360;
-/** All arguments of a run, each with a NUL, bytes: with the commands and the environment they fit what a sandbox takes in one go, 64 KiB. */
-export const MAX_ARGS_BYTES = 49_152;
 
 const id = Type.String({ pattern: '^[A-Za-z0-9_-]{8,64}$' });
 
