@@ -127,7 +127,7 @@ function attach(id: string): Promise<Socket> {
       path: `/containers/${id}/attach?stream=1&stdin=1&stdout=1&stderr=1`,
       headers: { Connection: 'Upgrade', Upgrade: 'tcp' },
     });
-    post.once('upgrade', (_, socket) => resolve(socket as Socket));
+    post.once('upgrade', (_, socket) => resolve(socket));
     post.once('response', (answer) => reject(new Error(`bare attach: HTTP ${answer.statusCode}`)));
     post.once('error', reject);
     post.end();

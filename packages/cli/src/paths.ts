@@ -19,6 +19,7 @@ export interface Paths {
   readonly stateFile: string;
   readonly lockFile: string;
   readonly keysFile: string;
+  readonly grpcSecretFile: string;
   readonly logs: string;
   readonly tmp: string;
   /** Images and containers of the private Docker engine. */
@@ -36,6 +37,7 @@ export function resolvePaths(env: NodeJS.ProcessEnv = process.env): Paths {
     stateFile: join(state, 'state.json'),
     lockFile: join(state, 'lock'),
     keysFile: join(state, 'keys'),
+    grpcSecretFile: join(state, 'grpc-secret'),
     logs: join(state, 'logs'),
     tmp: join(state, 'tmp'),
     dockerData: join(state, 'docker'),

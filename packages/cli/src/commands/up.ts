@@ -9,7 +9,7 @@ import { abandonStarts, tail } from '../exec.js';
 import { ensureEngine } from '../infra/engine.js';
 import { ensureImages } from '../infra/images.js';
 import { ensureRedis, type RedisState } from '../infra/redis.js';
-import { ensureKeys } from '../keys.js';
+import { ensureGrpcSecret, ensureKeys } from '../keys.js';
 import { pickLanguages } from '../languages.js';
 import { makeFolders, type Paths, resolvePaths } from '../paths.js';
 import { isAlive } from '../process-ref.js';
@@ -71,6 +71,7 @@ async function bringUp(input: CommandInput, paths: Paths): Promise<State> {
     redisUrl: redis.url,
     prefix: prefixOf(redis, paths),
     tokenKeys: ensureKeys(paths),
+    grpcSecret: ensureGrpcSecret(paths),
   });
 }
 

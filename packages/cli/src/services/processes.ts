@@ -31,6 +31,8 @@ export interface Surroundings {
   readonly prefix: string;
   readonly dockerHost: string;
   readonly tokenKeys: string;
+  /** RUNGRID_GRPC_SECRET of gateways and workers. */
+  readonly grpcSecret: string;
 }
 
 /** Starts what is missing and stops what is too many. Returns the state then. */
@@ -119,6 +121,7 @@ async function startNode(
       NODE_ENV: 'production',
       RUNGRID_REDIS_URL: options.around.redisUrl,
       RUNGRID_PREFIX: options.around.prefix,
+      RUNGRID_GRPC_SECRET: options.around.grpcSecret,
       ...options.env,
     },
     ready: readyLine,

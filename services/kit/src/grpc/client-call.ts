@@ -1,6 +1,12 @@
 // One call of a client: messages to and from one HTTP/2 stream, and the status at its end. Nothing lies between stream and handlers.
 import type { Buffer } from 'node:buffer';
-import { type ClientHttp2Session, type ClientHttp2Stream, constants, type OutgoingHttpHeaders } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  constants,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+} from 'node:http2';
 import type { Method } from '@rungrid/proto/method';
 import { frame, FrameReader } from './framing.js';
 import { readStatus, STATUS, type Status, statusOfHttp, statusOfReset } from './status.js';
@@ -146,15 +152,15 @@ export class ClientCall<Request, Response> implements Call<Request, Response> {
     process.nextTick(() => this.#finish(status));
   }
 
-  #onResponse(headers: Readonly<Record<string, unknown>>, flags: number): void {
+  #onResponse(headers: IncomingHttpHeaders, flags: number): void {
     const http = Number(headers[':status']);
     const status = readStatus(headers);
     // An answer of headers alone carries the status in them.
     if (status !== undefined && (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) this.#status ??= status;
     else if (http !== 200) this.fail(statusOfHttp(http));
-    else if (!/^application\/grpc(\+proto)?($|;)/.test(String(headers['content-type'])))
+    else if (!/^application\/grpc(\+proto)?($|;)/.test(headers['content-type'] ?? ''))
       this.fail({ code: STATUS.UNKNOWN, details: 'the answer is not gRPC' });
-    else if (!['identity', undefined].includes(headers['grpc-encoding'] as string | undefined))
+    else if ((headers['grpc-encoding'] ?? 'identity') !== 'identity')
       this.fail({ code: STATUS.UNIMPLEMENTED, details: 'the answer is compressed' });
   }
 

@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer';
 import {
   Client,
   type ClientDuplexStream,
+  compressionAlgorithms,
   credentials,
   Metadata,
   Server,
@@ -25,7 +26,8 @@ const read = (bytes: Buffer) => bytes.toString();
 async function callOurs(options: { path?: string; secret?: string; compressed?: boolean } = {}) {
   const server = await startEcho({ security: { secrets: ['the-secret'], tls: undefined } });
   const client = new Client(server.address, credentials.createInsecure(), {
-    ...(options.compressed === true ? { 'grpc.default_compression_algorithm': 2 } : {}),
+    'grpc.default_compression_algorithm':
+      options.compressed === true ? compressionAlgorithms.gzip : compressionAlgorithms.identity,
   });
   closers.push(
     () => server.close(),

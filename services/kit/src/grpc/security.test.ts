@@ -68,26 +68,37 @@ const refused: Case[] = [
   { name: 'a client of another CA that trusts ours', client: () => tlsOf('theirs/gateway', 'ours') },
   { name: 'a client whose certificate has expired', client: () => tlsOf('ours/expired') },
   { name: 'a client that trusts another CA only', client: () => tlsOf('ours/gateway', 'theirs') },
-  { name: 'a server whose certificate is for another host', client: () => tlsOf('ours/gateway'), server: 'ours/elsewhere' },
+  {
+    name: 'a server whose certificate is for another host',
+    client: () => tlsOf('ours/gateway'),
+    server: 'ours/elsewhere',
+  },
   { name: 'a server whose certificate has expired', client: () => tlsOf('ours/gateway'), server: 'ours/expired' },
-  { name: 'a server without the name that was configured', client: () => tlsOf('ours/gateway'), options: { serverName: 'other.test' } },
+  {
+    name: 'a server without the name that was configured',
+    client: () => tlsOf('ours/gateway'),
+    options: { serverName: 'other.test' },
+  },
 ];
 
-test.each(refused)('mutual TLS refuses $name, says why, and goes on', async ({ client, options, server: files = 'ours/worker' }) => {
-  const server = await serve(tlsOf(files));
-  const reasons: string[] = [];
-  const status = await tryEcho(server.address, {
-    security: client(),
-    onFailure: (reason) => void reasons.push(reason),
-    ...options,
-  });
-  expect(status.code).toBe(STATUS.UNAVAILABLE);
-  expect(reasons).toEqual([status.details]);
-  expect(status.details.length).toBeGreaterThan(10);
-  expect(server.served).toEqual([]);
-  if (files !== 'ours/worker') return;
-  expect((await tryEcho(server.address, { security: tlsOf('ours/gateway') })).code).toBe(STATUS.OK);
-});
+test.each(refused)(
+  'mutual TLS refuses $name, says why, and goes on',
+  async ({ client, options, server: files = 'ours/worker' }) => {
+    const server = await serve(tlsOf(files));
+    const reasons: string[] = [];
+    const status = await tryEcho(server.address, {
+      security: client(),
+      onFailure: (reason) => void reasons.push(reason),
+      ...options,
+    });
+    expect(status.code).toBe(STATUS.UNAVAILABLE);
+    expect(reasons).toEqual([status.details]);
+    expect(status.details.length).toBeGreaterThan(10);
+    expect(server.served).toEqual([]);
+    if (files !== 'ours/worker') return;
+    expect((await tryEcho(server.address, { security: tlsOf('ours/gateway') })).code).toBe(STATUS.OK);
+  },
+);
 
 test('mutual TLS refuses a client without a certificate, and one that ends at TLS 1.2', async () => {
   const server = await serve(tlsOf('ours/worker'));
@@ -153,9 +164,9 @@ test.each([
 test('a key that is not the certificate’s is refused at the start', () => {
   const [cert, key] = ['ours/worker.pem', 'ours/gateway.key'].map((name) => join(folder, name));
   const ca = join(folder, 'ours/ca.pem');
-  expect(() =>
-    readGrpcSecurity({ RUNGRID_GRPC_CA: ca, RUNGRID_GRPC_CERT: cert, RUNGRID_GRPC_KEY: key }),
-  ).toThrow('RUNGRID_GRPC_KEY: not usable together');
+  expect(() => readGrpcSecurity({ RUNGRID_GRPC_CA: ca, RUNGRID_GRPC_CERT: cert, RUNGRID_GRPC_KEY: key })).toThrow(
+    'RUNGRID_GRPC_KEY: not usable together',
+  );
   expect(readFileSync(ca, 'utf8')).toContain('BEGIN CERTIFICATE');
 });
 

@@ -1,14 +1,25 @@
 // How statuses travel.
 import { constants } from 'node:http2';
 import { expect, test } from 'vitest';
-import { decodeDetails, encodeDetails, readStatus, STATUS, statusHeaders, statusOfHttp, statusOfReset } from './status.js';
+import {
+  decodeDetails,
+  encodeDetails,
+  readStatus,
+  STATUS,
+  statusHeaders,
+  statusOfHttp,
+  statusOfReset,
+} from './status.js';
 
-test.each(['', 'plain text ~!', '100%', '%41', 'é\n\t\u0000', '\ud83d\ude00', '\x7f'])('%j comes back as it was', (details) => {
-  const encoded = encodeDetails(details);
-  expect(encoded).toMatch(/^[\x20-\x7e]*$/);
-  expect(decodeDetails(encoded)).toBe(details);
-  expect(readStatus(statusHeaders({ code: STATUS.ABORTED, details }))).toEqual({ code: STATUS.ABORTED, details });
-});
+test.each(['', 'plain text ~!', '100%', '%41', 'é\n\t\u0000', '\ud83d\ude00', '\x7f'])(
+  '%j comes back as it was',
+  (details) => {
+    const encoded = encodeDetails(details);
+    expect(encoded).toMatch(/^[\x20-\x7e]*$/);
+    expect(decodeDetails(encoded)).toBe(details);
+    expect(readStatus(statusHeaders({ code: STATUS.ABORTED, details }))).toEqual({ code: STATUS.ABORTED, details });
+  },
+);
 
 test('half a surrogate pair and broken escapes do no harm', () => {
   expect(encodeDetails('\ud83d')).toBe('%EF%BF%BD');

@@ -1,6 +1,6 @@
 // gRPC's status codes, and how they travel: in trailers, as HTTP/2 reset codes, as HTTP statuses.
 import { Buffer } from 'node:buffer';
-import { constants } from 'node:http2';
+import { constants, type IncomingHttpHeaders } from 'node:http2';
 
 /** The closed list of gRPC. */
 export const STATUS = {
@@ -46,11 +46,11 @@ export function statusHeaders({ code, details }: Status): Record<string, string>
 }
 
 /** Out of header fields; undefined: there is none in them. */
-export function readStatus(headers: Readonly<Record<string, unknown>>): Status | undefined {
+export function readStatus(headers: IncomingHttpHeaders): Status | undefined {
   const code = headers['grpc-status'];
   if (code === undefined) return undefined;
-  const details = decodeDetails(String(headers['grpc-message'] ?? ''));
-  return /^\d{1,3}$/.test(String(code))
+  const details = decodeDetails([headers['grpc-message'] ?? ''].flat().join());
+  return typeof code === 'string' && /^\d{1,3}$/.test(code)
     ? { code: Number(code), details }
     : { code: STATUS.UNKNOWN, details: 'not a grpc-status' };
 }
