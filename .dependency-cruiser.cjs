@@ -4,8 +4,9 @@
 const HOMES = {
   'uWebSockets.js': '^services/gateway/src/uws/',
   dockerode: '^(services/worker/src/docker|packages/cli/src/infra|tests/src|loadtest/src)/',
-  '@grpc/grpc-js': '^(services/[^/]+/src/(grpc|testkit)/|proto/src/gen/|tests/src/)',
-  '@bufbuild/protobuf': '^proto/src/gen/',
+  // The other side in tests of our own transport, services/kit/src/grpc.
+  '@grpc/grpc-js': '^services/(gateway/src/testkit/|kit/src/grpc/.*[.]test[.]ts$)',
+  '@bufbuild/protobuf': '^proto/src/(gen/|method[.]ts$)',
   ioredis: '^(services/kit/src/redis[.]ts|tests/src/testkit/)',
   pino: '^services/kit/src/',
   'prom-client': '^services/kit/src/',

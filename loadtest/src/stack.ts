@@ -49,6 +49,7 @@ export async function startStack(options: StackOptions): Promise<Target> {
       // A fleet of its own: workers sweep the orphans of their fleet only, and the engine may be shared.
       RUNGRID_PREFIX: `bench-${randomBytes(4).toString('hex')}`,
       RUNGRID_LOG_LEVEL: 'info',
+      RUNGRID_GRPC_SECRET: randomBytes(32).toString('hex'),
     };
     const key = { keyId: 'bench', key: randomBytes(24).toString('hex') };
     const worker = launch([process.execPath, 'services/worker/dist/main.js'], {

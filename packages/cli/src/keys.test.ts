@@ -1,9 +1,9 @@
-// Token keys: made once, private, and picked by id.
+// Secrets of the local stack: made once, private; token keys are picked by id.
 import { mkdtempSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ensureKeys, pickKey, readKeys } from './keys.js';
+import { ensureGrpcSecret, ensureKeys, pickKey, readKeys } from './keys.js';
 import { resolvePaths } from './paths.js';
 
 const newPaths = () => resolvePaths({ RUNGRID_STATE: mkdtempSync(join(tmpdir(), 'rungrid-keys-')) });
@@ -16,6 +16,15 @@ test('keys are made once, and only their owner may read them', () => {
   expect(ensureKeys(paths, {})).toBe(made);
   expect(statSync(paths.keysFile).mode & 0o777).toBe(0o600);
   expect(readFileSync(paths.keysFile, 'utf8').trim()).toBe(made);
+});
+
+test('the secret of gateways and workers is made once, private, and RUNGRID_GRPC_SECRET goes first', () => {
+  const paths = newPaths();
+  const made = ensureGrpcSecret(paths, {});
+  expect(made).toMatch(/^[0-9a-f]{64}$/);
+  expect(ensureGrpcSecret(paths, { RUNGRID_GRPC_SECRET: '' })).toBe(made);
+  expect(statSync(join(paths.secrets, 'grpc')).mode & 0o777).toBe(0o600);
+  expect(ensureGrpcSecret(paths, { RUNGRID_GRPC_SECRET: 'given' })).toBe('given');
 });
 
 test('GATEWAY_TOKEN_KEYS goes first', () => {

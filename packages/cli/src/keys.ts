@@ -9,35 +9,24 @@ import type { Paths } from './paths.js';
 export function ensureKeys(paths: Paths, env: NodeJS.ProcessEnv = process.env): string {
   const there = readKeys(paths, env);
   if (there !== undefined) return there;
-  const made = `local:${randomBytes(32).toString('hex')}`;
-  writeFileSync(paths.keysFile, `${made}\n`, { mode: 0o600, flag: 'wx' });
-  return made;
+  return make(paths.keysFile, `local:${randomBytes(32).toString('hex')}`);
+}
+
+/** RUNGRID_GRPC_SECRET, or a secret of this installation: gateways and workers get the same one. */
+export function ensureGrpcSecret(paths: Paths, env: NodeJS.ProcessEnv = process.env): string {
+  return given(env['RUNGRID_GRPC_SECRET']) ?? ensureSecret('grpc', paths);
 }
 
 /** A secret of this installation, 64 hex digits: made at the first call, the same afterwards. `name`: one of ours, `[a-z-]+`. */
 export function ensureSecret(name: string, paths: Paths): string {
   const file = join(paths.secrets, name);
   mkdirSync(paths.secrets, { recursive: true, mode: 0o700 });
-  try {
-    writeFileSync(file, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
-  }
-  return readFileSync(file, 'utf8').trim();
+  return readSecret(file) ?? make(file, randomBytes(32).toString('hex'));
 }
 
 /** The keys of GATEWAY_TOKEN_KEYS or of the state folder; undefined when there are none yet. */
 export function readKeys(paths: Paths, env: NodeJS.ProcessEnv = process.env): string | undefined {
-  const given = env['GATEWAY_TOKEN_KEYS'];
-  if (given !== undefined && given !== '') return given;
-  try {
-    return readFileSync(paths.keysFile, 'utf8').trim();
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    if (codeOf(error) === 'EACCES')
-      throw new CliError(`you may not read ${paths.keysFile}: it belongs to who ran \`rungrid up\`.`);
-    throw error;
-  }
+  return given(env['GATEWAY_TOKEN_KEYS']) ?? readSecret(paths.keysFile);
 }
 
 /** The key with this id, or the first one. Throws CliError when there is none. */
@@ -51,4 +40,25 @@ export function pickKey(ring: string, keyId?: string): { keyId: string; key: str
     throw new CliError(`there is no key "${keyId ?? ''}"; the ring has ${keys.map((each) => each.keyId).join(', ')}`);
   }
   return picked;
+}
+
+/** A variable's value; empty means unset. */
+function given(value: string | undefined): string | undefined {
+  return value === '' ? undefined : value;
+}
+
+function make(file: string, secret: string): string {
+  writeFileSync(file, `${secret}\n`, { mode: 0o600, flag: 'wx' });
+  return secret;
+}
+
+function readSecret(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    if (codeOf(error) === 'EACCES')
+      throw new CliError(`you may not read ${file}: it belongs to who ran \`rungrid up\`.`);
+    throw error;
+  }
 }

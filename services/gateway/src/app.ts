@@ -47,7 +47,13 @@ async function start(config: GatewayConfig, base: { logger: Logger; lifecycle: L
   const edge: Edge = { draining: false, workers: 0, origins: new Set(), hello: encodeHello(config, []) };
   const catalog = new LanguageCatalog();
   // A worker is dialled only once it was announced, and by then there is a router.
-  const channels = new WorkerChannels({ gatewayId, onAssigned: (offer) => router.offered(offer), logger });
+  const channels = new WorkerChannels({
+    gatewayId,
+    security: config.grpcSecurity,
+    serverName: config.RUNGRID_GRPC_SERVER_NAME,
+    onAssigned: (offer) => router.offered(offer),
+    logger,
+  });
   const registry = createMetricRegistry('gateway');
   // The sources are asked for the first time when somebody reads /metrics, and by then all of them are there.
   const metrics = createMetrics(registry, {

@@ -26,6 +26,8 @@ test.each([
   [{ GATEWAY_TOKEN_KEYS: KEYS, GATEWAY_ALLOWED_ORIGINS: '*' }, 'GATEWAY_ALLOWED_ORIGINS'],
   [{ GATEWAY_TOKEN_KEYS: KEYS, GATEWAY_PORT: '70000' }, 'GATEWAY_PORT'],
   [{ GATEWAY_TOKEN_KEYS: KEYS, GATEWAY_PUBLIC_DIR: '/nowhere' }, 'GATEWAY_PUBLIC_DIR'],
+  [{ GATEWAY_TOKEN_KEYS: KEYS, RUNGRID_GRPC_SECRET: 'tooshort' }, 'RUNGRID_GRPC_SECRET'],
+  [{ GATEWAY_TOKEN_KEYS: KEYS, RUNGRID_GRPC_CA: 'ca.pem' }, 'RUNGRID_GRPC_CERT, RUNGRID_GRPC_KEY'],
 ])('%j names what is wrong', (env, variable) => {
   expect(() => readGatewayConfig(env)).toThrow(variable);
 });

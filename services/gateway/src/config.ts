@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, readConfig } from '@rungrid/kit/config';
+import { GRPC_SECURITY_FIELDS, type GrpcSecurity, readGrpcSecurity } from '@rungrid/kit/grpc/security';
 import { DEFAULT_PREFIX } from '@rungrid/kit/keys';
 import { Type } from 'typebox';
 
@@ -18,6 +19,13 @@ export const GatewayConfigSchema = Type.Object({
     (['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const).map((level) => Type.Literal(level)),
     { default: 'info' },
   ),
+  /**
+   * How it shows itself to workers, and knows them: RUNGRID_GRPC_SECRET, RUNGRID_GRPC_CA, RUNGRID_GRPC_CERT, RUNGRID_GRPC_KEY. The same
+   * kind as the workers have.
+   */
+  ...GRPC_SECURITY_FIELDS,
+  /** With mutual TLS: the name in every worker's certificate. Default: the host that a worker announces. */
+  RUNGRID_GRPC_SERVER_NAME: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9.:-]{1,253}$' })),
   /** Address that visitors reach. */
   GATEWAY_HOST: Type.String({ default: '127.0.0.1' }),
   /** 0 takes a free one. */
@@ -83,6 +91,7 @@ export interface GatewayConfig extends GatewayEnv {
   /** undefined: the default, which depends on the port. */
   readonly allowedOrigins: readonly string[] | undefined;
   readonly publicDir: string;
+  readonly grpcSecurity: GrpcSecurity;
 }
 
 /** Reads it. Throws ConfigError, each line of which names a variable. */
@@ -93,6 +102,7 @@ export function readGatewayConfig(env: NodeJS.ProcessEnv = process.env): Gateway
     tokenKeys: parseKeys(values.GATEWAY_TOKEN_KEYS),
     allowedOrigins: values.GATEWAY_ALLOWED_ORIGINS === '' ? undefined : parseOrigins(values.GATEWAY_ALLOWED_ORIGINS),
     publicDir: publicDir(values.GATEWAY_PUBLIC_DIR),
+    grpcSecurity: readGrpcSecurity(values),
   });
 }
 

@@ -280,3 +280,24 @@ test('nothing of a run is in the logs', () => {
   const output = harness.gateway.output();
   expect(output).not.toMatch(/Rajesh|early exit|Name: /);
 });
+
+test('a gateway whose secret is refused says so once, its runs end truthfully, and the other one goes on', async () => {
+  const secret = 'not-the-secret-of-the-scripted-worker';
+  const refused = await harness.startGateway({ RUNGRID_GRPC_SECRET: secret });
+  const client = await RawClient.open(refused.url);
+  for (const name of ['one', 'two']) {
+    run(client, 'greet', { run: name });
+    expect((await client.next('error', { run: name })).data).toMatchObject({ code: 'worker_lost' });
+  }
+  client.vanish();
+  const warnings = refused
+    .output()
+    .split('\n')
+    .filter((line) => line.includes('RUNGRID_GRPC_SECRET'));
+  expect(warnings).toHaveLength(1);
+  expect(await refused.stop()).toBe(0);
+  expect(refused.output()).not.toContain(secret);
+  const other = await harness.client();
+  run(other, 'early exit');
+  expect(await finished(other)).toEqual(['queued', 'started', 'stdout', 'exit']);
+});

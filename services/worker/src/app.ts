@@ -96,6 +96,7 @@ export async function startWorker(
   const grpc = await startGrpcServer({
     host: config.WORKER_GRPC_HOST,
     port: config.WORKER_GRPC_PORT,
+    security: config.grpcSecurity,
     find: (run) => table.get(run),
     onUnheard: tell,
   });

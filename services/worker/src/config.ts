@@ -1,5 +1,6 @@
 // The worker's configuration: every environment variable, its meaning, unit, default and range.
 import { readConfig } from '@rungrid/kit/config';
+import { GRPC_SECURITY_FIELDS, type GrpcSecurity, readGrpcSecurity, requireSecurity } from '@rungrid/kit/grpc/security';
 import { type Static, Type } from 'typebox';
 
 const port = (value: number) => Type.Integer({ default: value, minimum: 0, maximum: 65_535 });
@@ -14,6 +15,11 @@ const WorkerConfigSchema = Type.Object({
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) => Type.Literal(level)),
     { default: 'info' },
   ),
+  /**
+   * Who may run programs here: RUNGRID_GRPC_SECRET, RUNGRID_GRPC_CA, RUNGRID_GRPC_CERT, RUNGRID_GRPC_KEY. With both, both are asked for;
+   * with neither, the worker starts on a loopback address only.
+   */
+  ...GRPC_SECURITY_FIELDS,
   /** Where the gRPC server listens. Internal: gateways only. */
   WORKER_GRPC_HOST: Type.String({ default: '127.0.0.1' }),
   /** 0 takes a free port. */
@@ -76,9 +82,14 @@ const WorkerConfigSchema = Type.Object({
   WORKER_UNATTACHED_MS: count(10_000, 600_000),
 });
 
-export type WorkerConfig = Readonly<Static<typeof WorkerConfigSchema>>;
+export interface WorkerConfig extends Readonly<Static<typeof WorkerConfigSchema>> {
+  readonly grpcSecurity: GrpcSecurity;
+}
 
 /** Throws ConfigError, which names what is wrong. */
 export function readWorkerConfig(env?: NodeJS.ProcessEnv): WorkerConfig {
-  return readConfig(WorkerConfigSchema, env);
+  const values = readConfig(WorkerConfigSchema, env);
+  const grpcSecurity = readGrpcSecurity(values);
+  requireSecurity(values.WORKER_GRPC_HOST, grpcSecurity);
+  return Object.freeze({ ...values, grpcSecurity });
 }

@@ -10,7 +10,7 @@ const MIB = 1 << 20;
 const stack = useStack();
 const peers: RawGrpc[] = [];
 const dial = () => {
-  const peer = new RawGrpc(stack().worker.grpc);
+  const peer = new RawGrpc(stack().worker.grpc, stack().grpcSecret);
   peers.push(peer);
   return peer;
 };
@@ -35,6 +35,7 @@ async function served(): Promise<void> {
 describe('a stream is ended, and not with OK, when its first message', () => {
   test.each([
     ['is stdin', () => inputFrame({ $case: 'stdin', value: Buffer.from('x') })],
+    ['is empty', () => grpcFrame(Buffer.alloc(0))],
     ['is stop', () => inputFrame({ $case: 'stop', value: { disconnected: false } })],
     ['is a signal', () => inputFrame({ $case: 'signal', value: { name: 'SIGKILL' } })],
     ['attaches to nobody', () => attach()],

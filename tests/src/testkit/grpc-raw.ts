@@ -24,8 +24,11 @@ export class RawGrpc {
   readonly streams: RawStream[] = [];
   ended = false;
 
-  /** `address` is host:port. */
-  constructor(address: string) {
+  readonly #secret: string;
+
+  /** `address` is host:port; `secret`: what a gateway of that worker shows. */
+  constructor(address: string, secret: string) {
+    this.#secret = secret;
     if (!/^(127\.\d+\.\d+\.\d+|localhost):\d+$/.test(address)) throw new Error('loopback only');
     this.session = connect(`http://${address}`);
     this.session.on('error', () => undefined);
@@ -40,6 +43,7 @@ export class RawGrpc {
         ':path': PATH,
         'content-type': 'application/grpc',
         te: 'trailers',
+        authorization: `Bearer ${this.#secret}`,
         ...headers,
       }),
     );

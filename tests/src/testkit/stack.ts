@@ -54,6 +54,8 @@ const POOL_FLOOR = '2';
 
 export class Stack {
   readonly prefix: string;
+  /** What its gateways show to its workers. */
+  readonly grpcSecret = randomBytes(32).toString('hex');
   readonly gateways: Gateway[] = [];
   readonly workers: Worker[] = [];
   /** Ids of all workers that ever were. */
@@ -193,6 +195,7 @@ export class Stack {
       env: {
         RUNGRID_REDIS_URL: this.redis.urlOf(service),
         RUNGRID_PREFIX: this.prefix,
+        RUNGRID_GRPC_SECRET: this.grpcSecret,
         RUNGRID_LOG_LEVEL: process.env['RUNGRID_LOG_LEVEL'] ?? 'info',
         ...(dockerHost === undefined ? {} : { DOCKER_HOST: dockerHost }),
         // The same tests over another runtime: SANDBOX_RUNTIME=runsc ./rungrid test --only security attacks

@@ -9,7 +9,7 @@ import { abandonStarts, tail } from '../exec.js';
 import { ensureEngine } from '../infra/engine.js';
 import { ensureImages } from '../infra/images.js';
 import { ensureRedis, redisUrlOf, type RedisState } from '../infra/redis.js';
-import { ensureKeys } from '../keys.js';
+import { ensureGrpcSecret, ensureKeys } from '../keys.js';
 import { pickLanguages } from '../languages.js';
 import { makeFolders, type Paths, resolvePaths } from '../paths.js';
 import { isAlive } from '../process-ref.js';
@@ -75,6 +75,7 @@ async function bringUp(input: CommandInput, paths: Paths): Promise<State> {
     redisUrlOf: (service) => redisUrlOf(service, { redis, paths }),
     prefix,
     tokenKeys: ensureKeys(paths),
+    grpcSecret: ensureGrpcSecret(paths),
   });
 }
 

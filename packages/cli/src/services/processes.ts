@@ -34,6 +34,8 @@ export interface Surroundings {
   /** Control group above all sandboxes; undefined where there is none. */
   readonly cgroupParent: string | undefined;
   readonly tokenKeys: string;
+  /** RUNGRID_GRPC_SECRET of gateways and workers. */
+  readonly grpcSecret: string;
 }
 
 /** Starts what is missing and stops what is too many. Returns the state then. */
@@ -126,6 +128,7 @@ async function startNode(
       NODE_ENV: 'production',
       RUNGRID_REDIS_URL: options.around.redisUrlOf(service),
       RUNGRID_PREFIX: options.around.prefix,
+      RUNGRID_GRPC_SECRET: options.around.grpcSecret,
       ...options.env,
     },
     ready: readyLine,

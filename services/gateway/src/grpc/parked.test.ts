@@ -1,9 +1,9 @@
 // Rules of streams that are opened ahead.
-import { EventEmitter } from 'node:events';
-import type { Assigned, RunEvent } from '@rungrid/proto/gen/rungrid/v1/runner';
+import type { Call, CallHandlers } from '@rungrid/kit/grpc/client-call';
+import { STATUS } from '@rungrid/kit/grpc/status';
+import type { Assigned, RunEvent, RunInput } from '@rungrid/proto/gen/rungrid/v1/runner';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ParkedCalls } from './parked.js';
-import type { RunCall } from './run-stream.js';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -12,37 +12,50 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-class FakeCall extends EventEmitter {
+class FakeCall implements Call<RunInput, RunEvent> {
   readonly written: unknown[] = [];
   cancelled = false;
+  #handlers: CallHandlers<RunEvent> | undefined;
+  listen(handlers: CallHandlers<RunEvent>): void {
+    this.#handlers = handlers;
+  }
   cancel(): void {
     this.cancelled = true;
   }
-  write(message: unknown): void {
+  write(message: unknown): boolean {
     this.written.push(message);
+    return true;
   }
+  end(): void {}
+  pause(): void {}
+  resume(): void {}
   assign(runId: string): void {
     this.data({ seq: 0, assigned: { runId, epoch: 1 } });
   }
   data(event: RunEvent): void {
-    this.emit('data', event);
+    this.#handlers?.message(event);
+  }
+  over(code: number): void {
+    this.#handlers?.end({ code, details: '' });
   }
 }
 
 function setup() {
   const opened: FakeCall[] = [];
   const assigned: { run: string; call: unknown }[] = [];
+  const lost: number[] = [];
   const parked = new ParkedCalls({
     gatewayId: 'gateway1',
     open: () => {
       const call = new FakeCall();
       opened.push(call);
-      return call as unknown as RunCall;
+      return call;
     },
     onAssigned: ({ runId }: Assigned, { call }) => void assigned.push({ run: runId, call }),
+    onLost: ({ code }) => void lost.push(code),
   });
   parked.fill();
-  return { opened, assigned, parked, first: opened[0] as FakeCall };
+  return { opened, assigned, lost, parked, first: opened[0] as FakeCall };
 }
 
 test('a parked stream says whose runs it waits for', () => {
@@ -66,9 +79,10 @@ test('a stream that was given a run is handed over once, and replaced a little l
 });
 
 test('a stream that ends while it is parked is opened again by the next fill', () => {
-  const { opened, parked, first } = setup();
+  const { opened, lost, parked, first } = setup();
   const before = parked.size;
-  first.emit('error', new Error('gone'));
+  first.over(STATUS.UNAVAILABLE);
+  expect(lost).toEqual([STATUS.UNAVAILABLE]);
   expect(parked.size).toBe(before - 1);
   parked.fill();
   expect(parked.size).toBe(before);
@@ -77,12 +91,13 @@ test('a stream that ends while it is parked is opened again by the next fill', (
 });
 
 test('a stream that begins with anything but an assignment is cancelled', () => {
-  const { assigned, parked, first } = setup();
+  const { assigned, lost, parked, first } = setup();
   first.data({ seq: 1, event: { $case: 'stdout', value: 'x' } });
   expect(first.cancelled).toBe(true);
   expect(assigned).toEqual([]);
-  // The cancel comes back as an error, and must find a listener.
-  first.emit('error', new Error('cancelled'));
+  // The cancel comes back as an end, of which nobody has to hear.
+  first.over(STATUS.CANCELLED);
+  expect(lost).toEqual([]);
   parked.close();
 });
 

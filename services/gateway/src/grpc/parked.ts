@@ -1,4 +1,5 @@
 // Streams to a worker that are opened ahead of their runs: the worker puts a run on one as soon as it has claimed it, and nobody waits for a hand-over.
+import type { Status } from '@rungrid/kit/grpc/status';
 import type { Assigned, RunEvent } from '@rungrid/proto/gen/rungrid/v1/runner';
 import type { RunCall } from './run-stream.js';
 
@@ -11,8 +12,10 @@ export interface ParkedOptions {
   readonly gatewayId: string;
   /** Starts a call. Nothing is opened before fill(). */
   readonly open: () => RunCall;
-  /** The worker has put a run on a stream, which is the callee's from then on. In this turn it must listen to the stream's data. */
+  /** The worker has put a run on a stream, which is the callee's from then on. In this turn it must listen to the stream. */
   readonly onAssigned: (assigned: Assigned, stream: { readonly call: RunCall; readonly first: RunEvent }) => void;
+  /** A stream has ended while it was parked. */
+  readonly onLost: (status: Status) => void;
 }
 
 export class ParkedCalls {
@@ -42,20 +45,18 @@ export class ParkedCalls {
   }
 
   #park(call: RunCall): void {
-    const drop = () => void this.#calls.delete(call);
-    const onFirst = (first: RunEvent) => {
-      drop();
-      // After close() nothing of it is wanted; the worker finds its stream gone.
-      if (this.#closed) return;
-      call.off('error', drop).off('close', drop);
-      this.#refillSoon();
-      if (first.assigned !== undefined) this.#options.onAssigned(first.assigned, { call, first });
-      else call.on('error', drop).cancel();
-    };
-    // Also after close(), when the cancel comes back as an error that nobody waits for.
-    call.on('error', drop);
-    call.on('close', drop);
-    call.once('data', onFirst);
+    call.listen({
+      message: (first) => {
+        // After close() nothing of it is wanted; the worker finds its stream gone.
+        if (!this.#calls.delete(call) || this.#closed) return;
+        this.#refillSoon();
+        if (first.assigned !== undefined) this.#options.onAssigned(first.assigned, { call, first });
+        else call.cancel();
+      },
+      end: (status) => {
+        if (this.#calls.delete(call)) this.#options.onLost(status);
+      },
+    });
     call.write({ input: { $case: 'park', value: { gatewayId: this.#options.gatewayId } } });
     this.#calls.add(call);
   }

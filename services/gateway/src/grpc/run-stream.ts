@@ -1,53 +1,45 @@
-// One run's gRPC stream: translates the library's stream and status codes into what routing asks for.
-import { type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
+// One run's gRPC stream: translates calls and status codes into what routing asks for.
+import type { Call } from '@rungrid/kit/grpc/client-call';
+import { STATUS, type Status, statusText } from '@rungrid/kit/grpc/status';
 import type { RunEvent, RunInput } from '@rungrid/proto/gen/rungrid/v1/runner';
 import type { RunStream, RunStreamHandlers, StreamFault } from '../routing/types.js';
 
 /** How long a worker may take to end the stream after the terminal event, ms. */
 const FINISH_WAIT_MS = 5000;
 
-export type RunCall = ClientDuplexStream<RunInput, RunEvent>;
+export type RunCall = Call<RunInput, RunEvent>;
 
 export interface RunStreamOptions {
   readonly handlers: RunStreamHandlers;
   /** The call is over, whoever ended it. Called once. */
-  readonly onClosed: () => void;
+  readonly onClosed: (status: Status) => void;
 }
 
 /** Wraps a fresh call. */
 export function wrapCall(call: RunCall, options: RunStreamOptions): RunStream {
   let handlers: RunStreamHandlers | undefined = options.handlers;
-  let fault: StreamFault | undefined;
   let closed = false;
   let finishTimer: NodeJS.Timeout | undefined;
 
-  const close = () => {
-    if (closed) return;
-    closed = true;
-    clearTimeout(finishTimer);
-    const listening = handlers;
-    handlers = undefined;
-    options.onClosed();
-    listening?.end(fault);
-  };
-  call.on('data', (event: RunEvent) => handlers?.event(event));
-  call.on('error', (error: ServiceError) => {
-    fault = {
-      kind: FAULT_KINDS.get(error.code) ?? 'lost',
-      message: `${status[error.code] ?? 'error'}: ${error.details}`.slice(0, 200),
-    };
-    // Events that came before the fault may still wait in a paused stream; 'end' follows them.
-    if (call.readableLength === 0) close();
+  call.listen({
+    message: (event) => handlers?.event(event),
+    end: (status) => {
+      closed = true;
+      clearTimeout(finishTimer);
+      const listening = handlers;
+      handlers = undefined;
+      options.onClosed(status);
+      listening?.end(status.code === STATUS.OK ? undefined : faultOf(status));
+    },
   });
-  call.on('end', close);
 
   return {
     send: (input) => {
       // Not awaited: what may be under way is bounded by the stdin window.
       if (!closed) call.write({ input });
     },
-    pause: () => void call.pause(),
-    resume: () => void call.resume(),
+    pause: () => call.pause(),
+    resume: () => call.resume(),
     finish: () => {
       handlers = undefined;
       if (closed) return;
@@ -64,8 +56,12 @@ export function wrapCall(call: RunCall, options: RunStreamOptions): RunStream {
   };
 }
 
+function faultOf(status: Status): StreamFault {
+  return { kind: FAULT_KINDS.get(status.code) ?? 'lost', message: statusText(status).slice(0, 200) };
+}
+
 const FAULT_KINDS: ReadonlyMap<number, StreamFault['kind']> = new Map([
-  [status.NOT_FOUND, 'not_found'],
-  [status.OUT_OF_RANGE, 'out_of_range'],
-  [status.PERMISSION_DENIED, 'denied'],
+  [STATUS.NOT_FOUND, 'not_found'],
+  [STATUS.OUT_OF_RANGE, 'out_of_range'],
+  [STATUS.PERMISSION_DENIED, 'denied'],
 ]);

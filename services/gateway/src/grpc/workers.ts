@@ -1,7 +1,9 @@
 // Kept-open gRPC channels, one per worker address: opened as workers announce themselves, closed when they are gone and idle.
-import { credentials } from '@grpc/grpc-js';
+import { Channel } from '@rungrid/kit/grpc/channel';
+import type { GrpcSecurity } from '@rungrid/kit/grpc/security';
+import { STATUS, type Status } from '@rungrid/kit/grpc/status';
 import type { Logger } from '@rungrid/kit/logger';
-import { RunnerClient } from '@rungrid/proto/gen/rungrid/v1/runner';
+import { RUN_METHOD } from '@rungrid/proto/method';
 import type { Offer, OpenStream, RunStream, RunStreamHandlers, TakeStream } from '../routing/types.js';
 import { ParkedCalls } from './parked.js';
 import { type RunCall, wrapCall } from './run-stream.js';
@@ -9,31 +11,27 @@ import { type RunCall, wrapCall } from './run-stream.js';
 /** Most channels at once. Past it, a run of a worker that has none is refused. */
 const MAX_CHANNELS = 256;
 
-const CHANNEL_OPTIONS = {
-  // A dead peer is known within 15 s, also while no run is on it.
-  'grpc.keepalive_time_ms': 10_000,
-  'grpc.keepalive_timeout_ms': 5000,
-  'grpc.keepalive_permit_without_calls': 1,
-  'grpc.initial_reconnect_backoff_ms': 100,
-  'grpc.max_reconnect_backoff_ms': 2000,
-  // A run is never sent twice behind our back, and a worker is dialled where it says, not through a proxy.
-  'grpc.enable_retries': 0,
-  'grpc.enable_http_proxy': 0,
-  'grpc.service_config_disable_resolution': 1,
-  'grpc.use_local_subchannel_pool': 1,
-  'grpc.max_receive_message_length': 1_048_576,
-};
+/** Longest message that a worker may send, bytes. */
+const MAX_MESSAGE_BYTES = 1_048_576;
+/** How often the log hears of a worker that can not be reached, or that turns this gateway away, ms. */
+const WARN_MS = 60_000;
 
 interface Entry {
-  readonly client: RunnerClient;
+  readonly channel: Channel;
   readonly parked: ParkedCalls;
   live: number;
   announced: boolean;
+  /** When the log last heard of a fault of it. */
+  warnedMs: number | undefined;
 }
 
 export interface WorkerChannelsOptions {
   /** Whose runs workers may put on the streams that are opened ahead. */
   readonly gatewayId: string;
+  /** How the gateway shows itself to workers, and knows them. */
+  readonly security: GrpcSecurity;
+  /** Name in every worker's certificate. Default: the host that it announces. */
+  readonly serverName: string | undefined;
   /** A worker has put a run on such a stream. In this turn it must be taken. */
   readonly onAssigned: (offer: Offer & { readonly take: TakeStream }) => void;
   readonly logger: Logger;
@@ -65,8 +63,7 @@ export class WorkerChannels {
       const entry = this.#entry(address);
       if (entry === undefined) continue;
       entry.announced = true;
-      // Asking for the state of an idle channel makes it connect, the first time and after a loss.
-      entry.client.getChannel().getConnectivityState(true);
+      entry.channel.connect();
       entry.parked.fill();
     }
     for (const [address, entry] of this.#entries) {
@@ -83,13 +80,13 @@ export class WorkerChannels {
       const drop = () => clearImmediate(timer);
       return { send: () => undefined, pause: () => undefined, resume: () => undefined, finish: drop, cancel: drop };
     }
-    return this.#wrap(address, { entry, call: entry.client.run(), handlers });
+    return this.#wrap(address, { entry, call: entry.channel.call(RUN_METHOD), handlers });
   };
 
   close(): void {
     for (const entry of this.#entries.values()) {
       entry.parked.close();
-      entry.client.close();
+      entry.channel.close();
     }
     this.#entries.clear();
   }
@@ -101,11 +98,17 @@ export class WorkerChannels {
       this.#options.logger.error({ address, max: MAX_CHANNELS }, 'too many worker channels');
       return undefined;
     }
-    const client = new RunnerClient(address, credentials.createInsecure(), CHANNEL_OPTIONS);
-    const { gatewayId, onAssigned } = this.#options;
+    const { gatewayId, onAssigned, security, serverName } = this.#options;
+    const channel = new Channel({
+      address,
+      security,
+      serverName,
+      maxMessageBytes: MAX_MESSAGE_BYTES,
+      onFailure: (reason) => this.#warn(address, { entry, reason }),
+    });
     const parked = new ParkedCalls({
       gatewayId,
-      open: () => client.run(),
+      open: () => channel.call(RUN_METHOD),
       onAssigned: ({ runId: run, epoch }, { call, first }) =>
         onAssigned({
           run,
@@ -114,9 +117,10 @@ export class WorkerChannels {
           first,
           take: (handlers) => this.#wrap(address, { entry, call, handlers }),
         }),
+      onLost: (status) => this.#onStatus(address, { entry, status }),
     });
     // A claim may name a worker before its announcement is read: it counts as announced until the next reading.
-    const entry: Entry = { client, parked, live: 0, announced: true };
+    const entry: Entry = { channel, parked, live: 0, announced: true, warnedMs: undefined };
     this.#entries.set(address, entry);
     return entry;
   }
@@ -126,8 +130,9 @@ export class WorkerChannels {
     entry.live += 1;
     return wrapCall(call, {
       handlers,
-      onClosed: () => {
+      onClosed: (status) => {
         entry.live -= 1;
+        this.#onStatus(address, { entry, status });
         this.#closeIfIdle(address, entry);
       },
     });
@@ -137,6 +142,18 @@ export class WorkerChannels {
     if (entry.announced || entry.live > 0 || this.#entries.get(address) !== entry) return;
     this.#entries.delete(address);
     entry.parked.close();
-    entry.client.close();
+    entry.channel.close();
+  }
+
+  #onStatus(address: string, { entry, status }: { entry: Entry; status: Status }): void {
+    if (status.code === STATUS.UNAUTHENTICATED)
+      this.#warn(address, { entry, reason: 'it refuses this gateway: RUNGRID_GRPC_SECRET is not one of its secrets' });
+  }
+
+  #warn(address: string, { entry, reason }: { entry: Entry; reason: string }): void {
+    const nowMs = performance.now();
+    if (entry.warnedMs !== undefined && nowMs - entry.warnedMs < WARN_MS) return;
+    entry.warnedMs = nowMs;
+    this.#options.logger.warn({ worker: address, reason }, 'a worker can not be used');
   }
 }

@@ -9,7 +9,7 @@ import { createLogger } from '@rungrid/kit/logger';
 import { connectRedis, type Redis } from '@rungrid/kit/redis';
 import { signToken, type TokenClaims } from '@rungrid/proto/token';
 import { RawClient, until } from './raw-client.js';
-import { type Script, ScriptedWorker } from './scripted-worker.js';
+import { GRPC_SECRET, type Script, ScriptedWorker } from './scripted-worker.js';
 
 export const KEY_ID = 'test';
 export const KEY = 'a secret of the tests';
@@ -132,6 +132,7 @@ async function spawnGateway(env: Record<string, string>): Promise<GatewayProcess
       GATEWAY_PORT: '0',
       GATEWAY_INTERNAL_PORT: '0',
       GATEWAY_TOKEN_KEYS: `${KEY_ID}:${KEY}`,
+      RUNGRID_GRPC_SECRET: GRPC_SECRET,
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

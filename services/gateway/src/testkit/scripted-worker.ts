@@ -1,18 +1,35 @@
 // A worker without sandboxes, for tests: claims runs from Redis as a real one does, and does with each what its script says.
 import { Buffer } from 'node:buffer';
-import { Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { Server, ServerCredentials, type ServerDuplexStream, type ServiceDefinition, status } from '@grpc/grpc-js';
 import type { Keys } from '@rungrid/kit/keys';
 import { WORKER_GROUP } from '@rungrid/kit/keys';
 import type { Logger } from '@rungrid/kit/logger';
 import { connectRedis, type Redis, RunRegistry } from '@rungrid/kit/redis';
 import { announceWorker, HEARTBEAT_MS, retractWorker } from '@rungrid/kit/workers';
-import { RunEvent, type RunInput, RunnerService } from '@rungrid/proto/gen/rungrid/v1/runner';
+import { RunEvent, RunInput } from '@rungrid/proto/gen/rungrid/v1/runner';
+import { RUN_METHOD } from '@rungrid/proto/method';
 import { parseRunRequest, type RunRequest, type WorkerInfo } from '@rungrid/proto/stream-entries';
 import { until } from './raw-client.js';
 
 type Call = ServerDuplexStream<RunInput, RunEvent>;
 type Body = NonNullable<RunEvent['event']>;
 type Input = NonNullable<RunInput['input']>;
+
+/** The secret that it asks gateways for. */
+export const GRPC_SECRET = 'a-grpc-secret-of-the-gateway-tests';
+
+/** The service as grpc-js wants it: the gateway's own transport meets the usual one here. */
+const SERVICE: ServiceDefinition = {
+  run: {
+    path: RUN_METHOD.path,
+    requestStream: true,
+    responseStream: true,
+    requestSerialize: (value: RunInput) => Buffer.from(RunInput.encode(value).finish()),
+    requestDeserialize: (bytes) => RunInput.decode(bytes),
+    responseSerialize: (value: RunEvent) => Buffer.from(RunEvent.encode(value).finish()),
+    responseDeserialize: (bytes) => RunEvent.decode(bytes),
+  },
+};
 
 /** One claimed run, as a script sees it. */
 export class ScriptedRun {
@@ -154,7 +171,7 @@ export class ScriptedWorker {
   }
 
   async #listen(): Promise<void> {
-    this.#server.addService(RunnerService, { run: (call: Call) => this.#serve(call) });
+    this.#server.addService(SERVICE, { run: (call: Call) => this.#serve(call) });
     const port = await new Promise<number>((resolve, reject) => {
       this.#server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => {
         if (error === null) resolve(bound);
@@ -167,6 +184,10 @@ export class ScriptedWorker {
   #serve(call: Call): void {
     let run: ScriptedRun | undefined;
     call.on('error', () => undefined);
+    if (call.metadata.get('authorization')[0] !== `Bearer ${GRPC_SECRET}`) {
+      call.emit('error', { code: status.UNAUTHENTICATED, details: 'not our secret' });
+      return;
+    }
     call.on('data', ({ input }: RunInput) => {
       if (input === undefined) return;
       if (run !== undefined) {

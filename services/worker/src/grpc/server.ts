@@ -1,14 +1,12 @@
 // The gRPC server of runner.proto: finds the run, checks the key, and carries events and input between a stream and the run.
 import { timingSafeEqual } from 'node:crypto';
-import { Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
-import type { ServerDuplexStream } from '@grpc/grpc-js';
-import {
-  type Assigned,
-  type RunEvent as WireEvent,
-  type RunInput,
-  RunnerService,
-} from '@rungrid/proto/gen/rungrid/v1/runner';
+import type { GrpcSecurity } from '@rungrid/kit/grpc/security';
+import { startServer } from '@rungrid/kit/grpc/server';
+import type { ServerCall, ServerHandlers } from '@rungrid/kit/grpc/server-call';
+import { STATUS } from '@rungrid/kit/grpc/status';
+import type { Assigned, RunEvent as WireEvent, RunInput } from '@rungrid/proto/gen/rungrid/v1/runner';
 import { type SignalName, SIGNALS } from '@rungrid/proto/limits';
+import { RUN_METHOD } from '@rungrid/proto/method';
 import type { GatewayStream, GatewayStreams } from '../run/dispatcher.js';
 import type { EventSink, RunEvent } from '../run/events.js';
 import type { Run } from '../run/run.js';
@@ -24,12 +22,14 @@ const IDLE_TIMEOUT_MS = 300_000;
 /** How long after its claim a run that has no event yet is told of, ms: a warm start has its first event by then. */
 const ASSIGN_ALONE_MS = 5;
 
-type Call = ServerDuplexStream<RunInput, WireEvent>;
+type Call = ServerCall<RunInput, WireEvent>;
 
 export interface GrpcServerOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** Who may call. */
+  readonly security: GrpcSecurity;
   readonly find: (runId: string) => Run | undefined;
   /** A stream was lost before its gateway gave a sign that it knows which run was assigned to it. */
   readonly onUnheard: (run: Run, gatewayId: string) => void;
@@ -45,30 +45,21 @@ export interface GrpcServer {
 
 /** Starts it. Rejects when the address can't be bound. */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
-  const server = new Server({
-    'grpc.max_concurrent_streams': MAX_STREAMS,
-    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
-    'grpc.keepalive_time_ms': 10_000,
-    'grpc.keepalive_timeout_ms': 5_000,
-  });
   const parked = new ParkedStreams<RunStream>();
   const parts = { ...options, parked };
-  server.addService(RunnerService, { run: (call: Call) => new RunStream(call, parts) });
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`${options.host}:${options.port}`, ServerCredentials.createInsecure(), (error, bound) => {
-      if (error === null) resolve(bound);
-      else reject(error);
-    });
+  const server = await startServer({
+    host: options.host,
+    port: options.port,
+    security: options.security,
+    method: RUN_METHOD,
+    maxMessageBytes: MAX_MESSAGE_BYTES,
+    maxStreams: MAX_STREAMS,
+    onCall: (call) => new RunStream(call, parts),
   });
   return {
-    port,
+    port: server.port,
     streams: { take: (gatewayId) => parked.take(gatewayId) },
-    close: () =>
-      new Promise((resolve) => {
-        server.tryShutdown(() => resolve());
-        // A gateway keeps its connection open: what is left after its streams have ended is cut.
-        setTimeout(() => server.forceShutdown(), 500).unref();
-      }),
+    close: () => server.close(),
   };
 }
 
@@ -79,7 +70,7 @@ interface StreamParts {
 }
 
 /** One stream: waits for its attach, or parked for an assignment, then is the run's sink. */
-class RunStream implements EventSink, GatewayStream {
+class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
   readonly #call: Call;
   readonly #parts: StreamParts;
   readonly #idleTimer: NodeJS.Timeout;
@@ -96,14 +87,7 @@ class RunStream implements EventSink, GatewayStream {
   constructor(call: Call, parts: StreamParts) {
     this.#call = call;
     this.#parts = parts;
-    this.#idleTimer = setTimeout(() => this.#refuse(status.DEADLINE_EXCEEDED, 'no run'), IDLE_TIMEOUT_MS);
-    // A gateway opens streams ahead of their runs: the answer's headers go ahead, too.
-    call.sendMetadata(new Metadata());
-    call.on('data', (input: RunInput) => this.#onInput(input));
-    call.on('drain', () => this.#run?.resume(this));
-    call.on('cancelled', () => this.#onGone());
-    call.on('error', () => this.#onGone());
-    call.on('end', () => this.#onGone());
+    this.#idleTimer = setTimeout(() => this.#refuse(STATUS.DEADLINE_EXCEEDED, 'no run'), IDLE_TIMEOUT_MS);
   }
 
   assign(run: Run): boolean {
@@ -130,34 +114,46 @@ class RunStream implements EventSink, GatewayStream {
   }
 
   end(why: 'done' | 'taken_over' | 'gap'): void {
-    if (why === 'taken_over') this.#refuse(status.ABORTED, 'another stream has attached');
-    else if (why === 'gap') this.#refuse(status.OUT_OF_RANGE, 'events after after_seq are no longer held');
+    if (why === 'taken_over') this.#refuse(STATUS.ABORTED, 'another stream has attached');
+    else if (why === 'gap') this.#refuse(STATUS.OUT_OF_RANGE, 'events after after_seq are no longer held');
     else if (this.#leave()) this.#call.end();
   }
 
-  #send(message: WireEvent): boolean {
-    if (this.#assigned === undefined) return this.#call.write(message);
-    const assigned = this.#assigned;
-    this.#assigned = undefined;
-    clearTimeout(this.#assignTimer);
-    return this.#call.write({ ...message, assigned });
+  drain(): void {
+    this.#run?.resume(this);
   }
 
-  #onInput(message: RunInput): void {
+  halfClosed(): void {
+    this.gone();
+  }
+
+  gone(): void {
+    const run = this.#run;
+    if (!this.#leave()) return;
+    this.#call.end();
+    if (run === undefined) return;
+    // A gateway that has said nothing of a run may not know that it has it.
+    if (this.#gatewayId !== undefined && !this.#heard) this.#parts.onUnheard(run, this.#gatewayId);
+    else run.stop('disconnected');
+  }
+
+  message(message: RunInput): void {
     const { input } = message;
-    if (this.#over || input === undefined) return;
+    if (this.#over) return;
     const run = this.#run;
     if (run === undefined) {
-      if (this.#gatewayId !== undefined) this.#refuse(status.FAILED_PRECONDITION, 'parked, and without a run');
-      else if (input.$case === 'attach') this.#attach(input.value);
-      else if (input.$case === 'park') this.#park(input.value.gatewayId);
-      else this.#refuse(status.FAILED_PRECONDITION, 'the first message must be attach or park');
+      if (this.#gatewayId !== undefined) this.#refuse(STATUS.FAILED_PRECONDITION, 'parked, and without a run');
+      else if (input?.$case === 'attach') this.#attach(input.value);
+      else if (input?.$case === 'park') this.#park(input.value.gatewayId);
+      else this.#refuse(STATUS.FAILED_PRECONDITION, 'the first message must be attach or park');
       return;
     }
+    // Of a newer gateway, perhaps: what is not known here is not for us.
+    if (input === undefined) return;
     this.#heard = true;
     switch (input.$case) {
       case 'stdin':
-        if (!run.writeStdin(input.value)) this.#refuse(status.RESOURCE_EXHAUSTED, 'stdin past its window');
+        if (!run.writeStdin(input.value)) this.#refuse(STATUS.RESOURCE_EXHAUSTED, 'stdin past its window');
         return;
       case 'stdinClose':
         return run.closeStdin();
@@ -170,8 +166,16 @@ class RunStream implements EventSink, GatewayStream {
         return;
       case 'attach':
       case 'park':
-        return this.#refuse(status.FAILED_PRECONDITION, 'it has its run already');
+        return this.#refuse(STATUS.FAILED_PRECONDITION, 'it has its run already');
     }
+  }
+
+  #send(message: WireEvent): boolean {
+    if (this.#assigned === undefined) return this.#call.write(message);
+    const assigned = this.#assigned;
+    this.#assigned = undefined;
+    clearTimeout(this.#assignTimer);
+    return this.#call.write({ ...message, assigned });
   }
 
   #attach(attach: { runId: string; epoch: number; key: string; afterSeq: number }): void {
@@ -179,29 +183,19 @@ class RunStream implements EventSink, GatewayStream {
     const run = this.#parts.find(attach.runId);
     // The gateway may hear of the claim before this worker does: its epoch is 0 until then.
     if (run === undefined || (run.epoch !== 0 && run.epoch !== attach.epoch))
-      return this.#refuse(status.NOT_FOUND, 'no such run');
-    if (!sameKey(run.key, attach.key)) return this.#refuse(status.PERMISSION_DENIED, 'wrong key');
+      return this.#refuse(STATUS.NOT_FOUND, 'no such run');
+    if (!sameKey(run.key, attach.key)) return this.#refuse(STATUS.PERMISSION_DENIED, 'wrong key');
     this.#run = run;
     run.attach(this, attach.afterSeq);
   }
 
   #park(gatewayId: string): void {
     this.#gatewayId = gatewayId;
-    if (!this.#parts.parked.add(gatewayId, this)) this.#refuse(status.RESOURCE_EXHAUSTED, 'too many parked streams');
-  }
-
-  #onGone(): void {
-    const run = this.#run;
-    if (!this.#leave()) return;
-    this.#call.end();
-    if (run === undefined) return;
-    // A gateway that has said nothing of a run may not know that it has it.
-    if (this.#gatewayId !== undefined && !this.#heard) this.#parts.onUnheard(run, this.#gatewayId);
-    else run.stop('disconnected');
+    if (!this.#parts.parked.add(gatewayId, this)) this.#refuse(STATUS.RESOURCE_EXHAUSTED, 'too many parked streams');
   }
 
   #refuse(code: number, details: string): void {
-    if (this.#leave()) this.#call.emit('error', { code, details });
+    if (this.#leave()) this.#call.end({ code, details });
   }
 
   /** Lets go of everything; false: that was done before. */

@@ -6,17 +6,6 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import {
-  type CallOptions,
-  type ChannelCredentials,
-  Client,
-  type ClientDuplexStream,
-  type ClientOptions,
-  type handleBidiStreamingCall,
-  makeGenericClientConstructor,
-  type Metadata,
-  type UntypedServiceImplementation,
-} from "@grpc/grpc-js";
 
 export const protobufPackage = "rungrid.v1";
 
@@ -1292,103 +1281,44 @@ export const Error: MessageFns<Error> = {
 };
 
 /** Runner is served by every worker, on the address that it announces with a claim. */
-export type RunnerService = typeof RunnerService;
-export const RunnerService = {
-  /**
-   * Run attaches the caller to one run that this worker has claimed, and carries it to its end.
-   *
-   * Ordering rules
-   *  * The first RunInput is `attach` (the caller knows the run) or `park` (it waits for one); any other first message ends the
-   *    stream with FAILED_PRECONDITION.
-   *  * A parked stream is opened ahead of its run, for five minutes at most. The worker gives it a run of its gateway by `assigned` in its
-   *    first RunEvent, with the run's first event or a few milliseconds after the claim, whatever is first. No attach follows.
-   *  * A parked stream that is lost before the caller has sent anything about its run may have lost the assignment: the worker then
-   *    tells of its claim on the gateway's reply stream, and keeps the run for an attach.
-   *  * RunInput messages take effect in the order in which they are sent.
-   *  * RunEvent messages come in the order of `seq`, which counts the events of a run from 1 without a gap.
-   *    `stdin_consumed`, and an `assigned` that comes alone, are not events of the run: their seq is 0.
-   *  * `compile` comes only before `started`; `stdout` and `stderr` only after it.
-   *  * Exactly one of `exit` and `error` comes, as the last event; the server then ends the stream with OK.
-   *  * What the run produced before the attach is in its ring and is sent first, from `attach.after_seq` on. When the ring no
-   *    longer holds the next event, the stream ends with OUT_OF_RANGE: a hole is never silent.
-   *  * A second attach with the right key takes the run over; the first stream ends with ABORTED.
-   *  * The caller going away (cancel, lost connection) is what the run's on_disconnect says: kill, or keep for the resume window.
-   * Back-pressure: the worker stops reading the sandbox while this stream does not take events; the program then blocks in write().
-   * Errors: NOT_FOUND (no such run here, or another epoch), PERMISSION_DENIED (wrong key), FAILED_PRECONDITION, ABORTED,
-   * OUT_OF_RANGE, RESOURCE_EXHAUSTED (stdin past the window).
-   */
-  run: {
-    path: "/rungrid.v1.Runner/Run" as const,
-    requestStream: true as const,
-    responseStream: true as const,
-    requestSerialize: (value: RunInput): Buffer => Buffer.from(RunInput.encode(value).finish()),
-    requestDeserialize: (value: Buffer): RunInput => RunInput.decode(value),
-    responseSerialize: (value: RunEvent): Buffer => Buffer.from(RunEvent.encode(value).finish()),
-    responseDeserialize: (value: Buffer): RunEvent => RunEvent.decode(value),
+export type RunnerDefinition = typeof RunnerDefinition;
+export const RunnerDefinition = {
+  name: "Runner",
+  fullName: "rungrid.v1.Runner",
+  methods: {
+    /**
+     * Run attaches the caller to one run that this worker has claimed, and carries it to its end.
+     *
+     * Ordering rules
+     *  * The first RunInput is `attach` (the caller knows the run) or `park` (it waits for one); any other first message ends the
+     *    stream with FAILED_PRECONDITION.
+     *  * A parked stream is opened ahead of its run, for five minutes at most. The worker gives it a run of its gateway by `assigned` in its
+     *    first RunEvent, with the run's first event or a few milliseconds after the claim, whatever is first. No attach follows.
+     *  * A parked stream that is lost before the caller has sent anything about its run may have lost the assignment: the worker then
+     *    tells of its claim on the gateway's reply stream, and keeps the run for an attach.
+     *  * RunInput messages take effect in the order in which they are sent.
+     *  * RunEvent messages come in the order of `seq`, which counts the events of a run from 1 without a gap.
+     *    `stdin_consumed`, and an `assigned` that comes alone, are not events of the run: their seq is 0.
+     *  * `compile` comes only before `started`; `stdout` and `stderr` only after it.
+     *  * Exactly one of `exit` and `error` comes, as the last event; the server then ends the stream with OK.
+     *  * What the run produced before the attach is in its ring and is sent first, from `attach.after_seq` on. When the ring no
+     *    longer holds the next event, the stream ends with OUT_OF_RANGE: a hole is never silent.
+     *  * A second attach with the right key takes the run over; the first stream ends with ABORTED.
+     *  * The caller going away (cancel, lost connection) is what the run's on_disconnect says: kill, or keep for the resume window.
+     * Back-pressure: the worker stops reading the sandbox while this stream does not take events; the program then blocks in write().
+     * Errors: NOT_FOUND (no such run here, or another epoch), PERMISSION_DENIED (wrong key), FAILED_PRECONDITION, ABORTED,
+     * OUT_OF_RANGE, RESOURCE_EXHAUSTED (stdin past the window).
+     */
+    run: {
+      name: "Run",
+      requestType: RunInput as typeof RunInput,
+      requestStream: true,
+      responseType: RunEvent as typeof RunEvent,
+      responseStream: true,
+      options: {},
+    },
   },
 } as const;
-
-export interface RunnerServer extends UntypedServiceImplementation {
-  /**
-   * Run attaches the caller to one run that this worker has claimed, and carries it to its end.
-   *
-   * Ordering rules
-   *  * The first RunInput is `attach` (the caller knows the run) or `park` (it waits for one); any other first message ends the
-   *    stream with FAILED_PRECONDITION.
-   *  * A parked stream is opened ahead of its run, for five minutes at most. The worker gives it a run of its gateway by `assigned` in its
-   *    first RunEvent, with the run's first event or a few milliseconds after the claim, whatever is first. No attach follows.
-   *  * A parked stream that is lost before the caller has sent anything about its run may have lost the assignment: the worker then
-   *    tells of its claim on the gateway's reply stream, and keeps the run for an attach.
-   *  * RunInput messages take effect in the order in which they are sent.
-   *  * RunEvent messages come in the order of `seq`, which counts the events of a run from 1 without a gap.
-   *    `stdin_consumed`, and an `assigned` that comes alone, are not events of the run: their seq is 0.
-   *  * `compile` comes only before `started`; `stdout` and `stderr` only after it.
-   *  * Exactly one of `exit` and `error` comes, as the last event; the server then ends the stream with OK.
-   *  * What the run produced before the attach is in its ring and is sent first, from `attach.after_seq` on. When the ring no
-   *    longer holds the next event, the stream ends with OUT_OF_RANGE: a hole is never silent.
-   *  * A second attach with the right key takes the run over; the first stream ends with ABORTED.
-   *  * The caller going away (cancel, lost connection) is what the run's on_disconnect says: kill, or keep for the resume window.
-   * Back-pressure: the worker stops reading the sandbox while this stream does not take events; the program then blocks in write().
-   * Errors: NOT_FOUND (no such run here, or another epoch), PERMISSION_DENIED (wrong key), FAILED_PRECONDITION, ABORTED,
-   * OUT_OF_RANGE, RESOURCE_EXHAUSTED (stdin past the window).
-   */
-  run: handleBidiStreamingCall<RunInput, RunEvent>;
-}
-
-export interface RunnerClient extends Client {
-  /**
-   * Run attaches the caller to one run that this worker has claimed, and carries it to its end.
-   *
-   * Ordering rules
-   *  * The first RunInput is `attach` (the caller knows the run) or `park` (it waits for one); any other first message ends the
-   *    stream with FAILED_PRECONDITION.
-   *  * A parked stream is opened ahead of its run, for five minutes at most. The worker gives it a run of its gateway by `assigned` in its
-   *    first RunEvent, with the run's first event or a few milliseconds after the claim, whatever is first. No attach follows.
-   *  * A parked stream that is lost before the caller has sent anything about its run may have lost the assignment: the worker then
-   *    tells of its claim on the gateway's reply stream, and keeps the run for an attach.
-   *  * RunInput messages take effect in the order in which they are sent.
-   *  * RunEvent messages come in the order of `seq`, which counts the events of a run from 1 without a gap.
-   *    `stdin_consumed`, and an `assigned` that comes alone, are not events of the run: their seq is 0.
-   *  * `compile` comes only before `started`; `stdout` and `stderr` only after it.
-   *  * Exactly one of `exit` and `error` comes, as the last event; the server then ends the stream with OK.
-   *  * What the run produced before the attach is in its ring and is sent first, from `attach.after_seq` on. When the ring no
-   *    longer holds the next event, the stream ends with OUT_OF_RANGE: a hole is never silent.
-   *  * A second attach with the right key takes the run over; the first stream ends with ABORTED.
-   *  * The caller going away (cancel, lost connection) is what the run's on_disconnect says: kill, or keep for the resume window.
-   * Back-pressure: the worker stops reading the sandbox while this stream does not take events; the program then blocks in write().
-   * Errors: NOT_FOUND (no such run here, or another epoch), PERMISSION_DENIED (wrong key), FAILED_PRECONDITION, ABORTED,
-   * OUT_OF_RANGE, RESOURCE_EXHAUSTED (stdin past the window).
-   */
-  run(): ClientDuplexStream<RunInput, RunEvent>;
-  run(options: Partial<CallOptions>): ClientDuplexStream<RunInput, RunEvent>;
-  run(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<RunInput, RunEvent>;
-}
-
-export const RunnerClient = makeGenericClientConstructor(RunnerService, "rungrid.v1.Runner") as unknown as {
-  new (address: string, credentials: ChannelCredentials, options?: Partial<ClientOptions>): RunnerClient;
-  service: typeof RunnerService;
-  serviceName: string;
-};
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
 
