@@ -29,14 +29,14 @@ const PROMPT = "name = input('Name: ')\nprint('Hello ' + name)";
 
 test('a run over mutual TLS: prompt, answer, a flood, and a stop', async () => {
   const client = await stack().connect();
-  const talk = client.run(PROMPT);
+  const talk = client.run(PROMPT, 'python');
   await talk.output(/Name: $/);
   talk.stdin('Rajesh\n');
   expect(await talk.exit()).toMatchObject({ reason: 'exited', code: 0 });
   expect(talk.stdout).toBe('Name: Hello Rajesh\n');
-  const flood = client.run("while True: print('x' * 1000)");
+  const flood = client.run("while True: print('x' * 1000)", 'python');
   expect(await flood.exit()).toMatchObject({ reason: 'output_limit' });
-  const stopped = client.run(PROMPT);
+  const stopped = client.run(PROMPT, 'python');
   await stopped.output(/Name: $/);
   stopped.stop();
   expect(await stopped.exit()).toMatchObject({ reason: 'stopped' });
@@ -56,7 +56,7 @@ test.each([
   await refused.process.stop();
   stack().forget(refused);
   const client = await stack().connect();
-  expect(await client.run("print('a')").exit()).toMatchObject({ code: 0 });
+  expect(await client.run("print('a')", 'python').exit()).toMatchObject({ code: 0 });
 });
 
 test('no secret and no key is in the logs', () => {
