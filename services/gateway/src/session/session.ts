@@ -62,8 +62,8 @@ export class Session {
     this.#lastFrameMs = nowMs;
     const parsed = parseClientFrame(text);
     if ('frame' in parsed) {
-      this.#deps.metrics.frame(parsed.frame.event);
       this.#frame(parsed.frame);
+      this.#deps.metrics.frame(parsed.frame.event);
       return;
     }
     this.#deps.metrics.frame('invalid');

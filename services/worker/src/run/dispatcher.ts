@@ -71,10 +71,12 @@ export class Dispatcher {
     const { languages, metrics, logger } = this.#options;
     const language = languages.get(request.language);
     if (language === undefined) return;
-    metrics.queueSeconds.observe({ language: language.name }, Math.max(0, nowUs() - request.accepted_us) / 1e6);
+    const takenUs = nowUs();
     this.#dispatch(request, language, entryId).catch((error: unknown) =>
       logger.error({ err: error, run: request.run }, 'dispatch failed'),
     );
+    // Counted once the program is on its way.
+    metrics.queueSeconds.observe({ language: language.name }, Math.max(0, takenUs - request.accepted_us) / 1e6);
   }
 
   async #dispatch(request: RunRequest, language: Language, entryId: string): Promise<void> {
@@ -83,7 +85,6 @@ export class Dispatcher {
     // Known before the claim: the gateway may attach before the claim's answer is here.
     const run = this.#createRun(request, language);
     table.add(run);
-    metrics.liveRuns.inc();
     // Before the claim's answer: a sandbox reaches nothing outside itself, so a program may run before it is known to be ours, as
     // long as nothing of it is told. A gateway hears of the run once it is claimed.
     const cold = new AbortController();
@@ -91,7 +92,9 @@ export class Dispatcher {
     if (warm !== undefined) run.begin(warm);
     const later = warm === undefined ? this.#acquireCold(language, cold.signal) : undefined;
     const stream = streams.take(request.gateway);
-    const epoch = await this.#claim(run, { request, entryId, tell: stream === undefined });
+    const claim = this.#claim(run, { request, entryId, tell: stream === undefined });
+    metrics.liveRuns.inc();
+    const epoch = await claim;
     if (epoch === 0) {
       metrics.lostClaims.inc();
       stream?.release();
