@@ -149,10 +149,17 @@ function costFault(watch: Watch, attack: Attack): string | undefined {
 
 /** No sandbox may have a log that grows on the machine's disk. */
 async function logFault(stack: Stack): Promise<string | undefined> {
-  const [any] = await stack.sandboxes();
-  if (any === undefined) return 'no sandbox to look at';
-  const type = (await inspectSandbox(any.id)).HostConfig.LogConfig?.Type;
-  return type === 'none' ? undefined : `the log driver is ${type}`;
+  for (const { id } of await stack.sandboxes()) {
+    const info = await inspectSandbox(id).catch((error: { statusCode?: number }) => {
+      // One on its way out when it was listed: the next will do.
+      if (error.statusCode !== 404) throw error;
+      return undefined;
+    });
+    if (info === undefined) continue;
+    const type = info.HostConfig.LogConfig?.Type;
+    return type === 'none' ? undefined : `the log driver is ${type}`;
+  }
+  return 'no sandbox to look at';
 }
 
 function hostFault(before: { cores: readonly string[]; files: ReadonlyMap<string, string> }): string | undefined {
