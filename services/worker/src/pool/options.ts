@@ -1,4 +1,5 @@
 // Options of the warm pool: what each means, its unit, default, range, and why that default.
+import { availableParallelism } from 'node:os';
 import type { Sandbox, SandboxSpec } from '../run/ports.js';
 
 export interface PoolLanguage {
@@ -16,7 +17,7 @@ export interface PoolTuning {
   readonly ceiling?: number;
   /** Starts under way at once while a shelf is nearly full, 1..32; the emptier, the more, up to `urgentStarts`. Default 1: a start takes most of a core for 100 ms, and one leaves the other core to the clicks. */
   readonly calmStarts?: number;
-  /** Starts under way at once while somebody waits or a language is below its critical mark, 1..32. Default 4: more does not raise the engine's rate on 2 cores. */
+  /** Starts under way at once while somebody waits or a language is below its critical mark, 1..32. Default: one a core, 2 to 8. More does not raise the engine's rate, and takes the cores from those who type. */
   readonly urgentStarts?: number;
   /** Starts a second, averaged, 1..1000. Default 50: above what one engine can do, a brake on loops only. */
   readonly startsPerSecond?: number;
@@ -53,7 +54,11 @@ export function resolveTuning(tuning: PoolTuning, memoryBytes: number): Resolved
   return Object.freeze({
     ceiling: within('ceiling', tuning.ceiling ?? defaultCeiling(memoryBytes), [1, 4096]),
     calmStarts: within('calmStarts', tuning.calmStarts ?? 1, [1, 32]),
-    urgentStarts: within('urgentStarts', tuning.urgentStarts ?? 4, [1, 32]),
+    urgentStarts: within(
+      'urgentStarts',
+      tuning.urgentStarts ?? Math.max(2, Math.min(8, availableParallelism())),
+      [1, 32],
+    ),
     startsPerSecond: within('startsPerSecond', tuning.startsPerSecond ?? 50, [1, 1000]),
     destroysAtOnce: within('destroysAtOnce', tuning.destroysAtOnce ?? 2, [1, 32]),
     refillDelayMs: within('refillDelayMs', tuning.refillDelayMs ?? 20, [0, 1000]),
