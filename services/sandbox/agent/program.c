@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -44,7 +45,7 @@ int program_setup(void) {
   return signalfd(-1, &chld, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-static int move_up(int fd) {
+int move_up(int fd) {
   if (fd < 0 || fd >= FIRST_AGENT_FD) return fd;
   int high = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_AGENT_FD);
   int error = errno;
@@ -133,7 +134,8 @@ static _Noreturn void become(const struct spawn *spawn, int status_fd) {
   volunteer_for_oom();
   // dup2 clears close-on-exec; everything else the agent holds keeps it.
   bool ready = fits && chdir("/tmp") == 0 && dup2(spawn->stdin_fd, 0) == 0 && dup2(spawn->stdout_fd, 1) == 1 &&
-               dup2(spawn->stderr_fd, 2) == 2 && (spawn->control_fd < 0 || dup2(spawn->control_fd, 3) == 3);
+               dup2(spawn->stderr_fd, 2) == 2 && (spawn->control_fd < 0 || dup2(spawn->control_fd, 3) == 3) &&
+               (!spawn->terminal || ioctl(0, TIOCSCTTY, 0) == 0);
   if (ready) {
     environ = env;
     execvp(spawn->argv[0], spawn->argv);
