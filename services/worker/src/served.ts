@@ -40,7 +40,7 @@ function sandboxSpec(parts: { config: WorkerConfig; language: Language; image: s
     language: language.name,
     mode: 'pipe',
     image,
-    command: agentCommand(language),
+    command: agentCommand(language, { class: 'run', mode: 'pipe' }),
     env: Object.entries(language.env).map(([key, value]) => `${key}=${value}`),
     limits: {
       memoryBytes: limits.memoryBytes ?? config.WORKER_MEMORY_BYTES,

@@ -155,11 +155,10 @@ export class Dispatcher {
       version: language.version,
       start: encodeStart({
         files: [...request.files, { name: language.fileName, content: request.code }],
-        compile: language.mode === 'compile' ? language.compile : undefined,
-        run: language.mode === 'warm' ? undefined : language.run,
+        run: language.run,
         args: request.args,
       }),
-      compiled: language.mode === 'compile',
+      compiled: language.compile !== undefined,
       stdin: request.stdin === undefined ? undefined : Buffer.from(request.stdin),
       limits: lowerLimits(limits, manifestLimits(language), requestLimits(request)),
       ringBytes,
