@@ -47,10 +47,17 @@ export function hardening(language: Language, kind: SandboxKind = PIPES): readon
   const tmp = own.tmpBytes ?? base.tmp;
   return [
     ...COMMON,
-    ...['--tmpfs', `/tmp:rw,exec,nosuid,nodev,mode=1777,size=${tmp},nr_inodes=1024`],
+    '--tmpfs',
+    `/tmp:rw,exec,nosuid,nodev,mode=1777,size=${tmp},nr_inodes=1024`,
     ...(kind.mode === 'tty' ? [] : ['--tmpfs', '/dev/pts:ro,noexec,nosuid,nodev,mode=555,size=4k,nr_inodes=1']),
-    ...['--memory', memory, '--memory-swap', memory],
-    ...['--cpus', String(own.cpus ?? base.cpus), '--pids-limit', String(own.pids ?? base.pids)],
+    '--memory',
+    memory,
+    '--memory-swap',
+    memory,
+    '--cpus',
+    String(own.cpus ?? base.cpus),
+    '--pids-limit',
+    String(own.pids ?? base.pids),
     ...Object.entries({ ...SANDBOX_RLIMITS, fsize: tmp }).flatMap(([name, value]) => [
       '--ulimit',
       `${name}=${value}:${value}`,
