@@ -109,10 +109,10 @@ describe('a person', () => {
     box.start({ files: [], run: ['bash', '--norc', '-i'] });
     await shows(box, '$ ');
     box.type('(echo up; sleep 1000)\r');
-    await shows(box, '\nup'); // said by the job: it has the terminal
+    await box.until(() => seenInTerminal(box.stdout).includes('\nup\n')); // said by the job: it has the terminal
     box.type('\x1a');
     await shows(box, 'Stopped');
-    box.type('kill -9 %1; wait; exit 3\r');
+    box.type('exit 3\rexit 3\r'); // the first one is refused: there are stopped jobs
     expect((await box.exit()).end).toEqual(exited(3));
   });
 
