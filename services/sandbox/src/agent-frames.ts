@@ -97,15 +97,22 @@ export function encodeSize({ cols, rows }: TerminalSize): Buffer {
   return payload;
 }
 
-/** The FILE frames that write one file to /tmp before START. Throws AgentProtocolError `bad_start` for a name that the agent would refuse. */
-export function encodeFile(name: string, content: Uint8Array, options: { executable: boolean }): Buffer[] {
+/**
+ * The FILE frames that write one file to /tmp before START, as pieces to send one after the other: views of `content`, which is not copied.
+ * Throws AgentProtocolError `bad_start` for a name that the agent would refuse.
+ */
+export function encodeFile(name: string, content: Uint8Array, options: { executable: boolean }): Uint8Array[] {
   if (!FILE_NAME.test(name)) throw new AgentProtocolError('bad_start', 'file name not allowed');
-  const head = Buffer.from(`${options.executable ? '\x01' : '\0'}${name}\0`, 'latin1');
-  const frames: Buffer[] = [];
+  const start = Buffer.from(`${options.executable ? '\x01' : '\0'}${name}\0`, 'latin1');
+  const pieces: Uint8Array[] = [];
   for (let at = 0; at === 0 || at < content.length; at += FILE_PIECE_BYTES) {
-    frames.push(encodeFrame(ToAgent.FILE, Buffer.concat([head, content.subarray(at, at + FILE_PIECE_BYTES)])));
+    const piece = content.subarray(at, at + FILE_PIECE_BYTES);
+    const head = Buffer.allocUnsafe(AGENT_HEADER_BYTES);
+    head[0] = ToAgent.FILE;
+    head.writeUInt32BE(start.length + piece.length, 1);
+    pieces.push(Buffer.concat([head, start]), piece);
   }
-  return frames;
+  return pieces;
 }
 
 /** The whole START frame. Throws AgentProtocolError `bad_start` for what the agent would refuse. */

@@ -12,6 +12,7 @@ interface Profile {
 
 const SPEC: SandboxSpec = {
   language: 'c++',
+  class: 'run',
   mode: 'pipe',
   image: 'rungrid/cpp:dev',
   command: ['--warm', 'x'],

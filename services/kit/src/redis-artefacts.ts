@@ -1,0 +1,58 @@
+// Compiled programs in Redis: bounded in bytes, the least recently used goes first; each verb is one script, one round trip.
+import { readFileSync } from 'node:fs';
+import type { Keys } from './keys.js';
+import type { Redis } from './redis.js';
+
+interface ArtefactScripts {
+  putArtefact(...args: (string | number | Buffer)[]): Promise<number>;
+  getArtefactBuffer(...args: (string | number)[]): Promise<Buffer | null>;
+}
+
+export interface ArtefactLimits {
+  /** All of them together, bytes. */
+  readonly maxBytes: number;
+  /** How long one that nobody uses is kept, ms. */
+  readonly ttlMs: number;
+}
+
+export class ArtefactRedis {
+  readonly #redis: Redis & ArtefactScripts;
+  readonly #keys: Keys;
+  readonly #limits: ArtefactLimits;
+
+  /** `redis`: a connection of its own, so that megabytes do not stand before claims. */
+  constructor(redis: Redis, keys: Keys, limits: ArtefactLimits) {
+    redis.defineCommand('putArtefact', { numberOfKeys: 3, lua: script('put-artefact') });
+    redis.defineCommand('getArtefact', { numberOfKeys: 3, lua: script('get-artefact') });
+    this.#redis = redis as unknown as Redis & ArtefactScripts;
+    this.#keys = keys;
+    this.#limits = limits;
+  }
+
+  /** `name`: hex digits. Rejects when Redis does. */
+  async get(name: string): Promise<Buffer | undefined> {
+    const { artefact, artefacts, artefactSizes } = this.#keys;
+    const { ttlMs } = this.#limits;
+    const bytes = await this.#redis.getArtefactBuffer(
+      artefact(name),
+      artefacts,
+      artefactSizes,
+      name,
+      Date.now(),
+      ttlMs,
+    );
+    return bytes ?? undefined;
+  }
+
+  /** One that is larger than all may be together is not kept. Rejects when Redis does. */
+  async put(name: string, bytes: Buffer): Promise<void> {
+    const { artefact, artefacts, artefactSizes } = this.#keys;
+    const { maxBytes, ttlMs } = this.#limits;
+    const keys = [artefact(name), artefacts, artefactSizes] as const;
+    await this.#redis.putArtefact(...keys, name, bytes, Date.now(), ttlMs, maxBytes, artefact(''));
+  }
+}
+
+function script(name: string): string {
+  return readFileSync(new URL(`../src/lua/${name}.lua`, import.meta.url), 'utf8');
+}
