@@ -20,8 +20,8 @@ export interface Keys {
   readonly workers: string;
   /** What one worker says of itself; gone when it stops renewing it. */
   worker(workerId: string): string;
-  /** One compiled program, by its artefactKey(). */
-  artefact(name: string): string;
+  /** What stands before a compiled program's name (its artefactKey) in its key. */
+  readonly artefactPrefix: string;
   /** Sorted set of their names by last use. */
   readonly artefacts: string;
   /** Hash of their sizes by name, with the sum. */
@@ -39,7 +39,7 @@ export function createKeys(prefix: string): Keys {
     replies: (gatewayId) => `${tag}:replies:${gatewayId}`,
     workers: `${tag}:workers`,
     worker: (workerId) => `${tag}:worker:${workerId}`,
-    artefact: (name) => `${tag}:artefact:${name}`,
+    artefactPrefix: `${tag}:artefact:`,
     artefacts: `${tag}:artefacts`,
     artefactSizes: `${tag}:artefact-sizes`,
   };

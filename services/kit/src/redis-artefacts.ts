@@ -31,25 +31,20 @@ export class ArtefactRedis {
 
   /** `name`: hex digits. Rejects when Redis does. */
   async get(name: string): Promise<Buffer | undefined> {
-    const { artefact, artefacts, artefactSizes } = this.#keys;
-    const { ttlMs } = this.#limits;
-    const bytes = await this.#redis.getArtefactBuffer(
-      artefact(name),
-      artefacts,
-      artefactSizes,
-      name,
-      Date.now(),
-      ttlMs,
-    );
+    const bytes = await this.#redis.getArtefactBuffer(...this.#keysOf(name), name, Date.now(), this.#limits.ttlMs);
     return bytes ?? undefined;
   }
 
   /** One that is larger than all may be together is not kept. Rejects when Redis does. */
   async put(name: string, bytes: Buffer): Promise<void> {
-    const { artefact, artefacts, artefactSizes } = this.#keys;
     const { maxBytes, ttlMs } = this.#limits;
-    const keys = [artefact(name), artefacts, artefactSizes] as const;
-    await this.#redis.putArtefact(...keys, name, bytes, Date.now(), ttlMs, maxBytes, artefact(''));
+    const prefix = this.#keys.artefactPrefix;
+    await this.#redis.putArtefact(...this.#keysOf(name), name, bytes, Date.now(), ttlMs, maxBytes, prefix);
+  }
+
+  #keysOf(name: string): [string, string, string] {
+    const { artefactPrefix, artefacts, artefactSizes } = this.#keys;
+    return [artefactPrefix + name, artefacts, artefactSizes];
   }
 }
 

@@ -78,12 +78,15 @@ export class Compilations {
     this.#flights.set(job.key, flight);
     flight.signal.addEventListener('abort', () => this.#forget(job.key, flight), { once: true });
     const leave = flight.join(follower);
-    void this.#make(job, flight).then((result) => {
-      this.#forget(job.key, flight);
-      if (result.kind === 'compiled' || (result.kind === 'refused' && result.final)) this.#cache.put(job.key, result);
-      flight.settle(result);
-    });
+    void this.#fly(job, flight);
     return leave;
+  }
+
+  async #fly(job: CompileJob, flight: Flight): Promise<void> {
+    const result = await this.#make(job, flight);
+    this.#forget(job.key, flight);
+    if (result.kind === 'compiled' || (result.kind === 'refused' && result.final)) this.#cache.put(job.key, result);
+    flight.settle(result);
   }
 
   #forget(key: string, flight: Flight): void {

@@ -101,7 +101,12 @@ class CompileRun {
         return this.#onFailed(decodeEnd(payload));
       case FromAgent.FAULT:
         return this.#fail('start_failed', `compile sandbox: ${payload.toString('utf8', 0, 200)}`);
-      default:
+      case FromAgent.READY:
+      case FromAgent.STARTED:
+      case FromAgent.STDOUT:
+      case FromAgent.STDERR:
+      case FromAgent.STDIN_ACK:
+      case FromAgent.EXIT:
         return this.#fail('internal', `a compile sandbox sent frame ${type}`);
     }
   }
