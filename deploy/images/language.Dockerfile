@@ -4,6 +4,8 @@ FROM ${AGENT} AS agent
 
 FROM debian:trixie-slim
 ARG PACKAGES
+# Nobody reads manuals in a sandbox. The folder stays: some packages link into it.
+RUN printf 'path-exclude=/usr/share/%s/*\n' doc man info locale lintian > /etc/dpkg/dpkg.cfg.d/rungrid && mkdir -p /usr/share/man/man1
 RUN if [ -n "${PACKAGES}" ]; then \
       export DEBIAN_FRONTEND=noninteractive \
       && apt-get update \
@@ -11,7 +13,7 @@ RUN if [ -n "${PACKAGES}" ]; then \
       && apt-get clean && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*; \
     fi
 COPY . /rungrid/language
-COPY --from=agent /rungrid/agent /rungrid/agent-readable /rungrid/probe /rungrid/
+COPY --from=agent /rungrid/agent /rungrid/agent-readable /rungrid/probe /rungrid/gate.so /rungrid/
 # No file may raise privileges, and nothing but /tmp is writable for a uid that owns nothing.
 RUN set -eu; cd /rungrid/language; \
     if [ -f setup.sh ]; then sh setup.sh; rm setup.sh; fi; \
