@@ -4,16 +4,14 @@ FROM ${AGENT} AS agent
 
 FROM debian:trixie-slim
 ARG PACKAGES
-# Nobody reads manuals in a sandbox. The folder stays: some packages link into it.
-RUN printf 'path-exclude=/usr/share/%s/*\n' doc man info locale lintian > /etc/dpkg/dpkg.cfg.d/rungrid && mkdir -p /usr/share/man/man1
 COPY . /rungrid/language
-# One layer: what setup.sh takes out must not stay in the one below. The agent comes last: a new one installs no package again.
-# No file may raise privileges, and nothing but /tmp is writable for a uid that owns nothing.
+# One layer: what setup.sh takes away again is not in the image. Nobody reads manuals in a sandbox; the folder of the first section stays, for
+# some packages link into it. No file may raise privileges, and nothing but /tmp is writable for a uid that owns nothing.
 RUN set -eu; \
+    printf 'path-exclude=/usr/share/%s/*\n' doc man info locale lintian > /etc/dpkg/dpkg.cfg.d/rungrid; mkdir -p /usr/share/man/man1; \
     if [ -n "${PACKAGES}" ]; then \
       export DEBIAN_FRONTEND=noninteractive; \
-      apt-get update; \
-      apt-get install -y --no-install-recommends ${PACKAGES}; \
+      apt-get update; apt-get install -y --no-install-recommends ${PACKAGES}; \
       apt-get clean; rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*; \
     fi; \
     cd /rungrid/language; \
