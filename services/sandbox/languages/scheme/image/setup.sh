@@ -1,0 +1,1 @@
+# stdout.scm is loaded with -l; nothing else to prepare.
