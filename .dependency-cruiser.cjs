@@ -18,9 +18,9 @@ const HOMES = {
 };
 
 /** The adapters of each service: named for what they wrap, they know the core below them and not each other. */
-const ADAPTERS = 'uws|docker|grpc|stream|admission|http|compile|batch|languages';
+const ADAPTERS = 'uws|docker|grpc|stream|admission|http|batch|languages';
 /** The core: knows neither an adapter nor an outside library. */
-const CORE = 'session|routing|run|pool|policy';
+const CORE = 'session|routing|run|pool|compile|policy';
 
 const escape = (text) => text.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&');
 

@@ -56,6 +56,7 @@ export async function startStack(options: StackOptions): Promise<Target> {
       ...shared,
       ...(process.env['DOCKER_HOST'] === undefined ? {} : { DOCKER_HOST: process.env['DOCKER_HOST'] }),
       WORKER_LANGUAGES: options.languages.join(','),
+      WORKER_POOL_FLOOR_TTY: '0',
       ...options.workerEnv,
     });
     children.push(worker.child);

@@ -23,7 +23,6 @@ export const ERRORS = {
     retryable: false,
     http: 413,
   },
-  tty_unavailable: { meaning: 'This server runs programs on pipes only.', retryable: false, http: 400 },
   token_invalid: {
     meaning: 'The token is malformed, of an unknown key, or its signature does not fit this origin.',
     retryable: false,

@@ -21,6 +21,16 @@ export const RunLimitsSchema = Type.Object({
   output_bytes: positive(1_073_741_824),
 });
 
+const terminalSize = {
+  cols: Type.Integer({ minimum: 1, maximum: 1000 }),
+  rows: Type.Integer({ minimum: 1, maximum: 1000 }),
+};
+/** Size of a terminal, characters. */
+export const TerminalSizeSchema = Type.Object(terminalSize);
+
+/** How a program begins: in a process that waits for it, in one that is started for it, or after a compile step whose result is kept. */
+export const LanguageModeSchema = Type.Union([Type.Literal('warm'), Type.Literal('start'), Type.Literal('compiled')]);
+
 export const RunCodeSchema = Type.Object({
   /** The program's text. */
   code: Type.String(),
@@ -40,12 +50,8 @@ export const RunCodeSchema = Type.Object({
   ),
   /** All of stdin; EOF follows it. */
   stdin: Type.Optional(Type.String()),
-  tty: Type.Optional(
-    Type.Object({
-      cols: Type.Integer({ minimum: 1, maximum: 1000 }),
-      rows: Type.Integer({ minimum: 1, maximum: 1000 }),
-    }),
-  ),
+  /** On a terminal; absent: on pipes. */
+  tty: Type.Optional(TerminalSizeSchema),
   limits: Type.Optional(RunLimitsSchema),
   on_disconnect: Type.Optional(Type.Union([Type.Literal('kill'), Type.Literal('keep')])),
 });
@@ -53,8 +59,7 @@ export const StdinSchema = Type.Object({ text: Type.String(), run: runName });
 export const RunOnlySchema = Type.Object({ run: runName });
 export const ResizeSchema = Type.Object({
   run: runName,
-  cols: Type.Integer({ minimum: 1, maximum: 1000 }),
-  rows: Type.Integer({ minimum: 1, maximum: 1000 }),
+  ...terminalSize,
 });
 export const SignalSchema = Type.Object({
   run: runName,
@@ -94,6 +99,7 @@ export interface HelloLanguage {
   name: string;
   title: string;
   version: string;
+  mode: Static<typeof LanguageModeSchema>;
   aliases: string[];
   file_name: string;
   hello: string;

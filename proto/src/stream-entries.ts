@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { FILE_NAME } from './frames.js';
+import { FILE_NAME, LanguageModeSchema, TerminalSizeSchema } from './frames.js';
 import { MAX_ARGS, MAX_ARGS_BYTES, MAX_FILES } from './limits.js';
 
 /** Longest request, bytes of JSON: what a client frame can hold comes to less, also with every character escaped anew. */
@@ -27,6 +27,8 @@ export const RunRequestSchema = Type.Object({
   args: Type.Array(Type.String({ pattern: '^[^\\u0000]*$' }), { maxItems: MAX_ARGS }),
   /** All of stdin, then EOF; absent: interactive. */
   stdin: Type.Optional(Type.String()),
+  /** On a terminal of this size; absent: on pipes. */
+  tty: Type.Optional(TerminalSizeSchema),
   /** Lower limits that the client or its token asked for. */
   limits: Type.Object({
     wall_ms: Type.Optional(Type.Integer({ minimum: 1 })),
@@ -62,6 +64,7 @@ export const WorkerInfoSchema = Type.Object({
       name: Type.String({ pattern: '^[a-z0-9+#-]{1,32}$' }),
       title: Type.String({ maxLength: 64 }),
       version: Type.String({ maxLength: 64 }),
+      mode: LanguageModeSchema,
       aliases: Type.Array(Type.String({ maxLength: 32 }), { maxItems: 16 }),
       file_name: Type.String({ maxLength: 64 }),
       hello: Type.String({ maxLength: 4096 }),

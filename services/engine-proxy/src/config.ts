@@ -51,7 +51,7 @@ const ProxyConfigSchema = Type.Object({
   /** Most processes and threads of one sandbox. */
   ENGINE_PROXY_PIDS: count(256, 32_768),
   /** Largest /tmp of one sandbox, bytes. */
-  ENGINE_PROXY_TMP_BYTES: count(67_108_864, 4_294_967_296, 65_536),
+  ENGINE_PROXY_TMP_BYTES: count(134_217_728, 4_294_967_296, 65_536),
   /** Most files in /tmp of one sandbox. */
   ENGINE_PROXY_TMP_INODES: count(4096, 1_000_000, 16),
   /** Most open files of a process in a sandbox. */

@@ -63,7 +63,7 @@ export const GatewayConfigSchema = Type.Object({
   /** How long a run may wait for a worker. Past it: error queue_timeout. */
   GATEWAY_QUEUE_TTL_MS: ms(30_000, 600_000),
   /** How long a claimed run may take to start, compiler included. Past it: error start_failed. */
-  GATEWAY_START_MS: ms(30_000, 600_000),
+  GATEWAY_START_MS: ms(60_000, 600_000),
   /** Bytes that one socket may have unsent. Past it: close 4008. */
   GATEWAY_OUTBOX_BYTES: Type.Integer({ minimum: 262_144, maximum: 67_108_864, default: 1_048_576 }),
   /** How long a socket may take to read what waits for it, its runs being paused meanwhile. Past it: close 4008. */

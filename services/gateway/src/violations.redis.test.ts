@@ -74,7 +74,6 @@ test.each<[Record<string, unknown>, string]>([
   [{ language: 'py\r\nXADD x * a b\n' }, 'unknown_language'],
   [{ language: { $ne: 1 } }, 'invalid_frame'],
   [{ version: '9' }, 'unknown_version'],
-  [{ tty: { cols: 80, rows: 24 } }, 'tty_unavailable'],
   [{ code: 'x'.repeat(131_073) }, 'code_too_large'],
   [{ code: 5 }, 'invalid_frame'],
   [{ files: [{ name: '../x', content: '' }] }, 'invalid_frame'],

@@ -20,6 +20,12 @@ export interface Keys {
   readonly workers: string;
   /** What one worker says of itself; gone when it stops renewing it. */
   worker(workerId: string): string;
+  /** What stands before a compiled program's name (its artefactKey) in its key. */
+  readonly artefactPrefix: string;
+  /** Sorted set of their names by last use. */
+  readonly artefacts: string;
+  /** Hash of their sizes by name, with the sum. */
+  readonly artefactSizes: string;
 }
 
 /** `prefix` comes from configuration, `[a-z0-9-]{1,32}`. */
@@ -33,5 +39,8 @@ export function createKeys(prefix: string): Keys {
     replies: (gatewayId) => `${tag}:replies:${gatewayId}`,
     workers: `${tag}:workers`,
     worker: (workerId) => `${tag}:worker:${workerId}`,
+    artefactPrefix: `${tag}:artefact:`,
+    artefacts: `${tag}:artefacts`,
+    artefactSizes: `${tag}:artefact-sizes`,
   };
 }

@@ -12,9 +12,10 @@ const CONNECTION = ['ping', 'hello', 'auth', 'info', 'select', 'client|setname',
 const COMMANDS: Readonly<Record<RedisService, readonly string[]>> = {
   // submit-run and cancel-run; then its reply stream, and who is alive
   gateway: 'get set incr pexpire pttl xlen xadd hget hset xack xdel xread smembers mget srem'.split(' '),
-  // claim-run and tell-claim; then the queue, and what others left in it; then what it says of itself, and whose sandboxes are orphans
+  // claim-run and tell-claim; then the queue, and what others left in it; then what it says of itself, and whose sandboxes are orphans;
+  // then put-artefact and get-artefact
   worker:
-    'xack xdel hget hincrby hset xadd pexpire xreadgroup xautoclaim xgroup xinfo multi exec set sadd srem del exists'.split(
+    'xack xdel hget hincrby hset xadd pexpire xreadgroup xautoclaim xgroup xinfo multi exec set sadd srem del exists get zadd zrem zrange hdel'.split(
       ' ',
     ),
 };
@@ -22,7 +23,7 @@ const COMMANDS: Readonly<Record<RedisService, readonly string[]>> = {
 /** Keys by user, behind `{PREFIX}:`. */
 const KEYS: Readonly<Record<RedisService, readonly string[]>> = {
   gateway: ['nonce:*', 'rate:*', 'queue:*', 'run:*', 'replies:*', 'workers', 'worker:*'],
-  worker: ['queue:*', 'run:*', 'replies:*', 'workers', 'worker:*'],
+  worker: ['queue:*', 'run:*', 'replies:*', 'workers', 'worker:*', 'artefact:*', 'artefacts', 'artefact-sizes'],
 };
 
 /**

@@ -10,7 +10,7 @@
 #define PAGE 4096u
 #define IN_SIZE (FRAME_HEADER + START_MAX)
 #define OUT_DATA_MAX 65536u
-// Room that pipe data never takes: READY, STARTED, COMPILE_FAILED, EXIT or FAULT and one acknowledgement always fit.
+// Room that pipe data never takes: READY, STARTED, a last frame and one acknowledgement always fit.
 #define OUT_RESERVE (2u * (FRAME_HEADER + OUT_CONTROL_MAX))
 #define OUT_SIZE (OUT_DATA_MAX + OUT_RESERVE)
 // A frame of fewer data bytes than this is not worth its header while the worker is behind.
@@ -32,10 +32,13 @@ uint32_t get_u32(const uint8_t *at) {
   return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
+uint16_t get_u16(const uint8_t *at) { return (uint16_t)(at[0] << 8 | at[1]); }
+
 static bool length_allowed(uint8_t type, uint32_t length) {
   switch (type) {
     case FRAME_START: return length <= START_MAX;
     case FRAME_STDIN: return length <= STDIN_MAX;
+    case FRAME_FILE: return length <= FILE_MAX;
     case FRAME_STDIN_CLOSE:
     case FRAME_KILL: return length == 0;
     case FRAME_RESIZE: return length == 4;

@@ -13,6 +13,7 @@ enum frame_in {
   FRAME_RESIZE = 4,
   FRAME_SIGNAL = 5,
   FRAME_KILL = 6,
+  FRAME_FILE = 7,
 };
 
 enum frame_out {
@@ -25,11 +26,15 @@ enum frame_out {
   FRAME_STDIN_ACK = 135,
   FRAME_COMPILE_FAILED = 136,
   FRAME_FAULT = 137,
+  FRAME_ARTEFACT = 138,
+  FRAME_COMPILED = 139,
 };
 
 #define FRAME_HEADER 5u
 #define START_MAX (1u << 20)
 #define STDIN_MAX 65536u
+// flags, name, NUL and 65536 bytes of content.
+#define FILE_MAX (1u + 64u + 1u + 65536u)
 
 struct frame {
   uint8_t type;
@@ -41,6 +46,7 @@ enum in_result { IN_NONE, IN_FRAME, IN_BAD };
 
 void put_u32(uint8_t *at, uint32_t value);
 uint32_t get_u32(const uint8_t *at);
+uint16_t get_u16(const uint8_t *at);
 
 // Reads once from fd 0. False when the worker is gone.
 bool in_fill(void);
@@ -56,7 +62,7 @@ void in_discard(void);
 bool out_control(enum frame_out type, const void *payload, size_t length);
 // Bytes of pipe data that may be queued now; 0 while the worker does not keep up.
 size_t out_room(void);
-// Reads once from a pipe straight into a frame. Result of read(): >0, 0 at EOF, -1 with errno. Needs out_room() > 0.
+// Reads once from a pipe or file straight into a frame. Result of read(): >0, 0 at EOF, -1 with errno. Needs out_room() > 0.
 long out_read(int fd, enum frame_out type);
 size_t out_pending(void);
 // Writes what fd 1 takes without blocking. False when the worker is gone.

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -44,7 +45,7 @@ int program_setup(void) {
   return signalfd(-1, &chld, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-static int move_up(int fd) {
+int move_up(int fd) {
   if (fd < 0 || fd >= FIRST_AGENT_FD) return fd;
   int high = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_AGENT_FD);
   int error = errno;
@@ -124,6 +125,9 @@ static _Noreturn void become(const struct spawn *spawn, int status_fd) {
   size_t env_count = 0;
   bool fits = true;
   for (char **entry = environ; *entry != NULL; entry++) fits = add_env(env, &env_count, *entry) && fits;
+  // What the visitor's page shows (xterm.js): colours, cursor movements, UTF-8.
+  static char terminal_type[] = "TERM=xterm-256color";
+  if (spawn->terminal) fits = add_env(env, &env_count, terminal_type) && fits;
   for (char *const *entry = spawn->extra_env; entry != NULL && *entry != NULL; entry++)
     fits = add_env(env, &env_count, *entry) && fits;
   reset_signals();
@@ -133,7 +137,8 @@ static _Noreturn void become(const struct spawn *spawn, int status_fd) {
   volunteer_for_oom();
   // dup2 clears close-on-exec; everything else the agent holds keeps it.
   bool ready = fits && chdir("/tmp") == 0 && dup2(spawn->stdin_fd, 0) == 0 && dup2(spawn->stdout_fd, 1) == 1 &&
-               dup2(spawn->stderr_fd, 2) == 2 && (spawn->control_fd < 0 || dup2(spawn->control_fd, 3) == 3);
+               dup2(spawn->stderr_fd, 2) == 2 && (spawn->control_fd < 0 || dup2(spawn->control_fd, 3) == 3) &&
+               (!spawn->terminal || ioctl(0, TIOCSCTTY, 0) == 0);
   if (ready) {
     environ = env;
     execvp(spawn->argv[0], spawn->argv);

@@ -14,6 +14,7 @@ struct spawn {
   char *const *extra_env; // NULL-terminated KEY=VALUE list on top of the agent's environment, or NULL
   int stdin_fd, stdout_fd, stderr_fd;
   int control_fd; // becomes fd 3; -1: none
+  bool terminal;  // stdin_fd is a terminal, which becomes the controlling one
 };
 
 // Once, before anything else: not dumpable, no inherited descriptors, signals, umask. Returns the signalfd for SIGCHLD, or -1.
@@ -22,6 +23,8 @@ int program_setup(void);
 bool pipe_open(struct pipe_pair *pair);
 // A stream socketpair for the warm process: [0] the agent's end, [1] the launcher's.
 bool control_open(int ends[2]);
+// The same descriptor, close-on-exec, numbered 10 or higher. -1 with errno; `fd` itself is closed.
+int move_up(int fd);
 void set_nonblocking(int fd);
 void set_blocking(int fd);
 void close_fd(int *fd);

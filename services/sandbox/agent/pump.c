@@ -8,11 +8,12 @@
 #include <unistd.h>
 
 #include "program.h"
+#include "terminal.h"
 
 static uint8_t ring[STDIN_MAX];
 static size_t ring_head, ring_used;
 static int stdin_fd = -1;
-static bool stdin_ending;
+static bool stdin_terminal, stdin_ending, line_open;
 static uint32_t ack_bytes;
 static int64_t ack_since_ns;
 
@@ -59,26 +60,39 @@ static void drop_waiting(void) {
   ring_head = ring_used = 0;
 }
 
-void stdin_open(int fd) {
+void stdin_open(int fd, bool terminal) {
   stdin_fd = fd;
+  stdin_terminal = terminal;
   stdin_flush();
+}
+
+static void deliver_end(void) {
+  if (stdin_terminal) {
+    uint8_t bytes[2];
+    size_t count = terminal_end_of_file(stdin_fd, line_open, bytes);
+    if (write(stdin_fd, bytes, count) < 0 && (errno == EAGAIN || errno == EINTR)) return; // the terminal is full: later
+  }
+  close_fd(&stdin_fd);
 }
 
 void stdin_flush(void) {
   while (stdin_fd >= 0 && ring_used > 0) {
     size_t run = sizeof ring - ring_head < ring_used ? sizeof ring - ring_head : ring_used;
     ssize_t n = write(stdin_fd, ring + ring_head, run);
+    if (n == 0) return; // a terminal that is full
     if (n < 0) {
       if (errno == EAGAIN || errno == EINTR) return;
       close_fd(&stdin_fd); // the program closed its end
       drop_waiting();
       return;
     }
+    uint8_t last = ring[ring_head + (size_t)n - 1];
+    line_open = last != '\n' && last != '\r';
     ring_head = (ring_head + (size_t)n) % sizeof ring;
     ring_used -= (size_t)n;
     acknowledge((size_t)n);
   }
-  if (ring_used == 0 && stdin_ending) close_fd(&stdin_fd);
+  if (stdin_fd >= 0 && ring_used == 0 && stdin_ending) deliver_end();
 }
 
 bool stdin_put(const uint8_t *bytes, size_t length) {
@@ -101,7 +115,7 @@ void stdin_end(void) {
   stdin_flush();
 }
 
-int stdin_waiting_fd(void) { return ring_used > 0 ? stdin_fd : -1; }
+int stdin_waiting_fd(void) { return ring_used > 0 || stdin_ending ? stdin_fd : -1; }
 
 void ack_flush(int64_t now, bool now_or_never) {
   if (ack_bytes == 0) return;

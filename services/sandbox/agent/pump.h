@@ -33,10 +33,11 @@ void channel_wake(struct channel *channel);
 // After every writer is dead: reads as far as the worker keeps up. True when nothing is left (the channel is closed then).
 bool channel_drain(struct channel *channel);
 
-// stdin of the program: at most STDIN_MAX bytes wait here. `fd` -1: the program's end is gone, or EOF was delivered.
-void stdin_open(int fd);
+// stdin of the program, a pipe or the master of its terminal: at most STDIN_MAX bytes wait here.
+void stdin_open(int fd, bool terminal);
 // False when the worker sent more than it may have unacknowledged.
 bool stdin_put(const uint8_t *bytes, size_t length);
+// EOF after what was sent: the pipe is closed, or the terminal's end-of-file character is typed.
 void stdin_end(void);
 // Writes what the pipe takes.
 void stdin_flush(void);

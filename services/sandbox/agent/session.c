@@ -24,14 +24,19 @@ struct session session = {
     .state = BOOTING,
     .signal_fd = -1,
     .control_fd = -1,
-    .channels = {{-1, FRAME_STDOUT, 0, 0}, {-1, FRAME_STDERR, 0, 0}, {-1, FRAME_COMPILE, 0, 0}},
+    .channels = {{-1, FRAME_STDOUT, 0, 0}, {-1, FRAME_STDERR, 0, 0}},
+    .terminal = {-1, -1, -1},
 };
 
-static bool ending_compile; // ENDING belongs to the compile step
+static struct purpose purpose;
+static bool overrun; // the program made more terminals than it may
 static pid_t main_pid = -1;
 static int main_status;
 static bool main_reaped;
-static struct pipe_pair in_pipe = {-1, -1}, out_pipe = {-1, -1}, err_pipe = {-1, -1};
+// The program's ends become its 0, 1 and 2. Where two are the same terminal or pipe, only one is closed.
+static int program_in = -1, program_out = -1, program_err = -1;
+static int artefact_fd = -1;
+static uint64_t artefact_size;
 static struct start start;
 static char version[VERSION_MAX];
 static size_t version_length;
@@ -57,66 +62,57 @@ static void put_u64(uint8_t *at, uint64_t value) {
 static uint64_t micros(struct timeval time) { return (uint64_t)time.tv_sec * 1000000u + (uint64_t)time.tv_usec; }
 
 static void put_status(uint8_t at[2]) {
-  at[0] = WIFSIGNALED(main_status) ? 1 : 0;
+  at[0] = overrun ? 2 : WIFSIGNALED(main_status) ? 1 : 0;
   at[1] = (uint8_t)(WIFSIGNALED(main_status) ? WTERMSIG(main_status) : WEXITSTATUS(main_status));
+}
+
+static void put_usage(uint8_t at[24]) {
+  struct rusage usage;
+  memset(&usage, 0, sizeof usage);
+  (void)getrusage(RUSAGE_CHILDREN, &usage);
+  put_u64(at, micros(usage.ru_utime));
+  put_u64(at + 8, micros(usage.ru_stime));
+  put_u64(at + 16, (uint64_t)usage.ru_maxrss);
+}
+
+static void send_last(enum frame_out type, const uint8_t *payload, size_t length) {
+  if (!out_control(type, payload, length)) exit(1);
+  session.state = DONE;
 }
 
 static void send_exit(void) {
   uint8_t payload[26];
-  struct rusage usage;
-  memset(&usage, 0, sizeof usage);
-  (void)getrusage(RUSAGE_CHILDREN, &usage);
   put_status(payload);
-  put_u64(payload + 2, micros(usage.ru_utime));
-  put_u64(payload + 10, micros(usage.ru_stime));
-  put_u64(payload + 18, (uint64_t)usage.ru_maxrss);
+  put_usage(payload + 2);
   ack_flush(0, true);
-  if (!out_control(FRAME_EXIT, payload, sizeof payload)) exit(1);
-  session.state = DONE;
+  send_last(FRAME_EXIT, payload, sizeof payload);
 }
 
-// The agent's copies of the program's ends go, so that EOF and EPIPE mean the program.
+// The agent's copies of the program's ends go, so that EOF and EPIPE mean the program. The terminal's stays until everybody is
+// dead: reading a terminal that nobody has open fails, and a program may open it again.
 static void close_program_ends(void) {
-  close_fd(&in_pipe.read_end);
-  close_fd(&out_pipe.write_end);
-  close_fd(&err_pipe.write_end);
+  if (purpose.terminal) return;
+  if (program_err != program_out) close_fd(&program_err);
+  close_fd(&program_in);
+  close_fd(&program_out);
 }
 
-static void program_started(void) {
-  session.channels[0].fd = out_pipe.read_end;
-  session.channels[1].fd = err_pipe.read_end;
-  session.state = RUNNING;
-  if (!out_control(FRAME_STARTED, NULL, 0)) exit(1);
-}
-
-static void run_program(void) {
-  struct spawn spawn = {start.run, start.env, in_pipe.read_end, out_pipe.write_end, err_pipe.write_end, -1};
-  main_reaped = false;
-  main_pid = program_spawn(&spawn);
-  if (main_pid < 0) {
-    fault_errno("can't run", start.run[0]);
-    return;
-  }
+static void main_started(void) {
   close_program_ends();
-  program_started();
+  session.state = RUNNING;
+  if (!purpose.compiles && !out_control(FRAME_STARTED, NULL, 0)) exit(1);
 }
 
-static void compile_program(void) {
-  struct pipe_pair pipe = {-1, -1};
-  int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (nothing < 0 || !pipe_open(&pipe)) {
-    fault_errno("can't compile", "");
-    return;
-  }
-  set_nonblocking(pipe.read_end);
-  struct spawn spawn = {start.compile, start.env, nothing, pipe.write_end, pipe.write_end, -1};
+static struct spawn spawn_of(char *const *argv, char *const *env, int control) {
+  return (struct spawn){argv, env, program_in, program_out, program_err, control, purpose.terminal};
+}
+
+static void spawn_main(char *const *argv, const char *what) {
+  struct spawn spawn = spawn_of(argv, start.env, -1);
   main_reaped = false;
   main_pid = program_spawn(&spawn);
-  if (main_pid < 0) fault_errno("can't compile with", start.compile[0]);
-  close_fd(&nothing);
-  close_fd(&pipe.write_end);
-  session.channels[2].fd = pipe.read_end;
-  if (session.state != DONE) session.state = COMPILING;
+  if (main_pid < 0) fault_errno(what, argv[0]);
+  else main_started();
 }
 
 // Tells the warm process its arguments and environment; it runs the program when it sees EOF.
@@ -128,7 +124,19 @@ static void hand_over(void) {
     return;
   }
   close_fd(&session.control_fd);
-  program_started();
+  main_started();
+}
+
+// Why this START is none for this sandbox; NULL: it fits.
+static const char *unfit(void) {
+  bool has_run = start.run_count > start.arg_count, has_compile = start.compile_count > 0;
+  bool warm = session.control_fd >= 0;
+  if (has_run && has_compile) return "a run command and a compile command";
+  if (purpose.compiles && (has_run || start.artefact[0] == '\0')) return "a sandbox that compiles takes an artefact's name and no run command";
+  if (!purpose.compiles && (has_compile || start.artefact[0] != '\0')) return "a sandbox that runs takes no compile step";
+  if (warm && (has_run || has_compile)) return "a command given, but a warm process waits";
+  if (!warm && !has_run && !has_compile) return "no warm process and no command";
+  return NULL;
 }
 
 static void begin(const struct frame *frame) {
@@ -141,18 +149,30 @@ static void begin(const struct frame *frame) {
     fault(why);
     return;
   }
-  bool has_run = start.run_count > start.arg_count;
-  if (has_run == (session.control_fd >= 0)) {
-    fault(has_run ? "run command given, but a warm process waits" : "no warm process and no run command");
-  } else if (start.compile_count > 0 && !has_run) {
-    fault("compile command for a warm process");
-  } else if (start.compile_count > 0) {
-    compile_program();
-  } else if (has_run) {
-    run_program();
-  } else {
-    hand_over();
+  why = unfit();
+  if (why != NULL) {
+    fault(why);
+    return;
   }
+  if (purpose.terminal) terminal_resize(&session.terminal, start.columns, start.rows);
+  if (session.control_fd >= 0) hand_over();
+  else if (purpose.compiles) spawn_main(start.compile, "can't compile with");
+  else spawn_main(start.run, "can't run");
+}
+
+static void send_signal(uint8_t signo) {
+  if (signo == 0 || signo >= NSIG) {
+    fault("bad signal number");
+    return;
+  }
+  if (session.state != RUNNING) return;
+  pid_t foreground = purpose.terminal ? terminal_foreground(&session.terminal) : -1;
+  (void)kill(foreground > 1 ? -foreground : -main_pid, signo);
+}
+
+static void take_file(const struct frame *frame) {
+  const char *why = session.state == READY ? file_append(frame->payload, frame->length) : "FILE after START or before READY";
+  if (why != NULL) fault(why);
 }
 
 static void serve(const struct frame *frame) {
@@ -163,12 +183,13 @@ static void serve(const struct frame *frame) {
       for (size_t i = 0; i < 2; i++) channel_wake(&session.channels[i]);
       break;
     case FRAME_STDIN_CLOSE: stdin_end(); break;
-    case FRAME_SIGNAL:
-      if (frame->payload[0] == 0 || frame->payload[0] >= NSIG) fault("bad signal number");
-      else if (session.state == RUNNING) (void)kill(-main_pid, frame->payload[0]);
+    case FRAME_SIGNAL: send_signal(frame->payload[0]); break;
+    case FRAME_RESIZE:
+      if (purpose.terminal) terminal_resize(&session.terminal, get_u16(frame->payload), get_u16(frame->payload + 2));
       break;
+    case FRAME_FILE: take_file(frame); break;
     case FRAME_KILL: program_kill_all(); break;
-    default: break; // RESIZE: no terminal
+    default: break;
   }
 }
 
@@ -204,7 +225,7 @@ void session_version(void) {
 
 static void warm_died(void) {
   char text[OUT_CONTROL_MAX], words[600];
-  ssize_t n = read(err_pipe.read_end, words, sizeof words - 1);
+  ssize_t n = read(session.channels[session.channels[1].fd >= 0 ? 1 : 0].fd, words, sizeof words - 1);
   words[n > 0 ? n : 0] = '\0';
   bool killed = WIFSIGNALED(main_status);
   (void)snprintf(text, sizeof text, "the warm process ended before START (%s %d): %s", killed ? "signal" : "exit code",
@@ -223,12 +244,11 @@ void session_reap(void) {
     main_status = status;
   }
   session.everyone_dead = pid < 0 && errno == ECHILD;
-  if (!main_reaped || session.state == DONE || session.state == ENDING) return;
+  if (!main_reaped || session.state >= ENDING) return;
   if (session.state == BOOTING || session.state == READY) {
     warm_died();
     return;
   }
-  ending_compile = session.state == COMPILING;
   session.state = ENDING;
   program_kill_all();
 }
@@ -240,29 +260,81 @@ void session_end_step(void) {
     session_reap();
   }
   if (!session.everyone_dead) return;
+  // The last one who had the terminal open: what is still in it can now be read to its end.
+  if (purpose.terminal) close_fd(&session.terminal.slave);
   bool drained = true;
-  for (size_t i = 0; i < 3; i++) drained = channel_drain(&session.channels[i]) && drained;
+  for (size_t i = 0; i < 2; i++) drained = channel_drain(&session.channels[i]) && drained;
   if (!drained) return;
-  if (!ending_compile) {
+  if (!purpose.compiles) {
     send_exit();
   } else if (WIFEXITED(main_status) && WEXITSTATUS(main_status) == 0) {
-    run_program();
+    artefact_fd = file_open(start.artefact);
+    if (artefact_fd < 0) fault_errno("the compile step left no", start.artefact);
+    else session.state = SENDING;
   } else {
     uint8_t payload[2];
     put_status(payload);
-    if (!out_control(FRAME_COMPILE_FAILED, payload, sizeof payload)) exit(1);
-    session.state = DONE;
+    send_last(FRAME_COMPILE_FAILED, payload, sizeof payload);
   }
 }
 
-void session_boot(char **warm_argv) {
-  bool open = pipe_open(&in_pipe) && pipe_open(&out_pipe) && pipe_open(&err_pipe);
-  if (!open) exit(1);
-  set_nonblocking(in_pipe.write_end);
-  set_nonblocking(out_pipe.read_end);
-  set_nonblocking(err_pipe.read_end);
-  stdin_open(in_pipe.write_end);
-  if (warm_argv == NULL) {
+void session_send_step(void) {
+  while (out_room() > 0) {
+    long n = out_read(artefact_fd, FRAME_ARTEFACT);
+    if (n < 0) {
+      fault_errno("can't read", start.artefact);
+      return;
+    }
+    artefact_size += (uint64_t)n;
+    if (n > 0) continue;
+    close_fd(&artefact_fd);
+    uint8_t payload[32];
+    put_u64(payload, artefact_size);
+    put_usage(payload + 8);
+    send_last(FRAME_COMPILED, payload, sizeof payload);
+    return;
+  }
+}
+
+static bool open_terminal(void) {
+  if (!terminal_open(&session.terminal)) return false;
+  int typing = move_up(fcntl(session.terminal.master, F_DUPFD_CLOEXEC, 0));
+  if (typing < 0) return false;
+  stdin_open(typing, true);
+  session.channels[0].fd = session.terminal.master;
+  program_in = program_out = program_err = session.terminal.slave;
+  return true;
+}
+
+static bool open_pipes(void) {
+  struct pipe_pair in = {-1, -1}, out = {-1, -1}, err = {-1, -1};
+  if (!pipe_open(&in) || !pipe_open(&out)) return false;
+  if (!purpose.compiles && !pipe_open(&err)) return false;
+  set_nonblocking(in.write_end);
+  set_nonblocking(out.read_end);
+  if (purpose.compiles) close_fd(&in.write_end); // a compiler has no input: it reads EOF
+  else stdin_open(in.write_end, false);
+  session.channels[0].fd = out.read_end;
+  program_in = in.read_end;
+  program_out = program_err = out.write_end;
+  if (purpose.compiles) {
+    // One pipe: diagnostics keep their order.
+    session.channels[0].type = FRAME_COMPILE;
+    return true;
+  }
+  set_nonblocking(err.read_end);
+  session.channels[1].fd = err.read_end;
+  program_err = err.write_end;
+  return true;
+}
+
+void session_boot(struct purpose of) {
+  purpose = of;
+  if (!(purpose.terminal ? open_terminal() : open_pipes())) {
+    fault_errno("can't open", purpose.terminal ? "a terminal" : "pipes");
+    return;
+  }
+  if (purpose.warm == NULL) {
     session.state = READY;
     if (!out_control(FRAME_READY, NULL, 0)) exit(1);
     return;
@@ -271,11 +343,17 @@ void session_boot(char **warm_argv) {
   if (!control_open(ends)) exit(1);
   session.control_fd = ends[0];
   set_nonblocking(session.control_fd);
-  struct spawn spawn = {warm_argv, NULL, in_pipe.read_end, out_pipe.write_end, err_pipe.write_end, ends[1]};
+  struct spawn spawn = spawn_of(purpose.warm, NULL, ends[1]);
   main_pid = program_spawn(&spawn);
-  if (main_pid < 0) fault_errno("can't start the warm process", warm_argv[0]);
+  if (main_pid < 0) fault_errno("can't start the warm process", purpose.warm[0]);
   close_fd(&ends[1]);
   close_program_ends();
+}
+
+void session_terminals(void) {
+  if (terminal_count_allowed(&session.terminal) || overrun || session.state == DONE) return;
+  overrun = true;
+  program_kill_all();
 }
 
 void session_tampered(void) {

@@ -5,35 +5,48 @@
 #include <stdbool.h>
 
 #include "pump.h"
+#include "terminal.h"
 
 enum state {
-  BOOTING,   // the warm process is not up yet
-  READY,     // waiting for START
-  COMPILING, // main process: the compiler
-  RUNNING,   // main process: the program
-  ENDING,    // the main process is over: kill, reap, drain
-  DONE,      // the last frame is queued; wait for the worker to go
+  BOOTING, // the warm process is not up yet
+  READY,   // waiting for START
+  RUNNING, // the main process lives: the program, or the compiler
+  ENDING,  // the main process is over: kill, reap, drain
+  SENDING, // the artefact is on its way
+  DONE,    // the last frame is queued; wait for the worker to go
+};
+
+// What this sandbox is for, fixed by the agent's command line.
+struct purpose {
+  bool compiles; // it compiles, and never runs the program
+  bool terminal; // the program is on a pseudo terminal
+  char **warm;   // argv of the warm process, or NULL
 };
 
 struct session {
   enum state state;
-  bool everyone_dead;        // no process but the agent is left
-  int signal_fd, control_fd; // -1: closed
-  struct channel channels[3]; // STDOUT, STDERR, COMPILE
+  bool everyone_dead;         // no process but the agent is left
+  int signal_fd, control_fd;  // -1: closed
+  struct channel channels[2]; // STDOUT (or COMPILE), STDERR
+  struct terminal terminal;
 };
 
 extern struct session session;
 
-// Makes the program's pipes; starts the warm process, if there is one.
-void session_boot(char **warm_argv);
+// Makes the program's pipes or its terminal; starts the warm process, if there is one.
+void session_boot(struct purpose purpose);
 // Frames of the worker wait. Exits when the worker is gone.
 void session_frames(void);
 // The warm process wrote to its control socket.
 void session_version(void);
 // Children ended.
 void session_reap(void);
-// In ENDING: goes on as far as it can; the last step queues EXIT or COMPILE_FAILED, or runs what was compiled.
+// Pseudo terminals were made or went.
+void session_terminals(void);
+// In ENDING: goes on as far as it can; the last step queues EXIT or COMPILE_FAILED, or opens the artefact.
 void session_end_step(void);
+// In SENDING: queues as much of the artefact as the worker takes, and COMPILED after its last byte.
+void session_send_step(void);
 // The program changed the agent's own limits, so that it can't poll any more. Ends everything; does not return.
 _Noreturn void session_tampered(void);
 

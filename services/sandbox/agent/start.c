@@ -2,50 +2,12 @@
 #define _GNU_SOURCE
 #include "start.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "frames.h"
 
-#define NAME_MAX_BYTES 64u
-
 static char words[WORDS_MAX];
 static size_t words_used;
-
-static bool name_allowed(const char *name, size_t length) {
-  if (length == 0 || length > NAME_MAX_BYTES || name[0] == '.' || name[0] == '-') return false;
-  for (size_t i = 0; i < length; i++) {
-    char c = name[i];
-    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (!letter && !(c >= '0' && c <= '9') && c != '.' && c != '_' && c != '-') return false;
-  }
-  return true;
-}
-
-static const char *write_file(const uint8_t *field, size_t length) {
-  const uint8_t *nul = memchr(field, 0, length);
-  if (nul == NULL) return "bad START: file without a name";
-  size_t name_length = (size_t)(nul - field);
-  if (!name_allowed((const char *)field, name_length)) return "bad START: file name";
-  char path[sizeof "/tmp/" + NAME_MAX_BYTES];
-  (void)snprintf(path, sizeof path, "/tmp/%s", (const char *)field);
-  int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-  if (fd < 0) return "a file can't be created in /tmp";
-  const uint8_t *at = nul + 1;
-  size_t left = length - name_length - 1;
-  while (left > 0) {
-    ssize_t n = write(fd, at, left);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    at += n;
-    left -= (size_t)n;
-  }
-  close(fd);
-  return left == 0 ? NULL : "a file does not fit /tmp";
-}
 
 static const char *add_word(char **list, size_t *count, const uint8_t *field, size_t length) {
   if (memchr(field, 0, length) != NULL) return "bad START: NUL in a word";
@@ -65,9 +27,23 @@ static const char *add_env(struct start *start, const uint8_t *field, size_t len
   return add_word(start->env, &start->env_count, field, length);
 }
 
+static const char *set_artefact(struct start *start, const uint8_t *field, size_t length) {
+  if (start->artefact[0] != '\0' || file_check_name((const char *)field, length) != NULL) return "bad START: artefact";
+  memcpy(start->artefact, field, length);
+  start->artefact[length] = '\0';
+  return NULL;
+}
+
+static const char *set_size(struct start *start, const uint8_t *field, size_t length) {
+  if (length != 4) return "bad START: terminal size";
+  start->columns = get_u16(field);
+  start->rows = get_u16(field + 2);
+  return NULL;
+}
+
 static const char *take_field(struct start *start, uint8_t tag, const uint8_t *field, size_t length) {
   switch (tag) {
-    case 'F': return write_file(field, length);
+    case 'F': return file_write(field, length);
     case 'C': return add_word(start->compile, &start->compile_count, field, length);
     case 'R':
       if (start->arg_count > 0) return "bad START: run command after an argument";
@@ -76,6 +52,8 @@ static const char *take_field(struct start *start, uint8_t tag, const uint8_t *f
       start->arg_count++;
       return add_word(start->run, &start->run_count, field, length);
     case 'E': return add_env(start, field, length);
+    case 'O': return set_artefact(start, field, length);
+    case 'T': return set_size(start, field, length);
     default: return "bad START: unknown field";
   }
 }

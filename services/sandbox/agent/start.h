@@ -6,15 +6,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "files.h"
+
 // All of `C`, `R`, `A` and `E` together. The hand-over to a warm process must fit a socket buffer in one go.
 #define WORDS_MAX 65536u
 #define WORD_COUNT_MAX 1024u
 
 struct start {
-  char *compile[WORD_COUNT_MAX + 1]; // argv, NULL-terminated; empty: no compile step
+  char *compile[WORD_COUNT_MAX + 1]; // argv, NULL-terminated
   char *run[WORD_COUNT_MAX + 1];     // argv with the arguments appended; only the arguments when there is no `R`
   char *env[WORD_COUNT_MAX + 1];     // KEY=VALUE
   size_t compile_count, run_count, arg_count, env_count;
+  char artefact[NAME_MAX_BYTES + 1]; // what the compile step leaves in /tmp; empty: not given
+  uint16_t columns, rows;            // of the terminal; 0: not given
 };
 
 // Reads the fields and writes the files. NULL, or why the request can't be served.

@@ -1,7 +1,7 @@
 // Encoder and decoder of the agent protocol (agent/PROTOCOL.md) for the worker's side.
 
 /** Frame types from the worker to the agent. */
-export const ToAgent = { START: 1, STDIN: 2, STDIN_CLOSE: 3, RESIZE: 4, SIGNAL: 5, KILL: 6 } as const;
+export const ToAgent = { START: 1, STDIN: 2, STDIN_CLOSE: 3, RESIZE: 4, SIGNAL: 5, KILL: 6, FILE: 7 } as const;
 export type ToAgent = (typeof ToAgent)[keyof typeof ToAgent];
 
 /** Frame types from the agent to the worker. */
@@ -15,6 +15,8 @@ export const FromAgent = {
   STDIN_ACK: 135,
   COMPILE_FAILED: 136,
   FAULT: 137,
+  ARTEFACT: 138,
+  COMPILED: 139,
 } as const;
 export type FromAgent = (typeof FromAgent)[keyof typeof FromAgent];
 
@@ -23,6 +25,8 @@ export const AGENT_HEADER_BYTES = 5;
 export const START_MAX_BYTES = 1 << 20;
 /** Largest STDIN payload, and the most bytes that may be sent without a STDIN_ACK. */
 export const STDIN_WINDOW_BYTES = 65_536;
+/** Most bytes of a file's content in one FILE frame. */
+export const FILE_PIECE_BYTES = 65_536;
 /** All arguments, commands and environment entries of one START together, each with its terminating NUL, in bytes. */
 export const START_WORDS_MAX_BYTES = 65_536;
 /** Most entries of one kind (arguments together with the run command, environment, compile command) in one START. */
@@ -32,7 +36,7 @@ export type AgentProtocolErrorCode =
   | 'bad_start' // the request breaks a rule of START: name, size, number of words
   | 'unknown_type' // a frame type that the agent does not have
   | 'bad_length' // a length that the type may not have
-  | 'after_last'; // bytes after EXIT, COMPILE_FAILED or FAULT
+  | 'after_last'; // bytes after a last frame
 
 /** The peer, or the caller, broke the agent protocol. */
 export class AgentProtocolError extends Error {
@@ -54,13 +58,23 @@ export interface AgentFile {
 export interface AgentStart {
   /** Written to /tmp in this order. */
   readonly files: readonly AgentFile[];
-  /** Compile command; absent: no compile step. */
+  /** In a sandbox that compiles: the command; absent: the warm process compiles. */
   readonly compile?: readonly string[] | undefined;
+  /** In a sandbox that compiles: the file in /tmp that is sent when the compile step ends with 0. */
+  readonly artefact?: string | undefined;
   /** Run command; absent: the warm process runs the program. */
   readonly run?: readonly string[] | undefined;
   readonly args?: readonly string[] | undefined;
   /** On top of the container's environment. */
   readonly env?: Readonly<Record<string, string>> | undefined;
+  /** First size of the terminal; absent: 80 by 24. Ignored without a terminal. */
+  readonly terminal?: TerminalSize | undefined;
+}
+
+/** Size of a terminal in characters, 1 to 65535 each. */
+export interface TerminalSize {
+  readonly cols: number;
+  readonly rows: number;
 }
 
 const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/;
@@ -75,6 +89,32 @@ export function encodeFrame(type: ToAgent, payload: Uint8Array = NO_BYTES): Buff
   return frame;
 }
 
+/** Payload of RESIZE. */
+export function encodeSize({ cols, rows }: TerminalSize): Buffer {
+  const payload = Buffer.allocUnsafe(4);
+  payload.writeUInt16BE(cols, 0);
+  payload.writeUInt16BE(rows, 2);
+  return payload;
+}
+
+/**
+ * The FILE frames that write one file to /tmp before START, as pieces to send one after the other: views of `content`, which is not copied.
+ * Throws AgentProtocolError `bad_start` for a name that the agent would refuse.
+ */
+export function encodeFile(name: string, content: Uint8Array, options: { executable: boolean }): Uint8Array[] {
+  if (!FILE_NAME.test(name)) throw new AgentProtocolError('bad_start', 'file name not allowed');
+  const start = Buffer.from(`${options.executable ? '\x01' : '\0'}${name}\0`, 'latin1');
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at === 0 || at < content.length; at += FILE_PIECE_BYTES) {
+    const piece = content.subarray(at, at + FILE_PIECE_BYTES);
+    const head = Buffer.allocUnsafe(AGENT_HEADER_BYTES);
+    head[0] = ToAgent.FILE;
+    head.writeUInt32BE(start.length + piece.length, 1);
+    pieces.push(Buffer.concat([head, start]), piece);
+  }
+  return pieces;
+}
+
 /** The whole START frame. Throws AgentProtocolError `bad_start` for what the agent would refuse. */
 export function encodeStart(start: AgentStart): Buffer {
   const fields = new FieldList();
@@ -86,6 +126,8 @@ export function encodeStart(start: AgentStart): Buffer {
   fields.addWords('R', start.run ?? []);
   fields.addWords('A', start.args ?? []);
   fields.addWords('E', environmentWords(start.env ?? {}));
+  if (start.artefact !== undefined) fields.addField('O', Buffer.from(start.artefact, 'latin1'));
+  if (start.terminal !== undefined) fields.addField('T', encodeSize(start.terminal));
   if ((start.run?.length ?? 0) + (start.args?.length ?? 0) > START_WORDS_MAX_COUNT) {
     throw new AgentProtocolError('bad_start', 'too many arguments');
   }
@@ -106,6 +148,10 @@ class FieldList {
 
   addFile(file: AgentFile): void {
     this.#add('F', [Buffer.from(`${file.name}\0`, 'latin1'), Buffer.from(file.content)]);
+  }
+
+  addField(tag: string, bytes: Uint8Array): void {
+    this.#add(tag, [bytes]);
   }
 
   addWords(tag: string, words: readonly string[]): void {
@@ -153,9 +199,11 @@ const RULES: Readonly<Record<FromAgent, { min: number; max: number; streamed?: t
   [FromAgent.STDIN_ACK]: { min: 4, max: 4 },
   [FromAgent.COMPILE_FAILED]: { min: 2, max: 2, last: true },
   [FromAgent.FAULT]: { min: 0, max: 1024, last: true },
+  [FromAgent.ARTEFACT]: { min: 1, max: 65_536, streamed: true },
+  [FromAgent.COMPILED]: { min: 32, max: 32, last: true },
 };
 
-/** Called once per frame, except for STDOUT, STDERR and COMPILE: as their bytes arrive. The payload is valid during the call. */
+/** Called once per frame, except for STDOUT, STDERR, COMPILE and ARTEFACT: as their bytes arrive. The payload is valid during the call. */
 export type OnAgentFrame = (type: FromAgent, payload: Buffer) => void;
 
 /**

@@ -2,10 +2,11 @@
 
 export type AgentEnd =
   | { readonly kind: 'exited'; readonly code: number }
-  | { readonly kind: 'signaled'; readonly signo: number };
+  | { readonly kind: 'signaled'; readonly signo: number }
+  /** Ended by the agent: it made more pseudo terminals than it may. */
+  | { readonly kind: 'overrun' };
 
-export interface AgentExit {
-  readonly end: AgentEnd;
+export interface AgentUsage {
   /** CPU time of all reaped processes of the sandbox, the warm start included, in microseconds. */
   readonly userUs: number;
   readonly systemUs: number;
@@ -13,20 +14,44 @@ export interface AgentExit {
   readonly maxRssKb: number;
 }
 
+export interface AgentExit extends AgentUsage {
+  readonly end: AgentEnd;
+}
+
+export interface AgentCompiled extends AgentUsage {
+  /** Size of the artefact: so many bytes of ARTEFACT came before. */
+  readonly bytes: number;
+}
+
 /** Payload of EXIT. */
 export function decodeExit(payload: Buffer): AgentExit {
+  return { end: decodeEnd(payload), ...decodeUsage(payload, 2) };
+}
+
+/** Payload of COMPILED. */
+export function decodeCompiled(payload: Buffer): AgentCompiled {
+  return { bytes: Number(payload.readBigUInt64BE(0)), ...decodeUsage(payload, 8) };
+}
+
+function decodeUsage(payload: Buffer, at: number): AgentUsage {
   return {
-    end: decodeEnd(payload),
-    userUs: Number(payload.readBigUInt64BE(2)),
-    systemUs: Number(payload.readBigUInt64BE(10)),
-    maxRssKb: Number(payload.readBigUInt64BE(18)),
+    userUs: Number(payload.readBigUInt64BE(at)),
+    systemUs: Number(payload.readBigUInt64BE(at + 8)),
+    maxRssKb: Number(payload.readBigUInt64BE(at + 16)),
   };
 }
 
 /** Payload of COMPILE_FAILED, and the head of EXIT. */
 export function decodeEnd(payload: Buffer): AgentEnd {
   const value = payload.readUInt8(1);
-  return payload.readUInt8(0) === 0 ? { kind: 'exited', code: value } : { kind: 'signaled', signo: value };
+  switch (payload.readUInt8(0)) {
+    case 0:
+      return { kind: 'exited', code: value };
+    case 1:
+      return { kind: 'signaled', signo: value };
+    default:
+      return { kind: 'overrun' };
+  }
 }
 
 /** Payload of STDIN_ACK: bytes. */

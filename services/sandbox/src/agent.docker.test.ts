@@ -1,7 +1,7 @@
 // The agent's promises (agent/PROTOCOL.md), each checked in a real, hardened container.
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { AGENT_HEADER_BYTES, encodeFrame, FromAgent, STDIN_WINDOW_BYTES, ToAgent } from './agent-frames.js';
-import { decodeEnd, decodeStdinAck } from './agent-status.js';
+import { AGENT_HEADER_BYTES, encodeFile, encodeFrame, FromAgent, STDIN_WINDOW_BYTES, ToAgent } from './agent-frames.js';
+import { decodeStdinAck } from './agent-status.js';
 import { type Language, resolveLanguage } from './languages.js';
 import { Box, ensureImages } from './testkit.js';
 
@@ -74,43 +74,20 @@ describe('order of frames', () => {
     expect(box.stdout).toBe("['a b', '', 'é'] b=c é /tmp\n");
   });
 
+  it('puts files together from their frames, executable ones too', async () => {
+    const box = await Box.open(python, { command: [] });
+    const script = Buffer.from(`#!/bin/sh\n${'#'.repeat(150_000)}\nwc -c < /tmp/data`);
+    for (const frame of encodeFile('tool', script, { executable: true })) box.raw(frame);
+    for (const frame of encodeFile('data', Buffer.alloc(3_000_000), { executable: false })) box.raw(frame);
+    for (const frame of encodeFile('empty', Buffer.alloc(0), { executable: false })) box.raw(frame);
+    box.start({ files: [], run: ['sh', '-c', '/tmp/tool && stat -c "%n %s %A" tool data empty'] });
+    expect((await box.exit()).end).toEqual(exited(0));
+    expect(box.stdout).toBe('3000000\ntool 150028 -rwxr-xr-x\ndata 3000000 -rw-r--r--\nempty 0 -rw-r--r--\n');
+  });
+
   it('counts the CPU time of descendants', async () => {
     const box = await started('import os\nif os.fork() == 0:\n  sum(range(2000000))\n  os._exit(0)\nos.wait()');
     expect((await box.exit()).userUs).toBeGreaterThan(20_000);
-  });
-});
-
-describe('compile step', () => {
-  it("sends the compiler's output, then STARTED, then the program's", async () => {
-    const box = await Box.open(python, { command: [] });
-    const compile = ['sh', '-c', 'echo note; echo warning >&2; cp main.py built.py'];
-    box.start({ files: [{ name: 'main.py', content: 'print("ran")' }], compile, run: ['python3', '/tmp/built.py'] });
-    expect((await box.exit()).end).toEqual(exited(0));
-    expect(box.bytes(FromAgent.COMPILE).toString()).toBe('note\nwarning\n');
-    expect(box.order).toEqual([
-      FromAgent.READY,
-      FromAgent.COMPILE,
-      FromAgent.STARTED,
-      FromAgent.STDOUT,
-      FromAgent.EXIT,
-    ]);
-  });
-
-  it('ends with COMPILE_FAILED when it fails; a process left behind does not hold it up', async () => {
-    const box = await Box.open(python, { command: [] });
-    box.start({ files: [], compile: ['sh', '-c', 'sleep 1000 & echo no >&2; exit 4'], run: RUN });
-    await box.until(() => box.ended);
-    expect(decodeEnd(box.bytes(FromAgent.COMPILE_FAILED))).toEqual(exited(4));
-    expect(box.has(FromAgent.STARTED)).toBe(false);
-  });
-
-  it('can be killed', async () => {
-    const box = await Box.open(python, { command: [] });
-    box.start({ files: [], compile: ['sh', '-c', 'echo on; sleep 1000'], run: RUN });
-    await box.until(() => box.has(FromAgent.COMPILE));
-    box.send(ToAgent.KILL);
-    await box.until(() => box.ended);
-    expect(decodeEnd(box.bytes(FromAgent.COMPILE_FAILED))).toEqual(signaled(SIGKILL));
   });
 });
 
@@ -274,6 +251,12 @@ describe('what is refused', () => {
     ['an unknown field', encodeFrame(ToAgent.START, Buffer.from('Z\0\0\0\0'))],
     ['a path as file name', encodeFrame(ToAgent.START, Buffer.from('F\0\0\0\x07../etc\0'))],
     ['no command at all', encodeFrame(ToAgent.START)],
+    ['an artefact in a sandbox that runs', encodeFrame(ToAgent.START, Buffer.from('O\0\0\0\x01aR\0\0\0\x04echo'))],
+    ['a compile command in a sandbox that runs', encodeFrame(ToAgent.START, Buffer.from('C\0\0\0\x04echo'))],
+    ['a terminal size of three bytes', encodeFrame(ToAgent.START, Buffer.from('T\0\0\0\x03abc'))],
+    ['a path in FILE', encodeFrame(ToAgent.FILE, Buffer.from('\0../etc\0'))],
+    ['unknown flags in FILE', encodeFrame(ToAgent.FILE, Buffer.from('\x02a\0'))],
+    ['FILE without a name', encodeFrame(ToAgent.FILE, Buffer.from('\0abc'))],
     ['signal number 200', encodeFrame(ToAgent.SIGNAL, Uint8Array.of(200))],
     ['a program that does not exist', encodeFrame(ToAgent.START, Buffer.from('R\0\0\0\x05/nope'))],
   ])('%s is a FAULT', async (_what, bytes) => {

@@ -3,11 +3,18 @@ import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { COMPATIBILITY } from './compatibility.js';
 import { builtInLanguages, type Language } from './languages.js';
 import { judgeSandbox, PROBE_PATH } from './selftest.js';
+import { testedLanguages } from './tested-languages.js';
 import { Box, ensureImages } from './testkit.js';
+import { compileProgram, startProgram } from './testkit-program.js';
 
 vi.setConfig({ testTimeout: 60_000 });
 
-beforeAll(() => ensureImages(builtInLanguages()), 900_000);
+const NEEDED = new Set(COMPATIBILITY.map((each) => each.language));
+const tested = testedLanguages();
+beforeAll(
+  () => ensureImages(builtInLanguages().filter((each) => tested.includes(each) || NEEDED.has(each.name))),
+  1_800_000,
+);
 afterEach(() => Box.closeAll());
 
 function language(name: string): Language {
@@ -18,12 +25,9 @@ function language(name: string): Language {
 
 async function runCode(name: string, code: string): Promise<Box> {
   const it = language(name);
-  const box = await Box.open(it);
-  box.start({
-    files: [{ name: it.fileName, content: code }],
-    compile: it.mode === 'compile' ? it.compile : undefined,
-    run: it.mode === 'warm' ? undefined : it.run,
-  });
+  const files = [{ name: it.fileName, content: code }];
+  const artefact = it.compile === undefined ? undefined : (await compileProgram(it, files)).artefact;
+  const box = await startProgram(it, { files }, { mode: 'pipe', artefact });
   await box.exit();
   return box;
 }
@@ -46,7 +50,7 @@ describe('ordinary programs', () => {
   );
 });
 
-describe.each(builtInLanguages().map(({ name }) => name))('the image of %s', (name) => {
+describe.each(tested.map(({ name }) => name))('the image of %s', (name) => {
   it('has no setuid or setgid file', async () => {
     const box = await runCommand(name, ['find', '/', '-xdev', '-type', 'f', '-perm', '/6000']);
     expect(box.stdout).toBe('');

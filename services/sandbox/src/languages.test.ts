@@ -6,6 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   agentCommand,
   builtInLanguages,
+  languageMode,
+  type SandboxKind,
   LANGUAGE_SCHEMA,
   LANGUAGES_DIR,
   loadLanguages,
@@ -17,8 +19,9 @@ const readJson = (name: string): unknown => JSON.parse(readFileSync(join(LANGUAG
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 describe('the built-in languages', () => {
-  it('are python, javascript, bash and c', () => {
-    expect(builtInLanguages().map((language) => language.name)).toEqual(['bash', 'c', 'javascript', 'python']);
+  it('are found in their folder, python, javascript, bash and c among them', () => {
+    const names = builtInLanguages().map((language) => language.name);
+    expect(names).toEqual(expect.arrayContaining(['bash', 'c', 'javascript', 'python']));
   });
 
   it('are found by name and alias in any case', () => {
@@ -28,13 +31,25 @@ describe('the built-in languages', () => {
     expect(resolveLanguage('constructor')).toBeUndefined();
   });
 
-  it('give the agent a warm command only in warm mode', () => {
-    const command = (name: string): string[] =>
+  it('give the agent the command of each kind of sandbox', () => {
+    const command = (name: string, kind: SandboxKind): string[] => {
+      const found = resolveLanguage(name);
+      return found === undefined ? [] : agentCommand(found, kind);
+    };
+    expect(command('python', { class: 'run', mode: 'pipe' })).toEqual(['--warm', 'python3', '/tmp/main.py']);
+    expect(command('python', { class: 'run', mode: 'tty' })).toEqual(['--tty', '--warm', 'python3', '/tmp/main.py']);
+    expect(command('c', { class: 'run', mode: 'pipe' })).toEqual([]);
+    expect(command('c', { class: 'compile', mode: 'pipe' })).toEqual(['--compile']);
+    expect(() => command('python', { class: 'compile', mode: 'pipe' })).toThrow(RangeError);
+  });
+
+  it('say how their programs begin', () => {
+    const mode = (name: string): string =>
       builtInLanguages()
         .filter((l) => l.name === name)
-        .flatMap(agentCommand);
-    expect(command('python')).toEqual(['--warm', 'python3', '/tmp/main.py']);
-    expect(command('bash')).toEqual([]);
+        .map(languageMode)
+        .join();
+    expect([mode('python'), mode('c')]).toEqual(['warm', 'compiled']);
   });
 
   it.each(builtInLanguages().map((language) => [language.name, language] as const))(
@@ -51,6 +66,8 @@ describe('the built-in languages', () => {
           'uncaught-error',
           'unicode',
           'ticking',
+          'arguments',
+          'files',
           'infinite-loop',
           'big-allocation',
         ]),
@@ -74,8 +91,8 @@ describe('a language folder', () => {
     version: '1',
     fileName: 'main.x',
     image: { packages: [] },
-    mode: 'start',
     run: ['x', '/tmp/main.x'],
+    whyCold: 'x has no hook',
     env: {},
   };
   const hello = { title: 'says hello', program: ['hi'], end: { reason: 'exited', code: 0 } };
@@ -99,8 +116,10 @@ describe('a language folder', () => {
 
   it.each([
     ['an unknown field', { ...valid, extra: 1 }],
-    ['a run command in warm mode', { ...valid, mode: 'warm', warm: ['x'] }],
-    ['a compile mode without a compile command', { ...valid, mode: 'compile' }],
+    ['a run command beside a warm process', { ...valid, warm: ['x'] }],
+    ['no reason why it is not warm', { ...valid, whyCold: undefined }],
+    ['a compile step without a command', { ...valid, whyCold: undefined, compile: { artefact: 'main' } }],
+    ['an artefact elsewhere', { ...valid, whyCold: undefined, compile: { command: ['x'], artefact: '../main' } }],
     ['a package that is an option', { ...valid, image: { packages: ['-y'] } }],
     ['a package with a shell character', { ...valid, image: { packages: ['a;b'] } }],
     ['a path as file name', { ...valid, fileName: '../main' }],

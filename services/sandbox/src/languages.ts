@@ -12,6 +12,7 @@ export const LANGUAGES_DIR = join(dirname(fileURLToPath(import.meta.url)), '..',
 // Also a part of an image tag.
 const NAME = '^[a-z][a-z0-9-]{0,31}$';
 const ALIAS = '^[a-z][a-z0-9+#._-]{0,31}$';
+const FILE_NAME = '^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$';
 const closed = { additionalProperties: false } as const;
 
 const Argv = Type.Array(Type.String({ minLength: 1, maxLength: 4096 }), { minItems: 1, maxItems: 64 });
@@ -22,9 +23,7 @@ const Limits = Type.Object(
     cpus: Type.Optional(Type.Number({ minimum: 0.01, description: 'Share of one CPU.' })),
     pids: Type.Optional(Type.Integer({ minimum: 2, description: 'Processes and threads.' })),
     tmpBytes: Type.Optional(Type.Integer({ minimum: 4096, description: 'Size of /tmp.' })),
-    cpuTimeMs: Type.Optional(
-      Type.Integer({ minimum: 1, description: 'CPU time of a run, its compile step included.' }),
-    ),
+    cpuTimeMs: Type.Optional(Type.Integer({ minimum: 1, description: 'CPU time of a run.' })),
     wallMs: Type.Optional(Type.Integer({ minimum: 1, description: 'Time from START to the end.' })),
     idleMs: Type.Optional(Type.Integer({ minimum: 1, description: 'Time without input and output.' })),
     outputBytes: Type.Optional(Type.Integer({ minimum: 1, description: 'stdout and stderr together.' })),
@@ -39,7 +38,7 @@ const common = {
   aliases: Type.Array(Type.String({ pattern: ALIAS }), { maxItems: 16, description: 'Other names run_code may use.' }),
   version: Type.String({ minLength: 1, maxLength: 64, description: 'Announced until a warm sandbox reports its own.' }),
   fileName: Type.String({
-    pattern: '^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$',
+    pattern: FILE_NAME,
     description: 'The program is written to /tmp/<fileName>.',
   }),
   image: Type.Object(
@@ -57,29 +56,57 @@ const common = {
   limits: Type.Optional(Limits),
 };
 
+const CompileLimits = Type.Object(
+  {
+    memoryBytes: Type.Optional(Type.Integer({ minimum: 6_291_456, description: 'Memory, swap and /tmp included.' })),
+    cpus: Type.Optional(Type.Number({ minimum: 0.01, description: 'Share of one CPU.' })),
+    pids: Type.Optional(Type.Integer({ minimum: 2, description: 'Processes and threads.' })),
+    tmpBytes: Type.Optional(Type.Integer({ minimum: 4096, description: 'Size of /tmp.' })),
+    wallMs: Type.Optional(Type.Integer({ minimum: 1, description: 'Time from START to the artefact.' })),
+  },
+  { ...closed, description: 'Where its compile sandbox differs from the defaults of the worker.' },
+);
+const artefact = Type.String({
+  pattern: FILE_NAME,
+  description:
+    'The one file that the compile step leaves in /tmp; it lies in /tmp of the sandbox that runs it, mode 0755.',
+});
+const compileCommon = { artefact, limits: Type.Optional(CompileLimits) };
+const CompileStep = Type.Union([
+  Type.Object(
+    { command: { ...Argv, description: 'Started when the program is known.' }, ...compileCommon },
+    { ...closed, description: 'A compiler that is started with the program.' },
+  ),
+  Type.Object(
+    { warm: { ...Argv, description: 'A compiler that is started with its sandbox and waits.' }, ...compileCommon },
+    { ...closed, description: 'A compiler that waits for the program.' },
+  ),
+]);
+
+const warm = { ...Argv, description: 'Started with the sandbox, before any program is known.' };
+const run = { ...Argv, description: 'Started when the program is known.' };
+
 const WarmManifest = Type.Object(
+  { ...common, warm, compile: Type.Optional(CompileStep) },
+  {
+    ...closed,
+    description: 'An interpreter or virtual machine is started with the sandbox and waits for the program.',
+  },
+);
+const ColdManifest = Type.Object(
   {
     ...common,
-    mode: Type.Literal('warm'),
-    warm: { ...Argv, description: 'Started with the sandbox, before any program is known.' },
+    run,
+    whyCold: Type.String({ minLength: 1, maxLength: 400, description: 'Why no warm process can be honest.' }),
   },
-  { ...closed, description: 'An interpreter is started with the sandbox and waits for the program.' },
-);
-const StartManifest = Type.Object(
-  { ...common, mode: Type.Literal('start'), run: { ...Argv, description: 'Started when the program is known.' } },
   { ...closed, description: 'The interpreter is started with the program.' },
 );
-const CompileManifest = Type.Object(
-  {
-    ...common,
-    mode: Type.Literal('compile'),
-    compile: { ...Argv, description: 'Writes the executable.' },
-    run: { ...Argv, description: 'Runs it.' },
-  },
-  { ...closed, description: 'The program is compiled, then run.' },
+const CompiledManifest = Type.Object(
+  { ...common, run, compile: CompileStep },
+  { ...closed, description: 'The program is compiled in a sandbox of its own, and runs in another.' },
 );
 
-const Manifest = Type.Union([WarmManifest, StartManifest, CompileManifest]);
+const Manifest = Type.Union([WarmManifest, ColdManifest, CompiledManifest]);
 
 /** JSON Schema of language.json; languages/language.schema.json is this object. */
 export const LANGUAGE_SCHEMA = {
@@ -91,10 +118,17 @@ export const LANGUAGE_SCHEMA = {
 const checkManifest = Compile(Manifest);
 
 export type LanguageLimits = Static<typeof Limits>;
-type WithoutSchema<T> = T extends unknown ? Omit<T, '$schema'> : never;
+export type CompileStep = Static<typeof CompileStep>;
+type Common = Omit<Static<typeof ColdManifest>, '$schema' | 'run' | 'whyCold'>;
 
-/** A language as its folder describes it. Every command runs in /tmp. */
-export type Language = WithoutSchema<Static<typeof Manifest>> & {
+/** A language as its folder describes it. Every command runs in /tmp. Exactly one of `warm` and `run` is there. */
+export type Language = Common & {
+  /** Waits inside the sandbox, then becomes the program. */
+  readonly warm?: readonly string[];
+  /** Started when the program, or its artefact, is there. */
+  readonly run?: readonly string[];
+  readonly whyCold?: string;
+  readonly compile?: CompileStep;
   /** The program of samples/hello.json. */
   readonly hello: string;
   /** Absolute path of the language's folder. */
@@ -149,9 +183,31 @@ export function resolveLanguage(nameOrAlias: string): Language | undefined {
   return index().byName.get(nameOrAlias.toLowerCase());
 }
 
-/** The command line of the agent in this language's sandbox (the container's Cmd). */
-export function agentCommand(language: Language): string[] {
-  return language.mode === 'warm' ? ['--warm', ...language.warm] : [];
+/** How a program of this language begins: in a process that waits for it, in one that is started for it, or after a compile step. */
+export type LanguageMode = 'warm' | 'start' | 'compiled';
+
+export function languageMode(language: Language): LanguageMode {
+  if (language.compile !== undefined) return 'compiled';
+  return language.warm === undefined ? 'start' : 'warm';
+}
+
+/** What a sandbox is for: to run a program, on pipes or on a terminal, or to compile one. */
+export interface SandboxKind {
+  readonly class: 'run' | 'compile';
+  /** Of a compile step always `pipe`. */
+  readonly mode: 'pipe' | 'tty';
+}
+
+/** The command line of the agent in a sandbox of this kind (the container's Cmd). Throws RangeError for a compile step of a language without one. */
+export function agentCommand(language: Language, kind: SandboxKind): string[] {
+  const { compile } = language;
+  if (kind.class === 'run') return [...(kind.mode === 'tty' ? ['--tty'] : []), ...warmCommand(language.warm)];
+  if (compile === undefined) throw new RangeError(`${language.name} has no compile step`);
+  return ['--compile', ...warmCommand('warm' in compile ? compile.warm : undefined)];
+}
+
+function warmCommand(warm: readonly string[] | undefined): string[] {
+  return warm === undefined ? [] : ['--warm', ...warm];
 }
 
 function index(): NonNullable<typeof builtIn> {

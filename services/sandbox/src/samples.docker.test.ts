@@ -1,22 +1,26 @@
 // Every sample of every language, run through the agent in a hardened container. Limits are the worker's: not judged here.
 import { constants } from 'node:os';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type AgentStart, FromAgent, ToAgent } from './agent-frames.js';
-import { builtInLanguages, type Language } from './languages.js';
-import { loadSamples, type Sample, type SampleOutput } from './samples.js';
+import { FromAgent, ToAgent } from './agent-frames.js';
+import type { Language } from './languages.js';
+import {
+  loadSamples,
+  type Sample,
+  type SampleMode,
+  sampleModes,
+  type SampleOutput,
+  seenInTerminal,
+  terminalOutput,
+} from './samples.js';
+import { testedLanguages } from './tested-languages.js';
 import { Box, ensureImages } from './testkit.js';
+import { compileProgram, startProgram } from './testkit-program.js';
 
 vi.setConfig({ testTimeout: 60_000 });
 
-beforeAll(() => ensureImages(builtInLanguages()), 900_000);
+const languages = testedLanguages();
+beforeAll(() => ensureImages(languages), 1_800_000);
 afterEach(() => Box.closeAll());
-
-function startOf(language: Language, sample: Sample): AgentStart {
-  const files = [{ name: language.fileName, content: sample.program }, ...sample.files];
-  const compile = language.mode === 'compile' ? language.compile : undefined;
-  const run = language.mode === 'warm' ? undefined : language.run;
-  return { files, compile, run, args: sample.args ?? [], env: sample.env ?? {} };
-}
 
 function expectOutput(actual: string, expected: SampleOutput | undefined): void {
   if (expected === undefined) return;
@@ -33,11 +37,11 @@ function expectOutput(actual: string, expected: SampleOutput | undefined): void 
   for (const part of expected.excludes ?? []) expect(actual).not.toContain(part);
 }
 
-async function talk(box: Box, sample: Sample): Promise<void> {
+async function talk(box: Box, sample: Sample, shown: () => string): Promise<void> {
   let from = 0;
   for (const { expect: prompt, send } of sample.dialogue ?? []) {
-    await box.until(() => box.ended || (box.stdout.length > from && box.stdout.endsWith(prompt)));
-    from = box.stdout.length;
+    await box.until(() => box.ended || (shown().length > from && shown().endsWith(prompt)));
+    from = shown().length;
     box.type(send);
   }
   if (sample.stdin === undefined) return;
@@ -45,39 +49,60 @@ async function talk(box: Box, sample: Sample): Promise<void> {
   box.send(ToAgent.STDIN_CLOSE);
 }
 
-describe.each(builtInLanguages().map((language) => [language.name, language] as const))('%s', (_name, language) => {
-  it.each(loadSamples(language.dir).map((sample) => [sample.name, sample] as const))('%s', async (_sample, sample) => {
-    const box = await Box.open(language);
-    box.start(startOf(language, sample));
-    await talk(box, sample);
-    switch (sample.end.reason) {
-      case 'exited':
-        expect((await box.exit()).end).toEqual({ kind: 'exited', code: sample.end.code });
-        break;
-      case 'signaled': {
-        const { signal } = sample.end;
-        const signo = Object.entries(constants.signals).find(([name]) => name === signal)?.[1];
-        expect((await box.exit()).end).toEqual({ kind: 'signaled', signo });
-        break;
-      }
-      case 'memory_limit':
-        expect((await box.exit()).end).toEqual({ kind: 'signaled', signo: constants.signals.SIGKILL });
-        break;
-      case 'compile_error':
-        await box.until(() => box.ended);
-        expect(box.has(FromAgent.COMPILE_FAILED)).toBe(true);
-        break;
-      case 'cpu_limit':
-      case 'output_limit':
-      case 'process_limit':
-      case 'stopped':
-        await box.until(() => box.has(FromAgent.STARTED));
-        box.send(ToAgent.KILL);
-        expect((await box.exit()).end).toEqual({ kind: 'signaled', signo: constants.signals.SIGKILL });
-        break;
+async function expectEnd(box: Box, sample: Sample): Promise<void> {
+  switch (sample.end.reason) {
+    case 'exited':
+      expect((await box.exit()).end).toEqual({ kind: 'exited', code: sample.end.code });
+      break;
+    case 'signaled': {
+      const { signal } = sample.end;
+      const signo = Object.entries(constants.signals).find(([name]) => name === signal)?.[1];
+      expect((await box.exit()).end).toEqual({ kind: 'signaled', signo });
+      break;
     }
-    expectOutput(box.stdout, sample.stdout);
-    expectOutput(box.stderr, sample.stderr);
-    expectOutput(box.bytes(FromAgent.COMPILE).toString(), sample.compile);
+    case 'memory_limit':
+      expect((await box.exit()).end).toEqual({ kind: 'signaled', signo: constants.signals.SIGKILL });
+      break;
+    case 'cpu_limit':
+    case 'output_limit':
+    case 'process_limit':
+    case 'stopped':
+    case 'compile_error':
+      await box.until(() => box.has(FromAgent.STARTED));
+      box.send(ToAgent.KILL);
+      expect((await box.exit()).end).toEqual({ kind: 'signaled', signo: constants.signals.SIGKILL });
+      break;
+  }
+}
+
+async function check(language: Language, sample: Sample, mode: SampleMode): Promise<void> {
+  const files = [...sample.files, { name: language.fileName, content: sample.program }];
+  const compiled = language.compile === undefined ? undefined : await compileProgram(language, files);
+  if (compiled !== undefined) expectOutput(compiled.diagnostics, sample.compile);
+  if (sample.end.reason === 'compile_error') {
+    expect(compiled?.artefact).toBeUndefined();
+    return;
+  }
+  if (compiled !== undefined && compiled.artefact === undefined) throw new Error(compiled.diagnostics);
+  await compiled?.box.close();
+  const { args = [], env = {} } = sample;
+  const box = await startProgram(language, { files, args, env }, { mode, artefact: compiled?.artefact });
+  const shown = mode === 'tty' ? () => seenInTerminal(box.stdout) : () => box.stdout;
+  await talk(box, sample, shown);
+  await expectEnd(box, sample);
+  if (mode === 'tty') {
+    for (const output of terminalOutput(sample)) expectOutput(shown(), output);
+    return;
+  }
+  expectOutput(box.stdout, sample.stdout);
+  expectOutput(box.stderr, sample.stderr);
+}
+
+describe.each(languages.map((language) => [language.name, language] as const))('%s', (_name, language) => {
+  const cases = loadSamples(language.dir).flatMap((sample) => {
+    // A program that does not compile meets neither pipes nor a terminal.
+    const modes = sample.end.reason === 'compile_error' ? (['pipe'] as const) : sampleModes(sample);
+    return modes.map((mode) => [sample.name, mode, sample] as const);
   });
+  it.each(cases)('%s (%s)', (_sample, mode, sample) => check(language, sample, mode));
 });

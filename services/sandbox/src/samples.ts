@@ -24,6 +24,12 @@ const SampleFile = Type.Object(
     title: Type.String({ minLength: 1, description: 'The rule this sample checks, as a sentence.' }),
     program: Lines,
     files: Type.Optional(Type.Record(Type.String(), Lines, { description: 'More files in /tmp, by name.' })),
+    modes: Type.Optional(
+      Type.Array(Type.Union([Type.Literal('pipe'), Type.Literal('tty')]), {
+        minItems: 1,
+        description: 'On pipes, on a terminal, or (default) on both.',
+      }),
+    ),
     args: Type.Optional(Type.Array(Type.String())),
     env: Type.Optional(Type.Record(Type.String(), Type.String())),
     dialogue: Type.Optional(
@@ -73,6 +79,50 @@ export type Sample = Omit<Static<typeof SampleFile>, '$schema' | 'program' | 'fi
   readonly program: string;
   readonly files: { readonly name: string; readonly content: string }[];
 };
+
+export type SampleMode = 'pipe' | 'tty';
+
+/** How the sample is run: both ways unless it says otherwise. */
+export function sampleModes(sample: Sample): readonly SampleMode[] {
+  return sample.modes ?? ['pipe', 'tty'];
+}
+
+// CSI and OSC sequences of ECMA-48: colours, cursor movements, titles.
+// oxlint-disable-next-line no-control-regex
+const ESCAPES = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))|\r/g;
+
+/** A terminal's output as lines of text: without colours, cursor movements and carriage returns. */
+export function seenInTerminal(output: string): string {
+  return output.replace(ESCAPES, '');
+}
+
+/**
+ * What a terminal shows of this sample, as expectations that each hold for all of its output: stdout and stderr in one stream, and what is
+ * typed. Input that is typed before the program asks is shown at no certain place.
+ */
+export function terminalOutput(sample: Sample): SampleOutput[] {
+  const { stdout, stderr } = sample;
+  const alone = sample.stdin === undefined && stderr === undefined;
+  if (stdout !== undefined && 'equals' in stdout && alone) return [{ equals: withEcho(stdout.equals, sample) }];
+  return [stdout, stderr].flatMap((output) => (output === undefined ? [] : [inAnyPlace(output)]));
+}
+
+function withEcho(output: string, sample: Sample): string {
+  let shown = '';
+  let at = 0;
+  for (const { expect, send } of sample.dialogue ?? []) {
+    const end = output.indexOf(expect, at) + expect.length;
+    shown += output.slice(at, end) + send;
+    at = end;
+  }
+  return shown + output.slice(at);
+}
+
+function inAnyPlace(output: SampleOutput): SampleOutput {
+  if (!('equals' in output)) return output;
+  const lines = output.equals.split('\n').filter((line) => line !== '');
+  return lines.length === 0 ? { equals: '' } : { contains: lines };
+}
 
 const text = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');
 

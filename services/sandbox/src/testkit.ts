@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { AgentFrameDecoder, type AgentStart, encodeFrame, encodeStart, FromAgent, ToAgent } from './agent-frames.js';
 import { type AgentExit, decodeExit } from './agent-status.js';
 import { buildCommand, imagePlan, languageImage } from './images.js';
-import { agentCommand, type Language } from './languages.js';
+import { agentCommand, type Language, type SandboxKind } from './languages.js';
 import { SANDBOX_RLIMITS } from './rlimits.js';
 
 const run = promisify(execFile);
@@ -15,13 +15,15 @@ const run = promisify(execFile);
 const BUILD_ENV = { ...process.env, DOCKER_BUILDKIT: '0' };
 
 const PROFILE = fileURLToPath(new URL('../seccomp/profile.json', import.meta.url));
-const TMP_BYTES = 10 << 20;
+const MIB = 1 << 20;
+const RUN_LIMITS = { memory: 128 * MIB, cpus: 0.2, pids: 64, tmp: 10 * MIB };
+const COMPILE_LIMITS = { memory: 512 * MIB, cpus: 1, pids: 64, tmp: 128 * MIB };
+const PIPES: SandboxKind = { class: 'run', mode: 'pipe' };
 
-/** The flags of a sandbox with the default limits, but for its system call filter. */
-export const HARDENING: readonly string[] = [
-  ['--read-only', '--tmpfs', '/tmp:rw,exec,nosuid,nodev,mode=1777,size=10m,nr_inodes=1024'],
-  ['--tmpfs', '/dev/pts:ro,noexec,nosuid,nodev,mode=555,size=4k,nr_inodes=1'],
+/** The flags of a sandbox that hold for every kind, but for its system call filter. */
+const COMMON: readonly string[] = [
   [
+    '--read-only',
     '--network',
     'none',
     '--ipc',
@@ -33,13 +35,35 @@ export const HARDENING: readonly string[] = [
     '--security-opt',
     'no-new-privileges',
   ],
-  ['--memory', '128m', '--memory-swap', '128m', '--cpus', '0.2', '--pids-limit', '64'],
   ['--user', '100123:100123', '--log-driver', 'none', '--hostname', 'sandbox', '--workdir', '/tmp'],
-  Object.entries({ ...SANDBOX_RLIMITS, fsize: TMP_BYTES }).flatMap(([name, value]) => [
-    '--ulimit',
-    `${name}=${value}:${value}`,
-  ]),
 ].flat();
+
+/** The flags of a sandbox with the default limits of its kind, but for its system call filter. */
+export function hardening(language: Language, kind: SandboxKind = PIPES): readonly string[] {
+  const { limits = {}, compile } = language;
+  const own = kind.class === 'run' ? limits : (compile?.limits ?? {});
+  const base = kind.class === 'run' ? RUN_LIMITS : COMPILE_LIMITS;
+  const memory = String(own.memoryBytes ?? base.memory);
+  const tmp = own.tmpBytes ?? base.tmp;
+  return [
+    ...COMMON,
+    '--tmpfs',
+    `/tmp:rw,exec,nosuid,nodev,mode=1777,size=${tmp},nr_inodes=1024`,
+    ...(kind.mode === 'tty' ? [] : ['--tmpfs', '/dev/pts:ro,noexec,nosuid,nodev,mode=555,size=4k,nr_inodes=1']),
+    '--memory',
+    memory,
+    '--memory-swap',
+    memory,
+    '--cpus',
+    String(own.cpus ?? base.cpus),
+    '--pids-limit',
+    String(own.pids ?? base.pids),
+    ...Object.entries({ ...SANDBOX_RLIMITS, fsize: tmp }).flatMap(([name, value]) => [
+      '--ulimit',
+      `${name}=${value}:${value}`,
+    ]),
+  ];
+}
 
 /** Builds what is missing. Rejects, with the engine's own words, when there is no engine or a build fails. */
 export async function ensureImages(languages: readonly Language[]): Promise<void> {
@@ -52,7 +76,9 @@ export async function ensureImages(languages: readonly Language[]): Promise<void
 }
 
 export interface OpenOptions {
-  /** Default: the language's own (`--warm …` or nothing). */
+  /** Default: a run on pipes. */
+  readonly kind?: SandboxKind;
+  /** Default: the language's own for this kind. */
   readonly command?: readonly string[];
   /** `engine`: the engine's own system call filter instead of ours, for what ours makes impossible. */
   readonly systemCalls?: 'engine';
@@ -83,14 +109,14 @@ export class Box {
 
   private constructor(language: Language, options: OpenOptions) {
     const env = Object.entries(language.env).flatMap(([key, value]) => ['--env', `${key}=${value}`]);
-    const command = options.command ?? agentCommand(language);
+    const command = options.command ?? agentCommand(language, options.kind ?? PIPES);
     const args = [
       'run',
       '--rm',
       '--interactive',
       '--name',
       this.name,
-      ...HARDENING,
+      ...hardening(language, options.kind),
       ...(options.systemCalls === 'engine' ? [] : ['--security-opt', `seccomp=${PROFILE}`]),
       ...env,
       languageImage(language),
@@ -187,7 +213,8 @@ export class Box {
   }
 
   get ended(): boolean {
-    return this.closed || [FromAgent.EXIT, FromAgent.FAULT, FromAgent.COMPILE_FAILED].some((type) => this.has(type));
+    const last = [FromAgent.EXIT, FromAgent.FAULT, FromAgent.COMPILED, FromAgent.COMPILE_FAILED];
+    return this.closed || last.some((type) => this.has(type));
   }
 
   /** Resolves as soon as the predicate holds; looked at after every chunk. The test's own timeout bounds it. */

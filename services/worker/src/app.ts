@@ -1,28 +1,33 @@
 // Puts the worker together: engine, pool, runs, gRPC server, pullers, janitor; and takes it apart in the reverse order.
-import { totalmem } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { ConfigError } from '@rungrid/kit/config';
 import { newHexId } from '@rungrid/kit/ids';
 import { startInternalHttp } from '@rungrid/kit/internal-http';
-import { createKeys } from '@rungrid/kit/keys';
+import { createKeys, type Keys } from '@rungrid/kit/keys';
 import type { Lifecycle } from '@rungrid/kit/lifecycle';
 import type { Logger } from '@rungrid/kit/logger';
 import { createRegistry } from '@rungrid/kit/metrics';
 import { connectRedis, RunRegistry } from '@rungrid/kit/redis';
+import { ArtefactRedis } from '@rungrid/kit/redis-artefacts';
 import { announceWorker, HEARTBEAT_MS, retractWorker } from '@rungrid/kit/workers';
 import type { WorkerInfo } from '@rungrid/proto/stream-entries';
+import { languageMode } from '@rungrid/sandbox/languages';
+import { Compilations } from './compile/compilations.js';
+import { artefactSource, type CompiledLanguage } from './compile/source.js';
 import type { WorkerConfig } from './config.js';
 import { selfTestEngine, servingEngine, sandboxKind } from './engine.js';
 import { startGrpcServer } from './grpc/server.js';
-import { createWorkerMetrics } from './metrics.js';
-import { warmFloor } from './pool/floor.js';
-import { defaultCeiling } from './pool/options.js';
+import { createWorkerMetrics, shelfLabels, type WorkerMetrics } from './metrics.js';
+import { sideFloor, warmFloor } from './pool/floor.js';
+import { defaultCeiling, type PoolShelf } from './pool/options.js';
 import { Pool } from './pool/pool.js';
 import { waitForReady } from './pool/ready.js';
 import { Dispatcher } from './run/dispatcher.js';
 import type { Run } from './run/run.js';
 import { RunTable } from './run/table.js';
 import { SelfTest } from './selftest/selftest.js';
-import { servedLanguages } from './served.js';
+import { provedSpecs, type Served, servedLanguages } from './served.js';
+import { redisArtefactStore } from './stream/artefacts.js';
 import { Puller } from './stream/puller.js';
 
 /** How often orphans of dead workers and overdue sandboxes are looked for, ms. */
@@ -65,24 +70,22 @@ export async function startWorker(
   const selfTest = new SelfTest({
     identity: () => engine.identity(),
     makeEngine: () => selfTestEngine(config, id),
-    specs: [...served.values()].map(({ spec }) => spec),
+    specs: provedSpecs([...served.values()]),
     kind: sandboxKind(config),
   });
   // Before anything can reach this worker: one that can not hold a program does not join.
   const proofMs = await timed(() => selfTest.check());
   logger.info({ languages: [...languages.keys()], runtime: config.SANDBOX_RUNTIME, ms: proofMs }, 'self-test passed');
-  const memoryBytes = totalmem();
-  const ceiling = config.WORKER_MAX_SANDBOXES ?? defaultCeiling(memoryBytes);
-  const floor = config.WORKER_POOL_FLOOR ?? warmFloor({ memoryBytes, ceiling, languages: languages.size });
+  const ceiling = config.WORKER_MAX_SANDBOXES ?? defaultCeiling(totalmem());
   const pool = new Pool({
     engine,
-    languages: [...served.values()].map(({ spec }) => ({ spec, floor })),
+    shelves: shelvesOf(config, { served: [...served.values()], ceiling }),
     waitReady: waitForReady,
     tuning: { ceiling },
     observer: {
-      failed: (language, error) => logger.warn({ err: error, language }, 'sandbox failed'),
-      ready: (language, ms) => metrics.sandboxStartSeconds.observe({ language }, ms / 1000),
-      destroyed: (language, ms) => metrics.sandboxDestroySeconds.observe({ language }, ms / 1000),
+      failed: (spec, error) => logger.warn({ err: error, ...shelfLabels(spec) }, 'sandbox failed'),
+      ready: (spec, ms) => metrics.sandboxStartSeconds.observe(shelfLabels(spec), ms / 1000),
+      destroyed: (spec, ms) => metrics.sandboxDestroySeconds.observe(shelfLabels(spec), ms / 1000),
     },
   });
 
@@ -103,14 +106,15 @@ export async function startWorker(
   lifecycle.own('grpc', () => grpc.close());
   lifecycle.own('runs', () => table.endAll());
   const address = config.WORKER_ADVERTISE ?? `${config.WORKER_GRPC_HOST}:${grpc.port}`;
+  const compilations = startCompilations(config, { pool, metrics, lifecycle, logger, keys });
   const dispatcher = new Dispatcher({
     languages,
+    artefacts: artefactSource({ compilations, languages: compiledOf(served), wallMs: config.WORKER_COMPILE_MS }),
     limits: {
       wallMs: config.WORKER_WALL_MS,
       cpuMs: config.WORKER_CPU_MS,
       idleMs: config.WORKER_IDLE_MS,
       outputBytes: config.WORKER_OUTPUT_BYTES,
-      compileMs: config.WORKER_COMPILE_MS,
     },
     ringBytes: config.WORKER_RING_BYTES,
     unattachedMs: config.WORKER_UNATTACHED_MS,
@@ -132,12 +136,14 @@ export async function startWorker(
   lifecycle.own('internal http', () => internal.close());
 
   every(lifecycle, { name: 'gauges', ms: GAUGES_MS }, () => {
-    const { languages: shelves, live, destroying } = pool.stats();
-    for (const { language, warm, starting, waiting } of shelves) {
-      metrics.warmSandboxes.set({ language }, warm);
-      metrics.startingSandboxes.set({ language }, starting);
-      metrics.waitingRuns.set({ language }, waiting);
+    const { shelves, live, destroying } = pool.stats();
+    for (const { spec, warm, starting, waiting } of shelves) {
+      const labels = shelfLabels(spec);
+      metrics.warmSandboxes.set(labels, warm);
+      metrics.startingSandboxes.set(labels, starting);
+      metrics.waitingRuns.set(labels, waiting);
     }
+    metrics.compileCacheBytes.set(compilations.cacheBytes);
     metrics.liveSandboxes.set(live);
     metrics.destroyingSandboxes.set(destroying);
   });
@@ -157,6 +163,7 @@ export async function startWorker(
       version: language.version,
       aliases: [...language.aliases],
       file_name: language.fileName,
+      mode: languageMode(language),
       hello: language.hello,
     })),
   };
@@ -195,6 +202,56 @@ export async function startWorker(
     lifecycle.own(`puller ${language}`, () => puller.stop());
   }
   return info;
+}
+
+/** Every shelf with how many it keeps warm. */
+function shelvesOf(config: WorkerConfig, given: { served: readonly Served[]; ceiling: number }): PoolShelf[] {
+  const { served, ceiling } = given;
+  const main =
+    config.WORKER_POOL_FLOOR ?? warmFloor({ memoryBytes: totalmem(), ceiling, languages: Math.max(1, served.length) });
+  const tty = config.WORKER_POOL_FLOOR_TTY ?? sideFloor(main);
+  const compiling = config.WORKER_POOL_FLOOR_COMPILE ?? sideFloor(main);
+  return served.flatMap((each) => [
+    { spec: each.pipe, floor: main },
+    { spec: each.tty, floor: tty },
+    ...(each.compile === undefined ? [] : [{ spec: each.compile, floor: compiling }]),
+  ]);
+}
+
+function compiledOf(served: ReadonlyMap<string, Served>): Map<string, CompiledLanguage> {
+  return new Map(
+    [...served].flatMap(([name, { pipe, compile }]) => (compile === undefined ? [] : [[name, { pipe, compile }]])),
+  );
+}
+
+interface CompilationParts {
+  readonly pool: Pool;
+  readonly metrics: WorkerMetrics;
+  readonly lifecycle: Lifecycle;
+  readonly logger: Logger;
+  readonly keys: Keys;
+}
+
+function startCompilations(config: WorkerConfig, parts: CompilationParts): Compilations {
+  const { pool, metrics, lifecycle, logger, keys } = parts;
+  // A connection of its own: megabytes must not stand before claims.
+  const redis = connectRedis({ url: config.RUNGRID_REDIS_URL, logger, name: 'worker-artefacts' });
+  lifecycle.own('artefacts', () => redis.disconnect());
+  const limits = { maxBytes: config.WORKER_COMPILE_STORE_BYTES, ttlMs: config.WORKER_COMPILE_STORE_TTL_MS };
+  return new Compilations({
+    pool,
+    store: redisArtefactStore({
+      artefacts: new ArtefactRedis(redis, keys, limits),
+      logger,
+      onCorrupt: () => metrics.corruptArtefacts.inc(),
+    }),
+    atOnce: config.WORKER_COMPILES ?? availableParallelism(),
+    cacheBytes: config.WORKER_COMPILE_CACHE_BYTES,
+    observer: {
+      served: (language, source) => metrics.compileServed.inc({ language, source }),
+      compiled: (language, ms) => metrics.compileSeconds.observe({ language }, ms / 1000),
+    },
+  });
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {

@@ -54,6 +54,10 @@ const WorkerConfigSchema = Type.Object({
   ),
   /** Warm sandboxes kept for each language, 0 to 256. Default: what the machine's memory affords, 1 to 16. */
   WORKER_POOL_FLOOR: Type.Optional(Type.Integer({ minimum: 0, maximum: 256 })),
+  /** Warm sandboxes with a terminal kept for each language, 0 to 256. Default: one; none when WORKER_POOL_FLOOR is 0 or the machine is small. */
+  WORKER_POOL_FLOOR_TTY: Type.Optional(Type.Integer({ minimum: 0, maximum: 256 })),
+  /** Ready compile sandboxes kept for each compiled language, 0 to 256. Default: one; none when WORKER_POOL_FLOOR is 0 or the machine is small. */
+  WORKER_POOL_FLOOR_COMPILE: Type.Optional(Type.Integer({ minimum: 0, maximum: 256 })),
   /** Sandboxes at most, in all states together. Default: as many as fit half of the memory at 128 MB each, 4 to 128. */
   WORKER_MAX_SANDBOXES: Type.Optional(Type.Integer({ minimum: 1, maximum: 2048 })),
   /** Execution sandbox: memory and swap together, bytes (6 MiB is the engine's least). */
@@ -74,8 +78,24 @@ const WorkerConfigSchema = Type.Object({
   WORKER_IDLE_MS: count(120_000, 86_400_000),
   /** stdout and stderr together, bytes. */
   WORKER_OUTPUT_BYTES: count(1_048_576, 1_073_741_824),
-  /** Wall clock of the compile step, ms. */
+  /** Compile sandbox: memory, swap and /tmp together, bytes. */
+  WORKER_COMPILE_MEMORY_BYTES: count(536_870_912, 68_719_476_736, 6_291_456),
+  /** Compile sandbox: CPUs. */
+  WORKER_COMPILE_CPUS: Type.Number({ default: 1, minimum: 0.01, maximum: 64 }),
+  /** Compile sandbox: processes and threads. */
+  WORKER_COMPILE_PIDS: count(64, 32_768, 8),
+  /** Compile sandbox: size of /tmp, bytes. */
+  WORKER_COMPILE_TMP_BYTES: count(134_217_728, 4_294_967_296, 65_536),
+  /** Wall clock of the compile step, ms. Past it: compile_error, with a text that says so. */
   WORKER_COMPILE_MS: count(10_000, 600_000),
+  /** Compile steps at once. Default: one a core. 64 more wait; past it: error overloaded. */
+  WORKER_COMPILES: Type.Optional(Type.Integer({ minimum: 1, maximum: 256 })),
+  /** Compiled programs kept in this process, bytes; 0: none. */
+  WORKER_COMPILE_CACHE_BYTES: count(67_108_864, 8_589_934_592, 0),
+  /** Compiled programs kept in Redis for all workers, bytes; 0: none. Give all workers the same value. */
+  WORKER_COMPILE_STORE_BYTES: count(268_435_456, 68_719_476_736, 0),
+  /** How long a compiled program that nobody runs is kept in Redis, ms. */
+  WORKER_COMPILE_STORE_TTL_MS: count(86_400_000, 2_592_000_000, 1_000),
   /** Output of a run that is kept for a gateway that attaches later, bytes. */
   WORKER_RING_BYTES: count(262_144, 67_108_864, 16_384),
   /** How long a claimed run goes on without a gateway attached, ms. */

@@ -4,7 +4,7 @@ import { newHexId } from '@rungrid/kit/ids';
 import { readWorkerConfig } from './config.js';
 import { selfTestEngine, sandboxKind } from './engine.js';
 import { failureText, proofTable, proveSandboxes } from './selftest/selftest.js';
-import { servedLanguages } from './served.js';
+import { provedSpecs, servedLanguages } from './served.js';
 
 async function main(): Promise<boolean> {
   const config = readWorkerConfig();
@@ -13,7 +13,7 @@ async function main(): Promise<boolean> {
   try {
     await engine.ping();
     const served = await servedLanguages(config, engine);
-    const specs = [...served.values()].map(({ spec }) => spec);
+    const specs = provedSpecs([...served.values()]);
     await engine.requireRuntime();
     process.stdout.write(
       `engine ${config.DOCKER_HOST}, runtime ${config.SANDBOX_RUNTIME}, languages ${[...served.keys()].join(', ')}\n`,

@@ -1,5 +1,6 @@
 // The worker's metrics, each documented where it is declared.
 import { Counter, Gauge, Histogram, LATENCY_BUCKETS, type Registry } from '@rungrid/kit/metrics';
+import type { SandboxSpec } from './run/ports.js';
 
 export type WorkerMetrics = ReturnType<typeof createWorkerMetrics>;
 
@@ -10,6 +11,17 @@ export function createWorkerMetrics(registry: Registry) {
       name: `rungrid_worker_${name}_seconds`,
       help,
       labelNames: ['language'],
+      buckets: LATENCY_BUCKETS,
+      registers,
+    });
+  /** Per shelf. `kind`: what the sandboxes are for, `pipe`, `tty` or `compile`. */
+  const shelf = (name: string, help: string) =>
+    new Gauge({ name: `rungrid_worker_${name}`, help, labelNames: ['language', 'kind'], registers });
+  const shelfSeconds = (name: string, help: string) =>
+    new Histogram({
+      name: `rungrid_worker_${name}_seconds`,
+      help,
+      labelNames: ['language', 'kind'],
       buckets: LATENCY_BUCKETS,
       registers,
     });
@@ -44,26 +56,11 @@ export function createWorkerMetrics(registry: Registry) {
     /** Hop: the program was handed over until its first byte of output arrived. */
     firstOutputSeconds: hop('first_output', 'From the hand-over to the first output'),
     /** Ready and waiting for a program. */
-    warmSandboxes: new Gauge({
-      name: 'rungrid_worker_warm_sandboxes',
-      help: 'Sandboxes that wait for a program',
-      labelNames: ['language'],
-      registers,
-    }),
+    warmSandboxes: shelf('warm_sandboxes', 'Sandboxes that wait for a program'),
     /** On their way to being ready. */
-    startingSandboxes: new Gauge({
-      name: 'rungrid_worker_starting_sandboxes',
-      help: 'Sandboxes that are being started',
-      labelNames: ['language'],
-      registers,
-    }),
-    /** Claimed runs that wait for a sandbox. */
-    waitingRuns: new Gauge({
-      name: 'rungrid_worker_waiting_runs',
-      help: 'Runs that wait for a sandbox',
-      labelNames: ['language'],
-      registers,
-    }),
+    startingSandboxes: shelf('starting_sandboxes', 'Sandboxes that are being started'),
+    /** Callers that wait for a sandbox. */
+    waitingRuns: shelf('waiting_runs', 'Runs and compile steps that wait for a sandbox'),
     /** In the hands of a run. */
     liveSandboxes: new Gauge({ name: 'rungrid_worker_live_sandboxes', help: 'Sandboxes that serve a run', registers }),
     /** Used, and not yet gone. */
@@ -73,9 +70,9 @@ export function createWorkerMetrics(registry: Registry) {
       registers,
     }),
     /** From asking the engine to READY. */
-    sandboxStartSeconds: hop('sandbox_start', 'Start of a sandbox until it is ready'),
+    sandboxStartSeconds: shelfSeconds('sandbox_start', 'Start of a sandbox until it is ready'),
     /** Removal of a used sandbox. */
-    sandboxDestroySeconds: hop('sandbox_destroy', 'Removal of a sandbox'),
+    sandboxDestroySeconds: shelfSeconds('sandbox_destroy', 'Removal of a sandbox'),
     /** Checkouts by whether the sandbox was warm. */
     checkouts: new Counter({
       name: 'rungrid_worker_checkouts_total',
@@ -83,7 +80,36 @@ export function createWorkerMetrics(registry: Registry) {
       labelNames: ['language', 'warm'],
       registers,
     }),
+    /** From the sources in their sandbox to its end, whatever it was. */
+    compileSeconds: hop('compile', 'Compile steps'),
+    /** Where runs of compiled languages got their program: `memory`, `store` (Redis), `compiled`, `joined` (another run's compile step), `refused` (by compiler or limit), `fault`. */
+    compileServed: new Counter({
+      name: 'rungrid_worker_compile_served_total',
+      help: 'Programs of compiled languages, by where they came from',
+      labelNames: ['language', 'source'],
+      registers,
+    }),
+    /** Compiled programs held in this process. */
+    compileCacheBytes: new Gauge({
+      name: 'rungrid_worker_compile_cache_bytes',
+      help: 'Compiled programs in memory, bytes',
+      registers,
+    }),
+    /** Entries in Redis that were not what was put there; each was compiled anew. */
+    corruptArtefacts: new Counter({
+      name: 'rungrid_worker_corrupt_artefacts_total',
+      help: 'Damaged compiled programs in Redis',
+      registers,
+    }),
     /** Sandboxes of dead workers, and overdue ones, that this worker's janitor removed. */
     swept: new Counter({ name: 'rungrid_worker_swept_sandboxes_total', help: 'Orphans removed', registers }),
   };
+}
+
+/** Labels of what is counted per shelf. */
+export function shelfLabels(spec: Pick<SandboxSpec, 'language' | 'class' | 'mode'>): {
+  language: string;
+  kind: string;
+} {
+  return { language: spec.language, kind: spec.class === 'compile' ? 'compile' : spec.mode };
 }

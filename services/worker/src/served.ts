@@ -1,13 +1,18 @@
-// Which languages a worker serves, from which images, and what a sandbox of each is.
+// Which languages a worker serves, from which images, and what its sandboxes of each kind are.
 import { ConfigError } from '@rungrid/kit/config';
 import { languageImage } from '@rungrid/sandbox/images';
-import { agentCommand, builtInLanguages, type Language } from '@rungrid/sandbox/languages';
+import { agentCommand, builtInLanguages, type Language, type SandboxKind } from '@rungrid/sandbox/languages';
 import type { WorkerConfig } from './config.js';
-import type { Engine, SandboxSpec } from './run/ports.js';
+import type { Engine, SandboxLimits, SandboxSpec } from './run/ports.js';
 
 export interface Served {
   readonly language: Language;
-  readonly spec: SandboxSpec;
+  /** Runs programs on pipes. */
+  readonly pipe: SandboxSpec;
+  /** Runs them on a terminal. */
+  readonly tty: SandboxSpec;
+  /** Compiles them. */
+  readonly compile: SandboxSpec | undefined;
 }
 
 /** The languages asked for, or all whose image is there, by name. Throws ConfigError that says what to build. */
@@ -23,7 +28,7 @@ export async function servedLanguages(config: WorkerConfig, engine: Engine): Pro
   for (const [name, language] of known) {
     if (asked.length > 0 && !asked.includes(name)) continue;
     const image = await engine.imageId(languageImage(language));
-    if (image !== undefined) served.set(name, { language, spec: sandboxSpec({ config, language, image }) });
+    if (image !== undefined) served.set(name, specsOf({ config, language, image }));
     else if (asked.length > 0)
       throw new ConfigError(
         `The image of ${name} is missing: ${languageImage(language)}. Build it with ./rungrid up --languages ${name}.`,
@@ -33,21 +38,63 @@ export async function servedLanguages(config: WorkerConfig, engine: Engine): Pro
   return served;
 }
 
-function sandboxSpec(parts: { config: WorkerConfig; language: Language; image: string }): SandboxSpec {
-  const { config, language, image } = parts;
-  const { limits = {} } = language;
+/**
+ * What the self-test proves: every language's image, and the kinds of sandbox by one of each. A terminal and a compile step differ from the
+ * rest by their limits and one mount only, whatever the language.
+ */
+export function provedSpecs(served: readonly Served[]): SandboxSpec[] {
+  const compiling = served.find(({ compile }) => compile !== undefined)?.compile;
+  const kinds = [served[0]?.tty, compiling].filter((spec) => spec !== undefined);
+  return [...served.map(({ pipe }) => pipe), ...kinds];
+}
+
+interface Parts {
+  readonly config: WorkerConfig;
+  readonly language: Language;
+  readonly image: string;
+}
+
+function specsOf(parts: Parts): Served {
+  const { language } = parts;
   return {
+    language,
+    pipe: sandboxSpec(parts, { class: 'run', mode: 'pipe' }),
+    tty: sandboxSpec(parts, { class: 'run', mode: 'tty' }),
+    compile: language.compile === undefined ? undefined : sandboxSpec(parts, { class: 'compile', mode: 'pipe' }),
+  };
+}
+
+function sandboxSpec({ config, language, image }: Parts, kind: SandboxKind): SandboxSpec {
+  return {
+    ...kind,
     language: language.name,
-    mode: 'pipe',
     image,
-    command: agentCommand(language),
+    command: agentCommand(language, kind),
     env: Object.entries(language.env).map(([key, value]) => `${key}=${value}`),
-    limits: {
-      memoryBytes: limits.memoryBytes ?? config.WORKER_MEMORY_BYTES,
-      cpus: limits.cpus ?? config.WORKER_CPUS,
-      pids: limits.pids ?? config.WORKER_PIDS,
-      tmpBytes: limits.tmpBytes ?? config.WORKER_TMP_BYTES,
-      tmpInodes: config.WORKER_TMP_INODES,
-    },
+    limits: { ...limitsOf({ config, language }, kind), tmpInodes: config.WORKER_TMP_INODES },
+  };
+}
+
+function limitsOf({ config, language }: Omit<Parts, 'image'>, kind: SandboxKind): Omit<SandboxLimits, 'tmpInodes'> {
+  const own = kind.class === 'run' ? language.limits : language.compile?.limits;
+  const base =
+    kind.class === 'run'
+      ? {
+          memoryBytes: config.WORKER_MEMORY_BYTES,
+          cpus: config.WORKER_CPUS,
+          pids: config.WORKER_PIDS,
+          tmpBytes: config.WORKER_TMP_BYTES,
+        }
+      : {
+          memoryBytes: config.WORKER_COMPILE_MEMORY_BYTES,
+          cpus: config.WORKER_COMPILE_CPUS,
+          pids: config.WORKER_COMPILE_PIDS,
+          tmpBytes: config.WORKER_COMPILE_TMP_BYTES,
+        };
+  return {
+    memoryBytes: own?.memoryBytes ?? base.memoryBytes,
+    cpus: own?.cpus ?? base.cpus,
+    pids: own?.pids ?? base.pids,
+    tmpBytes: own?.tmpBytes ?? base.tmpBytes,
   };
 }

@@ -1,16 +1,16 @@
-// The sample programs of every language, over a real socket: each sample file is a test.
-import { builtInLanguages } from '@rungrid/sandbox/languages';
-import { loadSamples, type Sample, type SampleOutput } from '@rungrid/sandbox/samples';
+// The sample programs of the tested languages on pipes, over a real socket: each sample file is a test. On terminals the sandbox's own tests run them.
+import { loadSamples, type Sample, sampleModes, type SampleOutput } from '@rungrid/sandbox/samples';
+import { testedLanguages } from '@rungrid/sandbox/tested-languages';
 import { describe, expect, test } from 'vitest';
 import type { RunHandle } from '../testkit/run-handle.js';
 import { useStack } from '../testkit/use-stack.js';
 
-const languages = builtInLanguages();
+const languages = testedLanguages();
 const stack = useStack({ languages: languages.map((language) => language.name) });
 
 for (const language of languages) {
   describe(language.title, () => {
-    for (const sample of loadSamples(language.dir)) {
+    for (const sample of loadSamples(language.dir).filter((each) => sampleModes(each).includes('pipe'))) {
       // The socket has no field for the environment: the agent's own tests run those.
       test.skipIf(sample.env !== undefined)(`${sample.name}: ${sample.title}`, async () => {
         const client = await stack().connect();

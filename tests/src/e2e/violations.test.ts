@@ -116,7 +116,6 @@ const ANSWERED: readonly (readonly [string, ErrorCode, () => string])[] = [
   ['a limit of 0', 'invalid_frame', () => runCode({ limits: { wall_ms: 0 } })],
   ['a limit that is text', 'invalid_frame', () => runCode({ limits: { wall_ms: '5' } })],
   ['code over 128 KB', 'code_too_large', () => runCode({ code: '#'.repeat(131_073) })],
-  ['a terminal', 'tty_unavailable', () => runCode({ tty: { cols: 80, rows: 24 } })],
   ['a token that is none', 'token_invalid', () => runCode({ token: 'timestamp_signature_string' })],
   ['stdin without text', 'invalid_frame', () => frame('stdin', {})],
   ['stdin that is not text', 'invalid_frame', () => frame('stdin', { text: ['x'] })],

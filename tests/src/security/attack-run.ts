@@ -57,7 +57,7 @@ export async function faultOf(attack: Attack, scene: Scene): Promise<string | un
       growthBytes: watch.growthBytes,
     });
     return (
-      (await teardownFault(stack, { traces, copies, endedMs, withinMs: attack.teardownMs })) ??
+      (await teardownFault(stack, { traces, copies: ran(ends), endedMs, withinMs: attack.teardownMs })) ??
       (attack.after.has('run_twice') ? await secondFault(client, attack) : undefined) ??
       neighbourFault(echoesMs) ??
       costFault(watch, attack) ??
@@ -69,6 +69,11 @@ export async function faultOf(attack: Attack, scene: Scene): Promise<string | un
     watch.stop();
     await client.close();
   }
+}
+
+/** How many of them came past their compile step, and so had one of the sandboxes that were there. */
+function ran(ends: readonly Ended[]): number {
+  return ends.filter(({ handle }) => handle.events.some(({ event }) => event === 'started')).length;
 }
 
 async function runOnce(client: Client, attack: Attack): Promise<Ended> {
@@ -109,7 +114,9 @@ async function teardownFault(
     const gone = run.traces.filter((trace) => !sandboxes.some(({ id }) => id === trace.id));
     // Only the neighbour's may serve a run still.
     const running = sandboxes.filter((sandbox) => sandbox.running).slice(1);
-    left = [...gone.flatMap(remainsOf), ...running.map(({ name }) => `container ${name}`)];
+    // None is kept ready here: one that is there compiles, or has.
+    const compiling = sandboxes.filter(({ kind, running: named }) => kind === 'compile' && !named);
+    left = [...gone.flatMap(remainsOf), ...[...running, ...compiling].map(({ name }) => `container ${name}`)];
     if (gone.length < run.copies) left.push(`${run.copies - gone.length} sandboxes of these runs`);
     return left.length === 0;
   };

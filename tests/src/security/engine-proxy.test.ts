@@ -67,6 +67,7 @@ function body(change: { top?: object; host?: object } = {}) {
       'sandbox.owner': 'attacker',
       'sandbox.fleet': stack().prefix,
       'sandbox.language': 'python',
+      'sandbox.kind': 'pipe',
       'sandbox.uid': '20001',
     },
     AttachStdin: true,
@@ -151,7 +152,13 @@ describe('who holds the worker’s socket', () => {
       'the label of others',
       {
         top: {
-          Labels: { 'sandbox.owner': 'a', 'sandbox.fleet': 'rungrid', 'sandbox.language': 'c', 'sandbox.uid': '20001' },
+          Labels: {
+            'sandbox.owner': 'a',
+            'sandbox.fleet': 'rungrid',
+            'sandbox.language': 'c',
+            'sandbox.kind': 'pipe',
+            'sandbox.uid': '20001',
+          },
         },
       },
     ],

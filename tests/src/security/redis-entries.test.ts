@@ -98,7 +98,15 @@ test('claims on the reply stream that are none, or of nobody, or of somewhere el
 
 test('announcements of workers that are not, with languages that are not, do not reach visitors', async () => {
   const { client } = stack().redis;
-  const evil = { name: '__proto__', title: 't', version: 'v', aliases: ['python'], file_name: 'f', hello: 'h' };
+  const evil = {
+    name: '__proto__',
+    title: 't',
+    version: 'v',
+    mode: 'warm',
+    aliases: ['python'],
+    file_name: 'f',
+    hello: 'h',
+  };
   const info = { id: 'evil-worker', grpc: '127.0.0.1:1', metrics: '', pid: 1, draining: false, languages: [evil] };
   for (const [id, text] of [
     ['evil-one1', '{'],

@@ -5,6 +5,8 @@ import Docker from 'dockerode';
 export const OWNER_LABEL = 'sandbox.owner';
 /** Label of its language's name. */
 const LANGUAGE_LABEL = 'sandbox.language';
+/** Label of what it is for. */
+const KIND_LABEL = 'sandbox.kind';
 /** Sandboxes are renamed to run-<id>-<deadline> at checkout. */
 const RUN_NAME = /^\/?run-/;
 
@@ -13,6 +15,8 @@ export interface SandboxInfo {
   readonly name: string;
   readonly owner: string;
   readonly language: string;
+  /** `pipe`, `tty` or `compile`. */
+  readonly kind: string;
   /** Whether it serves a run (or did). */
   readonly running: boolean;
 }
@@ -28,6 +32,7 @@ export async function listSandboxes(owners?: readonly string[]): Promise<Sandbox
       name: (entry.Names[0] ?? '').replace(/^\//, ''),
       owner: entry.Labels[OWNER_LABEL] ?? '',
       language: entry.Labels[LANGUAGE_LABEL] ?? '',
+      kind: entry.Labels[KIND_LABEL] ?? '',
       running: RUN_NAME.test(entry.Names[0] ?? ''),
     }))
     .filter((sandbox) => owners === undefined || owners.includes(sandbox.owner));

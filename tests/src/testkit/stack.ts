@@ -114,6 +114,9 @@ export class Stack {
       WORKER_INTERNAL_PORT: '0',
       WORKER_LANGUAGES: (this.options.languages ?? ['python']).join(','),
       WORKER_POOL_FLOOR: POOL_FLOOR,
+      // Terminals and compile steps start cold: what tests count is what they started.
+      WORKER_POOL_FLOOR_TTY: '0',
+      WORKER_POOL_FLOOR_COMPILE: '0',
       ...this.options.workerEnv,
       ...env,
     });

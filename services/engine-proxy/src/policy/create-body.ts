@@ -68,6 +68,7 @@ function sandboxShape(policy: CreatePolicy) {
       'sandbox.owner': matching(LABEL_VALUE, "a worker's id"),
       'sandbox.fleet': oneOf(policy.fleets),
       'sandbox.language': matching(/^[a-z0-9+#-]{1,32}$/, "a language's name"),
+      'sandbox.kind': oneOf(['pipe', 'tty', 'compile']),
       'sandbox.uid': matching(/^[1-9][0-9]{3,6}$/, 'a number of at least 1000'),
     }),
     AttachStdin: exactly(true),
@@ -80,14 +81,23 @@ function sandboxShape(policy: CreatePolicy) {
     NetworkDisabled: exactly(true),
     HostConfig: hostConfig(policy),
   };
-  return closed(fields, { Entrypoint: listOf(oneOf(entrypoints), { min: 1, max: 1 }) });
+  const shape = closed(fields, { Entrypoint: listOf(oneOf(entrypoints), { min: 1, max: 1 }) });
+  return (value: unknown, at: string) => {
+    const checked = shape(value, at);
+    // Only a program on a terminal sees the machine's pseudo terminals; its agent bounds how many it makes.
+    if (checked.Labels['sandbox.kind'] !== 'tty' && checked.HostConfig.Tmpfs['/dev/pts'] === undefined)
+      refuse(`${at}.HostConfig.Tmpfs`, 'must hide /dev/pts, but for a terminal');
+    return checked;
+  };
 }
 
 function knownRuntimes(policy: CreatePolicy): Runtime[] {
   return RUNTIMES.filter((name) => policy.runtimes.includes(name)).map(runtimeOf);
 }
 
-function hostConfig(policy: CreatePolicy): Shape<unknown> {
+type HostConfig = { Tmpfs: Readonly<Record<string, unknown>> };
+
+function hostConfig(policy: CreatePolicy): Shape<HostConfig> {
   const { ceilings, cgroupParent } = policy;
   const runtimes = knownRuntimes(policy);
   const parent = cgroupParent === undefined ? {} : { CgroupParent: exactly(cgroupParent) };
@@ -106,7 +116,7 @@ function hostConfig(policy: CreatePolicy): Shape<unknown> {
       }),
       OomScoreAdj: whole({ min: 0, max: 1000 }),
       ReadonlyRootfs: exactly(true),
-      Tmpfs: closed({ '/tmp': tmpfs(ceilings), '/dev/pts': exactly(NO_TERMINALS) }),
+      Tmpfs: closed({ '/tmp': tmpfs(ceilings) }, { '/dev/pts': exactly(NO_TERMINALS) }),
       IpcMode: exactly('none'),
       CapDrop: listOf(exactly('ALL'), { min: 1, max: 1 }),
       SecurityOpt: securityOptions(

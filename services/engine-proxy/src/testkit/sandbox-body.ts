@@ -36,6 +36,7 @@ export function sandboxBody(): Body {
       'sandbox.owner': 'w-1',
       'sandbox.fleet': 'rungrid',
       'sandbox.language': 'python',
+      'sandbox.kind': 'pipe',
       'sandbox.uid': '20001',
     },
     AttachStdin: true,

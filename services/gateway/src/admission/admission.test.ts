@@ -13,6 +13,7 @@ const language = (name: string, aliases: string[] = []) => ({
   version: '3.13.5',
   aliases,
   file_name: 'f',
+  mode: 'warm' as const,
   hello: '',
 });
 const worker = (...languages: ReturnType<typeof language>[]) => ({
@@ -60,7 +61,6 @@ test.each<[Record<string, unknown>, string]>([
   [{ language: 'cobol', token: 'bad' }, 'unknown_language'],
   [{ language: '__proto__' }, 'unknown_language'],
   [{ version: '2', token: 'bad' }, 'unknown_version'],
-  [{ tty: { cols: 1, rows: 1 }, token: 'bad' }, 'tty_unavailable'],
   [{ token: 'bad' }, 'token_invalid'],
 ])('%j: %s', (more, code) => {
   expect(setup().admit(more)).toMatchObject({ ok: false, code });

@@ -47,7 +47,6 @@ export class Admission {
     if (data.version !== undefined && !versionFits(data.version, language.version)) {
       return refuse('unknown_version', `${language.name} is here in version ${language.version}`);
     }
-    if (data.tty !== undefined) return refuse('tty_unavailable');
     const token = checkToken(data.token, { keys: tokenKeys, origin: client.origin, nowMs });
     if (!token.ok) return refuse(token.code, token.message);
     const scope = outOfScope(token.claims, data, language);
@@ -80,6 +79,7 @@ export class Admission {
         files: data.files ?? [],
         args: data.args ?? [],
         ...(data.stdin === undefined ? {} : { stdin: data.stdin }),
+        ...(data.tty === undefined ? {} : { tty: data.tty }),
         limits,
         accepted_us: nowUs(),
       },

@@ -88,6 +88,7 @@ export const SCRIPTED_LANGUAGE = {
   version: '1.2.3',
   aliases: ['sc'],
   file_name: 'main.sc',
+  mode: 'warm' as const,
   hello: 'echo',
 };
 

@@ -249,7 +249,7 @@ export function engineBehaviour(subject: EngineSubject): void {
   }
 
   function spec(command: readonly string[]): SandboxSpec {
-    return { language: 'test', mode: 'pipe', image: subject.image, command, env: [], limits: LIMITS };
+    return { language: 'test', class: 'run', mode: 'pipe', image: subject.image, command, env: [], limits: LIMITS };
   }
 }
 

@@ -27,6 +27,7 @@ engineBehaviour({
 
 const SPEC: SandboxSpec = {
   language: 'c++',
+  class: 'run',
   mode: 'pipe',
   image: BASE_IMAGE,
   command: ['cat'],

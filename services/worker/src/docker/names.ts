@@ -7,6 +7,8 @@ export const FLEET_LABEL = 'sandbox.fleet';
 /** Label: canonical language name. */
 export const LANGUAGE_LABEL = 'sandbox.language';
 
+/** Label: what it is for: `pipe`, `tty` or `compile`. */
+export const KIND_LABEL = 'sandbox.kind';
 /** Label: the sandbox's uid, so that other workers on the engine keep clear of it. */
 export const UID_LABEL = 'sandbox.uid';
 

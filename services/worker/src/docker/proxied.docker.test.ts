@@ -56,7 +56,7 @@ it('knows an image by its name, asks for counters, and makes nothing of another 
   const engine = new DockerEngine({ workerId: 'w', fleet, host, cgroupRoot: '/not/a/cgroup/mount' });
   const foreign = new DockerEngine({ workerId: 'w', fleet: `${fleet}-other`, host });
   const limits = { memoryBytes: 33_554_432, cpus: 0.2, pids: 16, tmpBytes: 1_048_576, tmpInodes: 64 };
-  const spec = { language: 'c++', mode: 'pipe', image, command: ['cat'], env: ['A=b'], limits } as const;
+  const spec = { language: 'c++', class: 'run', mode: 'pipe', image, command: ['cat'], env: ['A=b'], limits } as const;
   try {
     expect(await engine.imageId(BASE_IMAGE)).toBe(image);
     const sandbox = await engine.create(spec);

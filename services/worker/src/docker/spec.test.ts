@@ -1,4 +1,5 @@
 // The create options, whole: every change to how a sandbox is hardened shows here.
+import type { SandboxKind } from '@rungrid/sandbox/languages';
 import { SECCOMP_PROFILE, SECCOMP_PROFILE_ABSENT_PASSES } from '@rungrid/sandbox/seccomp';
 import { describe, expect, it } from 'vitest';
 import type { SandboxSpec } from '../run/ports.js';
@@ -12,6 +13,7 @@ interface Profile {
 
 const SPEC: SandboxSpec = {
   language: 'c++',
+  class: 'run',
   mode: 'pipe',
   image: 'rungrid/cpp:dev',
   command: ['--warm', 'x'],
@@ -29,7 +31,13 @@ describe('createOptions', () => {
       User: '20001:20001',
       Hostname: 'sandbox',
       WorkingDir: '/tmp',
-      Labels: { 'sandbox.owner': 'w1', 'sandbox.fleet': 'rungrid', 'sandbox.language': 'c++', 'sandbox.uid': '20001' },
+      Labels: {
+        'sandbox.owner': 'w1',
+        'sandbox.fleet': 'rungrid',
+        'sandbox.language': 'c++',
+        'sandbox.kind': 'pipe',
+        'sandbox.uid': '20001',
+      },
       AttachStdin: true,
       AttachStdout: true,
       AttachStderr: true,
@@ -71,6 +79,17 @@ describe('createOptions', () => {
         Init: false,
       },
     });
+  });
+
+  it('shows terminals to a program that has one, and to no other', () => {
+    const options = resolveDockerOptions({ workerId: 'w1', host: 'unix:///run/docker.sock' });
+    const made = (kind: SandboxKind) => createOptions({ ...SPEC, ...kind }, { uid: 20_001, options });
+    const tty = made({ class: 'run', mode: 'tty' });
+    expect(tty.Labels).toMatchObject({ 'sandbox.kind': 'tty' });
+    expect(Object.keys(tty.HostConfig.Tmpfs ?? {})).toEqual(['/tmp']);
+    const compile = made({ class: 'compile', mode: 'pipe' });
+    expect(compile.Labels).toMatchObject({ 'sandbox.kind': 'compile' });
+    expect(Object.keys(compile.HostConfig.Tmpfs ?? {})).toEqual(['/tmp', '/dev/pts']);
   });
 
   it('leaves the filter to the engine only when told to, and never goes without', () => {

@@ -2,7 +2,7 @@
 import { SANDBOX_RLIMITS } from '@rungrid/sandbox/rlimits';
 import type Docker from 'dockerode';
 import type { SandboxSpec } from '../run/ports.js';
-import { FLEET_LABEL, LANGUAGE_LABEL, OWNER_LABEL, UID_LABEL } from './names.js';
+import { FLEET_LABEL, KIND_LABEL, LANGUAGE_LABEL, OWNER_LABEL, UID_LABEL } from './names.js';
 import type { ResolvedDockerOptions } from './options.js';
 
 /** dockerode's types lack this one. */
@@ -35,6 +35,7 @@ export function createOptions(
       [OWNER_LABEL]: options.workerId,
       [FLEET_LABEL]: options.fleet,
       [LANGUAGE_LABEL]: spec.language,
+      [KIND_LABEL]: spec.class === 'compile' ? 'compile' : spec.mode,
       [UID_LABEL]: String(uid),
     },
     // The agent protocol runs over stdin and stdout; stderr is attached so that the engine has somewhere to put it.
@@ -67,9 +68,9 @@ export function createOptions(
       Tmpfs: {
         // The only writable place. Docker's default is noexec, and compiled programs run from here.
         '/tmp': `rw,exec,nosuid,nodev,mode=1777,size=${limits.tmpBytes},nr_inodes=${limits.tmpInodes}`,
-        // No pseudo terminals, programs are on pipes: these are counted for the whole machine and by nothing else, so that one sandbox could
-        // take them all from the others.
-        '/dev/pts': 'ro,noexec,nosuid,nodev,mode=555,size=4k,nr_inodes=1',
+        // No pseudo terminals where programs are on pipes: these are counted for the whole machine and by nothing else, so that one sandbox
+        // could take them all from the others. Where the program has one, the agent sees to it that it stays at a few.
+        ...(spec.mode === 'tty' ? {} : { '/dev/pts': 'ro,noexec,nosuid,nodev,mode=555,size=4k,nr_inodes=1' }),
       },
       // No /dev/shm at all: it would be 64 MB of writable memory beside /tmp.
       IpcMode: 'none',

@@ -163,6 +163,7 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
       case 'stop':
         return run.stop(input.value.disconnected ? 'disconnected' : 'stopped');
       case 'resize':
+        if (isSize(input.value)) run.resize(input.value);
         return;
       case 'attach':
       case 'park':
@@ -208,6 +209,11 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
     this.#run?.detach(this);
     return true;
   }
+}
+
+/** What the gateway checked already; another one's mistake must not become a frame. */
+function isSize({ cols, rows }: { cols: number; rows: number }): boolean {
+  return cols >= 1 && cols <= 1000 && rows >= 1 && rows <= 1000;
 }
 
 function toWire(event: RunEvent): NonNullable<WireEvent['event']> {

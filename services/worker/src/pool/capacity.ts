@@ -1,7 +1,7 @@
-// Those who wait until the pool could serve one more run of a language.
+// Those who wait until the pool could serve one more sandbox of a shelf.
 
 interface Waiter {
-  readonly language: string;
+  readonly shelf: string;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -11,7 +11,7 @@ export class CapacityWaiters {
   #waiters: Waiter[] = [];
 
   /** Settles with wake(); rejects with the signal's reason or refuse()'s error. */
-  wait(language: string, signal: AbortSignal): Promise<void> {
+  wait(shelf: string, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         this.#waiters = this.#waiters.filter((other) => other !== waiter);
@@ -19,7 +19,7 @@ export class CapacityWaiters {
       };
       const stay = (): void => signal.removeEventListener('abort', leave);
       const waiter: Waiter = {
-        language,
+        shelf,
         resolve: () => {
           stay();
           resolve();
@@ -34,11 +34,11 @@ export class CapacityWaiters {
     });
   }
 
-  /** Tells those whose language has capacity. */
-  wake(hasCapacity: (language: string) => boolean): void {
+  /** Tells those whose shelf has capacity. */
+  wake(hasCapacity: (shelf: string) => boolean): void {
     const still: Waiter[] = [];
     const served: Waiter[] = [];
-    for (const waiter of this.#waiters) (hasCapacity(waiter.language) ? served : still).push(waiter);
+    for (const waiter of this.#waiters) (hasCapacity(waiter.shelf) ? served : still).push(waiter);
     this.#waiters = still;
     for (const waiter of served) waiter.resolve();
   }
@@ -47,8 +47,8 @@ export class CapacityWaiters {
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
   }
 
-  /** The languages that somebody waits for. */
-  languages(): string[] {
-    return this.#waiters.map((waiter) => waiter.language);
+  /** The shelves that somebody waits for. */
+  shelves(): string[] {
+    return this.#waiters.map((waiter) => waiter.shelf);
   }
 }

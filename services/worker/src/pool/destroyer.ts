@@ -1,5 +1,5 @@
 // Removes sandboxes in the background, a few at once, and tries again what fails.
-import type { Sandbox } from '../run/ports.js';
+import type { Sandbox, SandboxSpec } from '../run/ports.js';
 
 /** Tries before a sandbox is left to the engine's sweep, and the pause between them, ms. */
 const TRIES = 4;
@@ -12,12 +12,12 @@ export interface DestroyerOptions {
   readonly holdUntilMs: () => number;
   readonly longestHoldMs: number;
   /** One is gone, or given up. */
-  readonly onSettled: (result: { language: string; destroyMs: number; error: unknown }) => void;
+  readonly onSettled: (result: { spec: SandboxSpec; destroyMs: number; error: unknown }) => void;
 }
 
 interface Job {
   readonly sandbox: Sandbox;
-  readonly language: string;
+  readonly spec: SandboxSpec;
   readonly addedMs: number;
 }
 
@@ -39,8 +39,8 @@ export class Destroyer {
     return this.#queue.length + this.#running;
   }
 
-  add(sandbox: Sandbox, language: string): void {
-    this.#queue.push({ sandbox, language, addedMs: performance.now() });
+  add(sandbox: Sandbox, spec: SandboxSpec): void {
+    this.#queue.push({ sandbox, spec, addedMs: performance.now() });
     this.pump();
   }
 
@@ -78,7 +78,7 @@ export class Destroyer {
     const beganMs = performance.now();
     const error = await this.#destroy(job.sandbox);
     this.#running -= 1;
-    this.#options.onSettled({ language: job.language, destroyMs: performance.now() - beganMs, error });
+    this.#options.onSettled({ spec: job.spec, destroyMs: performance.now() - beganMs, error });
     if (this.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
     this.pump();
   }

@@ -2,8 +2,8 @@
 import { availableParallelism } from 'node:os';
 import type { Sandbox, SandboxSpec } from '../run/ports.js';
 
-export interface PoolLanguage {
-  /** What a sandbox of this language is made from; `spec.language` is its key in the pool. */
+export interface PoolShelf {
+  /** What a sandbox of this shelf is made from; shelfName(spec) is its key in the pool. */
   readonly spec: SandboxSpec;
   /** How many warm sandboxes are kept when nothing else limits, 0..1024. */
   readonly floor: number;
@@ -17,7 +17,7 @@ export interface PoolTuning {
   readonly ceiling?: number;
   /** Starts under way at once while a shelf is nearly full, 1..32; the emptier, the more, up to `urgentStarts`. Default 1: a start takes most of a core for 100 ms, and one leaves the other core to the clicks. */
   readonly calmStarts?: number;
-  /** Starts under way at once while somebody waits or a language is below its critical mark, 1..32. Default: one a core, 2 to 8. More does not raise the engine's rate, and takes the cores from those who type. */
+  /** Starts under way at once while somebody waits or a shelf is below its critical mark, 1..32. Default: one a core, 2 to 8. More does not raise the engine's rate, and takes the cores from those who type. */
   readonly urgentStarts?: number;
   /** Starts a second, averaged, 1..1000. Default 50: above what one engine can do, a brake on loops only. */
   readonly startsPerSecond?: number;
@@ -25,11 +25,11 @@ export interface PoolTuning {
   readonly destroysAtOnce?: number;
   /** How long a checkout holds refills and removals back, ms, 0..1000. Default 20: the first byte and most short programs are through by then. */
   readonly refillDelayMs?: number;
-  /** Below this share of its floor a language refills at once and with urgency, 0..1. Default 0.5. */
+  /** Below this share of its floor a shelf refills at once and with urgency, 0..1. Default 0.5. */
   readonly criticalShare?: number;
   /** Age at which an idle sandbox is replaced, ms, 1000..86400000, each jittered by 20 %. Default 600000. */
   readonly maxAgeMs?: number;
-  /** First and longest pause of a language after a failed start, ms, doubling, jittered by 50 %. Default 250 and 30000. */
+  /** First and longest pause of a shelf after a failed start, ms, doubling, jittered by 50 %. Default 250 and 30000. */
   readonly backoffMs?: { readonly first: number; readonly longest: number };
   /** Deadline from started to READY, ms, 100..600000. Default 15000: an interpreter on 0.2 CPU beside many others. */
   readonly readyTimeoutMs?: number;
@@ -39,11 +39,11 @@ export interface PoolTuning {
 
 export interface PoolObserver {
   /** A start failed, or an idle sandbox died. For the log. */
-  failed?(language: string, error: unknown): void;
+  failed?(spec: SandboxSpec, error: unknown): void;
   /** From asking the engine to READY, ms. */
-  ready?(language: string, startMs: number): void;
+  ready?(spec: SandboxSpec, startMs: number): void;
   /** Removal of a sandbox took so long, ms. */
-  destroyed?(language: string, destroyMs: number): void;
+  destroyed?(spec: SandboxSpec, destroyMs: number): void;
 }
 
 export type ResolvedTuning = Readonly<Required<PoolTuning>>;

@@ -1,7 +1,7 @@
 // The policy by table: what is there, what it does.
 import { describe, expect, it } from 'vitest';
 import { resolveTuning } from './options.js';
-import { decide, hasCapacity, type LanguageCounts, type PoolAction, type PoolCounts } from './policy.js';
+import { decide, hasCapacity, type ShelfCounts, type PoolAction, type PoolCounts } from './policy.js';
 
 const TUNING = resolveTuning({ ceiling: 10, calmStarts: 1, urgentStarts: 4 }, 8 * 2 ** 30);
 const NOW_MS = 1000;
@@ -48,25 +48,24 @@ describe('decide', () => {
     },
     {
       it: 'evicts an idle one of the fullest other language for a caller who waits at the ceiling',
-      counts: pool(
-        [shelf({ floor: 0, waiting: 1 }), shelf({ language: 'b', warm: 2 }), shelf({ language: 'c', warm: 4 })],
-        { live: 4 },
-      ),
+      counts: pool([shelf({ floor: 0, waiting: 1 }), shelf({ shelf: 'b', warm: 2 }), shelf({ shelf: 'c', warm: 4 })], {
+        live: 4,
+      }),
       actions: ['evict c'],
     },
     {
       it: 'does not evict another while one is on its way out',
-      counts: pool([shelf({ floor: 0, waiting: 1 }), shelf({ language: 'b', warm: 4 })], { live: 5, destroying: 1 }),
+      counts: pool([shelf({ floor: 0, waiting: 1 }), shelf({ shelf: 'b', warm: 4 })], { live: 5, destroying: 1 }),
       actions: [],
     },
     {
       it: 'gives an empty language one place of another that has several',
-      counts: pool([shelf({}), shelf({ language: 'b', warm: 4 })], { live: 6 }),
+      counts: pool([shelf({}), shelf({ shelf: 'b', warm: 4 })], { live: 6 }),
       actions: ['evict b'],
     },
     {
       it: 'does not take a last one for a mere refill',
-      counts: pool([shelf({}), shelf({ language: 'b', floor: 1, warm: 1 })], { live: 9 }),
+      counts: pool([shelf({}), shelf({ shelf: 'b', floor: 1, warm: 1 })], { live: 9 }),
       actions: [],
     },
     {
@@ -91,7 +90,7 @@ describe('decide', () => {
     },
     {
       it: 'serves callers before shelves',
-      counts: pool([shelf({ language: 'b' }), shelf({ floor: 0, waiting: 1 })], { startTokens: 1 }),
+      counts: pool([shelf({ shelf: 'b' }), shelf({ floor: 0, waiting: 1 })], { startTokens: 1 }),
       actions: ['start a'],
       wakeAtMs: 1010,
     },
@@ -113,7 +112,7 @@ describe('hasCapacity', () => {
     { it: 'room for a start', counts: pool([shelf({})]), is: true },
     {
       it: 'an idle one of another language',
-      counts: pool([shelf({}), shelf({ language: 'b', warm: 1 })], { live: 9 }),
+      counts: pool([shelf({}), shelf({ shelf: 'b', warm: 1 })], { live: 9 }),
       is: true,
     },
     {
@@ -130,18 +129,18 @@ describe('hasCapacity', () => {
     it(row.it, () => expect(hasCapacity('a', { counts: row.counts, tuning: TUNING })).toBe(row.is));
   }
 
-  it('not for a language that the pool does not have', () => {
+  it('not for a shelf that the pool does not have', () => {
     expect(hasCapacity('a', { counts: pool([]), tuning: TUNING })).toBe(false);
   });
 });
 
-function shelf(counts: Partial<LanguageCounts>): LanguageCounts {
-  return { language: 'a', floor: 4, warm: 0, expired: 0, starting: 0, waiting: 0, blockedUntilMs: 0, ...counts };
+function shelf(counts: Partial<ShelfCounts>): ShelfCounts {
+  return { shelf: 'a', floor: 4, warm: 0, expired: 0, starting: 0, waiting: 0, blockedUntilMs: 0, ...counts };
 }
 
-function pool(languages: readonly LanguageCounts[], counts: Partial<PoolCounts> = {}): PoolCounts {
+function pool(shelves: readonly ShelfCounts[], counts: Partial<PoolCounts> = {}): PoolCounts {
   return {
-    languages,
+    shelves,
     live: 0,
     destroying: 0,
     startTokens: 8,
@@ -154,5 +153,5 @@ function pool(languages: readonly LanguageCounts[], counts: Partial<PoolCounts> 
 }
 
 function text(action: PoolAction): string {
-  return `${action.do} ${action.language}`;
+  return `${action.do} ${action.shelf}`;
 }

@@ -1,9 +1,9 @@
 // What the pool does next, as a pure function: counts, settings and the clock in; actions out.
 import type { ResolvedTuning } from './options.js';
 
-/** One language as the policy sees it. */
-export interface LanguageCounts {
-  readonly language: string;
+/** One shelf as the policy sees it. */
+export interface ShelfCounts {
+  readonly shelf: string;
   readonly floor: number;
   /** Idle and ready, `expired` included. */
   readonly warm: number;
@@ -17,7 +17,7 @@ export interface LanguageCounts {
 }
 
 export interface PoolCounts {
-  readonly languages: readonly LanguageCounts[];
+  readonly shelves: readonly ShelfCounts[];
   /** In the hands of a run. */
   readonly live: number;
   readonly destroying: number;
@@ -33,9 +33,9 @@ export interface PoolCounts {
 }
 
 export type PoolAction =
-  | { readonly do: 'start'; readonly language: string }
-  /** Destroy an idle one: the oldest of its language. */
-  | { readonly do: 'evict'; readonly language: string };
+  | { readonly do: 'start'; readonly shelf: string }
+  /** Destroy an idle one: the oldest of its shelf. */
+  | { readonly do: 'evict'; readonly shelf: string };
 
 export interface PoolDecision {
   readonly actions: readonly PoolAction[];
@@ -44,7 +44,7 @@ export interface PoolDecision {
 }
 
 /** The policy's own tally while it decides. */
-interface Tally extends LanguageCounts {
+interface Tally extends ShelfCounts {
   warm: number;
   expired: number;
   starting: number;
@@ -53,13 +53,13 @@ interface Tally extends LanguageCounts {
 export function decide(counts: PoolCounts, tuning: ResolvedTuning): PoolDecision {
   const { nowMs } = counts;
   if (counts.draining) return { actions: [], wakeAtMs: undefined };
-  const languages = counts.languages.map((language): Tally => ({ ...language }));
-  const actions: PoolAction[] = recycle(languages);
+  const shelves = counts.shelves.map((shelf): Tally => ({ ...shelf }));
+  const actions: PoolAction[] = recycle(shelves);
   /** Still there, on their way out. */
   let leaving = counts.destroying + actions.length;
   let wakeAtMs = Number.POSITIVE_INFINITY;
   let tokens = counts.startTokens;
-  for (const tally of byUrgency(languages, tuning)) {
+  for (const tally of byUrgency(shelves, tuning)) {
     while (wanted(tally) > 0) {
       const urgent = isUrgent(tally, tuning);
       const notBeforeMs = Math.max(
@@ -71,11 +71,11 @@ export function decide(counts: PoolCounts, tuning: ResolvedTuning): PoolDecision
         wakeAtMs = Math.min(wakeAtMs, notBeforeMs);
         break;
       }
-      if (sum(languages, 'starting') >= startsAtOnce(tally, tuning)) break;
-      const staying = counts.live + sum(languages, 'warm') + sum(languages, 'starting');
+      if (sum(shelves, 'starting') >= startsAtOnce(tally, tuning)) break;
+      const staying = counts.live + sum(shelves, 'warm') + sum(shelves, 'starting');
       if (staying + leaving >= tuning.ceiling) {
         // One on its way out makes room already; the place is free once it is gone.
-        const victim = staying < tuning.ceiling ? undefined : leastWanted(languages, tally);
+        const victim = staying < tuning.ceiling ? undefined : leastWanted(shelves, tally);
         if (victim !== undefined) {
           actions.push(evict(victim));
           leaving += 1;
@@ -84,28 +84,28 @@ export function decide(counts: PoolCounts, tuning: ResolvedTuning): PoolDecision
       }
       tally.starting += 1;
       tokens -= 1;
-      actions.push({ do: 'start', language: tally.language });
+      actions.push({ do: 'start', shelf: tally.shelf });
     }
   }
   return { actions, wakeAtMs: Number.isFinite(wakeAtMs) ? wakeAtMs : undefined };
 }
 
-/** Whether one more caller of this language would get a sandbox soon: a warm one, or a start that nobody else waits for. */
-export function hasCapacity(language: string, pool: { counts: PoolCounts; tuning: ResolvedTuning }): boolean {
+/** Whether one more caller of this shelf would get a sandbox soon: a warm one, or a start that nobody else waits for. */
+export function hasCapacity(shelf: string, pool: { counts: PoolCounts; tuning: ResolvedTuning }): boolean {
   const { counts, tuning } = pool;
   if (counts.draining) return false;
-  const own = counts.languages.find((entry) => entry.language === language);
+  const own = counts.shelves.find((entry) => entry.shelf === shelf);
   if (own === undefined) return false;
   if (own.warm > 0) return true;
   if (own.blockedUntilMs > counts.nowMs) return false;
-  if (sum(counts.languages, 'waiting') >= Math.min(tuning.urgentStarts, tuning.maxWaiting)) return false;
+  if (sum(counts.shelves, 'waiting') >= Math.min(tuning.urgentStarts, tuning.maxWaiting)) return false;
   if (own.starting > own.waiting) return true;
-  const exist = counts.live + counts.destroying + sum(counts.languages, 'warm') + sum(counts.languages, 'starting');
+  const exist = counts.live + counts.destroying + sum(counts.shelves, 'warm') + sum(counts.shelves, 'starting');
   // Callers whose start has not begun have their places, too.
-  const spokenFor = counts.languages.reduce((total, entry) => total + Math.max(0, entry.waiting - entry.starting), 0);
+  const spokenFor = counts.shelves.reduce((total, entry) => total + Math.max(0, entry.waiting - entry.starting), 0);
   return (
     exist + spokenFor < tuning.ceiling ||
-    leastWanted(counts.languages, { ...own, waiting: own.waiting + 1 }) !== undefined
+    leastWanted(counts.shelves, { ...own, waiting: own.waiting + 1 }) !== undefined
   );
 }
 
@@ -113,9 +113,9 @@ export function hasCapacity(language: string, pool: { counts: PoolCounts; tuning
  * Expired ones go once their replacements are there; so does what is more than the floor, when nobody waits: it was started for a caller
  * who has gone, and would hold its memory for nothing.
  */
-function recycle(languages: Tally[]): PoolAction[] {
+function recycle(shelves: Tally[]): PoolAction[] {
   const actions: PoolAction[] = [];
-  for (const tally of languages) {
+  for (const tally of shelves) {
     while (tally.expired > 0 && tally.warm - tally.expired >= tally.floor) actions.push(evict(tally));
     while (tally.waiting === 0 && tally.warm > tally.floor) actions.push(evict(tally));
   }
@@ -126,51 +126,51 @@ function recycle(languages: Tally[]): PoolAction[] {
 function evict(tally: Tally): PoolAction {
   tally.warm -= 1;
   tally.expired = Math.max(0, tally.expired - 1);
-  return { do: 'evict', language: tally.language };
+  return { do: 'evict', shelf: tally.shelf };
 }
 
 /** Starts that are missing: for those who wait, and up to the floor of fresh ones. */
-function wanted(tally: LanguageCounts): number {
+function wanted(tally: ShelfCounts): number {
   return tally.waiting + tally.floor - (tally.warm - tally.expired) - tally.starting;
 }
 
-function isUrgent(tally: LanguageCounts, tuning: ResolvedTuning): boolean {
+function isUrgent(tally: ShelfCounts, tuning: ResolvedTuning): boolean {
   return tally.waiting > tally.starting || tally.warm + tally.starting < Math.ceil(tally.floor * tuning.criticalShare);
 }
 
 /** Grows with what is missing: depth is won back gently, so that the starts do not disturb the clicks which took it. */
-function startsAtOnce(tally: LanguageCounts, tuning: ResolvedTuning): number {
+function startsAtOnce(tally: ShelfCounts, tuning: ResolvedTuning): number {
   if (isUrgent(tally, tuning)) return Math.max(tuning.calmStarts, tuning.urgentStarts);
   const missingShare = (tally.floor - (tally.warm - tally.expired)) / Math.max(1, tally.floor);
   return Math.max(tuning.calmStarts, Math.ceil(tuning.urgentStarts * missingShare));
 }
 
 /** Those with callers first, then the emptiest. */
-function byUrgency(languages: readonly Tally[], tuning: ResolvedTuning): Tally[] {
+function byUrgency(shelves: readonly Tally[], tuning: ResolvedTuning): Tally[] {
   const rank = (tally: Tally): number => (tally.waiting > 0 ? 0 : isUrgent(tally, tuning) ? 1 : 2);
-  return [...languages].sort((a, b) => rank(a) - rank(b) || fill(a) - fill(b));
+  return [...shelves].sort((a, b) => rank(a) - rank(b) || fill(a) - fill(b));
 }
 
 /**
- * Whose idle sandbox makes room for `needy`: that of the language which is fullest against its floor. Taken for callers who
+ * Whose idle sandbox makes room for `needy`: that of the shelf which is fullest against its floor. Taken for callers who
  * wait; for a mere refill only when `needy` has nothing and the other keeps one, so that two never take places in turn.
  */
-function leastWanted<T extends LanguageCounts>(languages: readonly T[], needy: LanguageCounts): T | undefined {
+function leastWanted<T extends ShelfCounts>(shelves: readonly T[], needy: ShelfCounts): T | undefined {
   let fullest: T | undefined;
-  for (const other of languages) {
-    if (other.language === needy.language || other.warm === 0 || other.waiting > 0) continue;
+  for (const other of shelves) {
+    if (other.shelf === needy.shelf || other.warm === 0 || other.waiting > 0) continue;
     if (fullest === undefined || fill(other) > fill(fullest)) fullest = other;
   }
   if (needy.waiting > 0) return fullest;
   return fullest !== undefined && fullest.warm > 1 && needy.warm + needy.starting === 0 ? fullest : undefined;
 }
 
-function fill(entry: LanguageCounts): number {
+function fill(entry: ShelfCounts): number {
   return (entry.warm + entry.starting) / Math.max(1, entry.floor);
 }
 
-function sum(languages: readonly LanguageCounts[], field: 'warm' | 'starting' | 'waiting'): number {
+function sum(shelves: readonly ShelfCounts[], field: 'warm' | 'starting' | 'waiting'): number {
   let total = 0;
-  for (const entry of languages) total += entry[field];
+  for (const entry of shelves) total += entry[field];
   return total;
 }

@@ -58,7 +58,7 @@ describe('Pool', () => {
     const waiting = pool.acquireCold('a', abort.signal);
     abort.abort(new Error('gave up'));
     await expect(waiting).rejects.toThrow('gave up');
-    expect(pool.stats().languages[0]?.waiting).toBe(0);
+    expect(pool.stats().shelves[0]?.waiting).toBe(0);
   });
 
   it('never has more than the ceiling', async () => {
@@ -270,10 +270,10 @@ function make(parts: { floor: number; tuning?: PoolTuning; ready?: () => Promise
 } {
   const engine = new FakeEngine();
   const limits = { memoryBytes: 1, cpus: 1, pids: 1, tmpBytes: 1, tmpInodes: 1 };
-  const spec: SandboxSpec = { language: 'a', mode: 'pipe', image: 'a', command: [], env: [], limits };
+  const spec: SandboxSpec = { language: 'a', class: 'run', mode: 'pipe', image: 'a', command: [], env: [], limits };
   const pool = new Pool({
     engine,
-    languages: [{ spec, floor: parts.floor }],
+    shelves: [{ spec, floor: parts.floor }],
     waitReady: parts.ready ?? (async () => ({ version: 'v1' })),
     tuning: { ceiling: 20, ...parts.tuning },
   });

@@ -1,11 +1,11 @@
-// The warm pool: keeps started sandboxes ready per language, hands each out once, and destroys it afterwards.
+// The warm pool: keeps started sandboxes ready, shelf by shelf (language, mode, class), hands each out once, and destroys it afterwards.
 import { totalmem } from 'node:os';
-import { type Engine, EngineError, type Sandbox } from '../run/ports.js';
+import { type Engine, EngineError, type Sandbox, type SandboxSpec, shelfName } from '../run/ports.js';
 import { CapacityWaiters } from './capacity.js';
 import { Destroyer } from './destroyer.js';
 import { type Lease, PoolLease } from './lease.js';
 import {
-  type PoolLanguage,
+  type PoolShelf,
   type PoolObserver,
   type PoolTuning,
   type ResolvedTuning,
@@ -19,8 +19,8 @@ import type { PoolStats } from './stats.js';
 
 export interface PoolOptions {
   readonly engine: Engine;
-  /** Each language once. */
-  readonly languages: readonly PoolLanguage[];
+  /** Each shelf once. */
+  readonly shelves: readonly PoolShelf[];
   readonly waitReady: WaitReady;
   readonly tuning?: PoolTuning;
   readonly observer?: PoolObserver;
@@ -52,13 +52,13 @@ export class Pool {
     this.#tuning = tuning;
     const hooks = {
       onLost: (ready: Ready, error: EngineError): void => {
-        this.#observer.failed?.(ready.language, error);
-        this.#destroyer.add(ready.sandbox, ready.language);
+        this.#observer.failed?.(ready.spec, error);
+        this.#destroyer.add(ready.sandbox, ready.spec);
         this.#pumpSoon();
       },
     };
     this.#shelves = new Map(
-      options.languages.map((config) => [config.spec.language, new Shelf(config, { tuning, hooks })]),
+      options.shelves.map((config) => [shelfName(config.spec), new Shelf(config, { tuning, hooks })]),
     );
     this.#bucket = new TokenBucket({
       perSecond: tuning.startsPerSecond,
@@ -69,9 +69,9 @@ export class Pool {
       atOnce: () => (this.#isPressed() ? tuning.destroysAtOnce * 2 : tuning.destroysAtOnce),
       holdUntilMs: () => this.#holdUntilMs,
       longestHoldMs: tuning.refillDelayMs * 2,
-      onSettled: ({ language, destroyMs, error }) => {
-        if (error === undefined) this.#observer.destroyed?.(language, destroyMs);
-        else this.#observer.failed?.(language, error);
+      onSettled: ({ spec, destroyMs, error }) => {
+        if (error === undefined) this.#observer.destroyed?.(spec, destroyMs);
+        else this.#observer.failed?.(spec, error);
         this.#pumpSoon();
       },
     });
@@ -84,10 +84,10 @@ export class Pool {
     this.#pump();
   }
 
-  /** A warm sandbox at once, or undefined. */
-  tryAcquire(language: string): Lease | undefined {
+  /** A warm sandbox of this shelf (shelfName) at once, or undefined. */
+  tryAcquire(name: string): Lease | undefined {
     if (this.#state === 'draining') return undefined;
-    const shelf = this.#shelves.get(language);
+    const shelf = this.#shelves.get(name);
     const ready = shelf?.take();
     if (ready === undefined) return undefined;
     this.#holdUntilMs = performance.now() + this.#tuning.refillDelayMs;
@@ -99,12 +99,12 @@ export class Pool {
    * A sandbox as soon as there is one. Rejects with EngineError when the pool is full, drained, or its starts fail; with the
    * signal's reason when that aborts.
    */
-  async acquireCold(language: string, signal: AbortSignal): Promise<Lease> {
-    const warm = this.tryAcquire(language);
+  async acquireCold(name: string, signal: AbortSignal): Promise<Lease> {
+    const warm = this.tryAcquire(name);
     if (warm !== undefined) return warm;
-    const shelf = this.#shelves.get(language);
+    const shelf = this.#shelves.get(name);
     if (shelf === undefined)
-      throw new EngineError(`no such language in the pool: ${language.slice(0, 32)}`, { retryable: false });
+      throw new EngineError(`no such shelf in the pool: ${name.slice(0, 40)}`, { retryable: false });
     if (this.#state !== 'running') throw closing();
     if (this.#waiting() >= this.#tuning.maxWaiting)
       throw new EngineError('too many wait for a sandbox', { retryable: true });
@@ -113,34 +113,34 @@ export class Pool {
     return this.#lease(await ready, { warm: false });
   }
 
-  /** Whether a run of this language would get a sandbox soon. */
-  hasCapacity(language: string): boolean {
+  /** Whether a caller of this shelf would get a sandbox soon. */
+  hasCapacity(name: string): boolean {
     if (this.#state !== 'running') return false;
-    return hasCapacity(language, { counts: this.#counts(performance.now()), tuning: this.#tuning });
+    return hasCapacity(name, { counts: this.#counts(performance.now()), tuning: this.#tuning });
   }
 
   /** Settles when hasCapacity() says so. Rejects with the signal's reason, or EngineError once the pool drains. */
-  async whenCapacity(language: string, signal: AbortSignal): Promise<void> {
+  async whenCapacity(name: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (this.#state === 'draining') throw closing();
-    if (this.hasCapacity(language)) return;
-    const there = this.#capacity.wait(language, signal);
+    if (this.hasCapacity(name)) return;
+    const there = this.#capacity.wait(name, signal);
     this.#pumpSoon();
     await there;
   }
 
   stats(): PoolStats {
-    const languages = [...this.#shelves.values()].map(({ language, config, warm, starting, waiting }) => ({
-      language,
+    const shelves = [...this.#shelves.values()].map(({ config, warm, starting, waiting }) => ({
+      spec: config.spec,
       floor: config.floor,
       warm,
       starting,
       waiting,
     }));
     return {
-      languages,
-      warm: languages.reduce((total, entry) => total + entry.warm, 0),
-      starting: languages.reduce((total, entry) => total + entry.starting, 0),
+      shelves,
+      warm: shelves.reduce((total, entry) => total + entry.warm, 0),
+      starting: shelves.reduce((total, entry) => total + entry.starting, 0),
       live: this.#live.size,
       destroying: this.#destroyer.size,
       ceiling: this.#tuning.ceiling,
@@ -169,7 +169,7 @@ export class Pool {
     for (const shelf of this.#shelves.values()) {
       shelf.refuse(closing());
       for (let ready = shelf.take(); ready !== undefined; ready = shelf.take())
-        this.#destroyer.add(ready.sandbox, ready.language);
+        this.#destroyer.add(ready.sandbox, ready.spec);
     }
     this.#capacity.refuse(closing());
   }
@@ -177,15 +177,15 @@ export class Pool {
   #lease(ready: Ready, how: { warm: boolean }): Lease {
     const lease = new PoolLease(ready, {
       warm: how.warm,
-      onRelease: (released) => this.#released(released, ready.language),
+      onRelease: (released) => this.#released(released, ready.spec),
     });
     this.#live.add(lease);
     return lease;
   }
 
-  #released(lease: PoolLease, language: string): void {
+  #released(lease: PoolLease, spec: SandboxSpec): void {
     this.#live.delete(lease);
-    this.#destroyer.add(lease.sandbox, language);
+    this.#destroyer.add(lease.sandbox, spec);
     if (this.#live.size === 0) for (const resolve of this.#liveWaiters.splice(0)) resolve();
   }
 
@@ -200,20 +200,20 @@ export class Pool {
     const nowMs = performance.now();
     const { actions, wakeAtMs } = decide(this.#counts(nowMs), this.#tuning);
     for (const action of actions) {
-      const shelf = this.#shelves.get(action.language);
+      const shelf = this.#shelves.get(action.shelf);
       if (shelf === undefined) continue;
       if (action.do === 'start') this.#begin(shelf);
       else this.#evict(shelf);
     }
-    this.#capacity.wake((language) => this.hasCapacity(language));
+    this.#capacity.wake((name) => this.hasCapacity(name));
     this.#arm(nowMs, wakeAtMs);
   }
 
   #arm(nowMs: number, wakeAtMs: number | undefined): void {
     let nextMs = wakeAtMs ?? Number.POSITIVE_INFINITY;
     for (const shelf of this.#shelves.values()) nextMs = Math.min(nextMs, shelf.ages(nowMs).nextMs);
-    for (const language of this.#capacity.languages()) {
-      const blockedUntilMs = this.#shelves.get(language)?.blockedUntilMs ?? 0;
+    for (const name of this.#capacity.shelves()) {
+      const blockedUntilMs = this.#shelves.get(name)?.blockedUntilMs ?? 0;
       if (blockedUntilMs > nowMs) nextMs = Math.min(nextMs, blockedUntilMs);
     }
     clearTimeout(this.#timer);
@@ -237,12 +237,12 @@ export class Pool {
     try {
       sandbox = await this.#engine.create(shelf.config.spec);
       const { version } = await this.#untilReady(sandbox);
-      this.#observer.ready?.(shelf.language, performance.now() - beganMs);
-      if (this.#state === 'running') shelf.put({ sandbox, version, language: shelf.language });
-      else this.#destroyer.add(sandbox, shelf.language);
+      this.#observer.ready?.(shelf.config.spec, performance.now() - beganMs);
+      if (this.#state === 'running') shelf.put({ sandbox, version, spec: shelf.config.spec });
+      else this.#destroyer.add(sandbox, shelf.config.spec);
     } catch (error) {
-      if (sandbox !== undefined) this.#destroyer.add(sandbox, shelf.language);
-      this.#observer.failed?.(shelf.language, error);
+      if (sandbox !== undefined) this.#destroyer.add(sandbox, shelf.config.spec);
+      this.#observer.failed?.(shelf.config.spec, error);
       shelf.failed(error);
     }
   }
@@ -267,7 +267,7 @@ export class Pool {
 
   #evict(shelf: Shelf): void {
     const ready = shelf.evict();
-    if (ready !== undefined) this.#destroyer.add(ready.sandbox, ready.language);
+    if (ready !== undefined) this.#destroyer.add(ready.sandbox, ready.spec);
   }
 
   #waiting(): number {
@@ -283,8 +283,8 @@ export class Pool {
   #counts(nowMs: number): PoolCounts {
     const { tokens, nextMs } = this.#bucket.look(nowMs);
     return {
-      languages: [...this.#shelves.values()].map((shelf) => ({
-        language: shelf.language,
+      shelves: [...this.#shelves.values()].map((shelf) => ({
+        shelf: shelf.name,
         floor: shelf.config.floor,
         warm: shelf.warm,
         expired: shelf.ages(nowMs).expired,

@@ -1,6 +1,6 @@
-// One language's side of the pool: its idle sandboxes, its callers who wait, its failures.
-import { EngineError, type Sandbox } from '../run/ports.js';
-import type { PoolLanguage, ResolvedTuning } from './options.js';
+// One shelf of the pool, of sandboxes that may take each other's place: its idle sandboxes, its callers who wait, its failures.
+import { EngineError, type Sandbox, type SandboxSpec, shelfName } from '../run/ports.js';
+import type { PoolShelf, ResolvedTuning } from './options.js';
 import { backoffPauseMs } from './rate.js';
 
 /** An idle sandbox that dies sooner than this after READY counts as a failed start, ms: otherwise its refill would spin. */
@@ -9,7 +9,7 @@ const EARLY_DEATH_MS = 10_000;
 const FAILURES_TOLD = 3;
 
 export interface Ready {
-  readonly language: string;
+  readonly spec: SandboxSpec;
   readonly sandbox: Sandbox;
   readonly version: string;
 }
@@ -30,8 +30,8 @@ export interface ShelfHooks {
 }
 
 export class Shelf {
-  readonly language: string;
-  readonly config: PoolLanguage;
+  readonly name: string;
+  readonly config: PoolShelf;
   readonly #tuning: ResolvedTuning;
   readonly #hooks: ShelfHooks;
   /** Oldest first: handed out in that order, so that few grow old. */
@@ -41,9 +41,9 @@ export class Shelf {
   blockedUntilMs = 0;
   #failures = 0;
 
-  constructor(config: PoolLanguage, parts: { tuning: ResolvedTuning; hooks: ShelfHooks }) {
+  constructor(config: PoolShelf, parts: { tuning: ResolvedTuning; hooks: ShelfHooks }) {
     this.config = config;
-    this.language = config.spec.language;
+    this.name = shelfName(config.spec);
     this.#tuning = parts.tuning;
     this.#hooks = parts.hooks;
   }
@@ -123,7 +123,7 @@ export class Shelf {
     });
   }
 
-  /** A start failed: pauses this language; tells those who wait when more tries are hopeless. */
+  /** A start failed: pauses this shelf; tells those who wait when more tries are hopeless. */
   failed(error: unknown): void {
     this.#failures += 1;
     const hopeless = error instanceof EngineError && !error.retryable;
@@ -146,7 +146,7 @@ export class Shelf {
     const index = this.#idle.indexOf(idle);
     if (index < 0) return;
     this.#idle.splice(index, 1);
-    const error = new EngineError(`${this.language}: ${why}`, { retryable: true });
+    const error = new EngineError(`${this.name}: ${why}`, { retryable: true });
     if (performance.now() - idle.readyAtMs < EARLY_DEATH_MS) this.failed(error);
     this.#hooks.onLost(idle, error);
   }

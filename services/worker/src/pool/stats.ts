@@ -1,7 +1,8 @@
 // What the pool says about itself, for metrics.
+import type { SandboxSpec } from '../run/ports.js';
 
-export interface LanguageStats {
-  readonly language: string;
+export interface ShelfStats {
+  readonly spec: SandboxSpec;
   readonly floor: number;
   readonly warm: number;
   readonly starting: number;
@@ -9,7 +10,7 @@ export interface LanguageStats {
 }
 
 export interface PoolStats {
-  readonly languages: readonly LanguageStats[];
+  readonly shelves: readonly ShelfStats[];
   readonly warm: number;
   readonly starting: number;
   readonly live: number;

@@ -1,12 +1,14 @@
-// Takes run requests: makes the run known, hands the program to a warm sandbox at once, and claims the run meanwhile.
+// Takes run requests: makes the run known, hands the program to a warm sandbox at once (or has it compiled), and claims the run meanwhile.
 import type { Logger } from '@rungrid/kit/logger';
 import { nowUs } from '@rungrid/kit/clock';
 import type { RunRequest } from '@rungrid/proto/stream-entries';
-import { encodeStart } from '@rungrid/sandbox/agent-frames';
 import type { Language } from '@rungrid/sandbox/languages';
 import type { WorkerMetrics } from '../metrics.js';
+import type { ArtefactSource, ArtefactTicket, CompileResult, KeptResult } from './artefacts.js';
 import { lowerLimits, type RunLimits } from './limits.js';
 import type { Lease } from './options.js';
+import { shelfName } from './ports.js';
+import { replacedFile, runFrames } from './programs.js';
 import { Run } from './run.js';
 import type { RunTable } from './table.js';
 
@@ -15,10 +17,10 @@ const COLD_START_TIMEOUT_MS = 20_000;
 
 /** Where sandboxes come from. */
 export interface SandboxSource {
-  /** A warm one at once, or undefined. */
-  tryAcquire(language: string): Lease | undefined;
+  /** A warm one of this shelf (shelfName) at once, or undefined. */
+  tryAcquire(shelf: string): Lease | undefined;
   /** The next one to be ready. Rejects when none can be made, or on the signal. */
-  acquireCold(language: string, signal: AbortSignal): Promise<Lease>;
+  acquireCold(shelf: string, signal: AbortSignal): Promise<Lease>;
 }
 
 /** A stream that a gateway has opened ahead, taken for one run. */
@@ -49,6 +51,8 @@ export interface DispatcherOptions {
   readonly ringBytes: number;
   readonly unattachedMs: number;
   readonly pool: SandboxSource;
+  /** For the languages that have a compile step. */
+  readonly artefacts: ArtefactSource;
   readonly table: RunTable;
   readonly streams: GatewayStreams;
   /** The epoch, or 0 when the run is not to be had. */
@@ -58,6 +62,18 @@ export interface DispatcherOptions {
   readonly metrics: WorkerMetrics;
   readonly logger: Logger;
 }
+
+/** A run on its way to its sandbox. */
+interface Dispatch {
+  readonly request: RunRequest;
+  readonly language: Language;
+  readonly run: Run;
+  /** The run has ended: nothing is waited for any more. */
+  readonly over: AbortSignal;
+}
+
+/** What its sandbox is sent: now, or when it is compiled. Undefined: it will not run, and has ended. */
+type Program = readonly Uint8Array[] | Promise<readonly Uint8Array[] | undefined>;
 
 export class Dispatcher {
   readonly #options: DispatcherOptions;
@@ -81,16 +97,19 @@ export class Dispatcher {
 
   async #dispatch(request: RunRequest, language: Language, entryId: string): Promise<void> {
     const { pool, table, metrics, streams, tell } = this.#options;
-    const labels = { language: language.name };
+    const mode = request.tty === undefined ? 'pipe' : 'tty';
+    const shelf = shelfName({ language: language.name, class: 'run', mode });
     // Known before the claim: the gateway may attach before the claim's answer is here.
-    const run = this.#createRun(request, language);
+    const over = new AbortController();
+    const run = this.#createRun(request, language, over);
     table.add(run);
     // Before the claim's answer: a sandbox reaches nothing outside itself, so a program may run before it is known to be ours, as
     // long as nothing of it is told. A gateway hears of the run once it is claimed.
-    const cold = new AbortController();
-    const warm = pool.tryAcquire(language.name);
-    if (warm !== undefined) run.begin(warm);
-    const later = warm === undefined ? this.#acquireCold(language, cold.signal) : undefined;
+    const program = this.#program({ request, language, run, over: over.signal });
+    const ready = program instanceof Promise ? undefined : program;
+    const warm = ready === undefined ? undefined : pool.tryAcquire(shelf);
+    if (ready !== undefined && warm !== undefined) run.begin(warm, ready);
+    const cold = ready !== undefined && warm === undefined ? this.#acquireCold(shelf, over.signal) : undefined;
     const stream = streams.take(request.gateway);
     const claim = this.#claim(run, { request, entryId, tell: stream === undefined });
     metrics.liveRuns.inc();
@@ -98,17 +117,61 @@ export class Dispatcher {
     if (epoch === 0) {
       metrics.lostClaims.inc();
       stream?.release();
-      cold.abort();
       run.abandon();
       return;
     }
     run.claimed(epoch);
     if (stream?.assign(run) === false) tell(run, request.gateway);
-    metrics.checkouts.inc({ ...labels, warm: String(warm !== undefined) });
-    if (later === undefined) return;
-    const lease = await later;
+    const checkout = (lease: Lease | undefined): void =>
+      metrics.checkouts.inc({ language: language.name, warm: String(lease?.warm === true) });
+    if (warm !== undefined) return checkout(warm);
+    const frames = await program;
+    if (frames === undefined) return;
+    const lease = await (cold ?? pool.tryAcquire(shelf) ?? this.#acquireCold(shelf, over.signal));
+    checkout(lease);
     if (lease === undefined) run.fail('start_failed', 'no sandbox could be started');
-    else run.begin(lease);
+    else run.begin(lease, frames);
+  }
+
+  #program(dispatch: Dispatch): Program {
+    const { request, language } = dispatch;
+    if (language.compile === undefined) return runFrames(request, language);
+    const note = replacedFile(request, language);
+    if (note !== undefined) dispatch.run.compilerSays(Buffer.from(note));
+    const ticket = this.#options.artefacts.find(request, language);
+    return ticket.kept === undefined ? this.#compiled(ticket, dispatch) : this.#kept(ticket.kept, dispatch);
+  }
+
+  #kept(result: KeptResult, dispatch: Dispatch): Program {
+    const { diagnostics } = result.kind === 'compiled' ? result.artefact : result;
+    if (diagnostics.length > 0) dispatch.run.compilerSays(diagnostics);
+    return this.#outcome(result, dispatch) ?? Promise.resolve(undefined);
+  }
+
+  #compiled(ticket: ArtefactTicket, dispatch: Dispatch): Promise<readonly Uint8Array[] | undefined> {
+    const { run, over } = dispatch;
+    return new Promise((resolve) => {
+      const leave = ticket.follow({
+        diagnostics: (bytes) => run.compilerSays(bytes),
+        settled: (result) => resolve(this.#outcome(result, dispatch)),
+      });
+      over.addEventListener(
+        'abort',
+        () => {
+          leave();
+          resolve(undefined);
+        },
+        { once: true },
+      );
+    });
+  }
+
+  /** The frames of what was compiled; undefined: the run ends instead. */
+  #outcome(result: CompileResult, { run, request, language }: Dispatch): readonly Uint8Array[] | undefined {
+    if (result.kind === 'compiled') return runFrames(request, language, result.artefact.content);
+    if (result.kind === 'refused') run.notCompiled(result.outcome);
+    else run.fail(result.code, result.message);
+    return undefined;
   }
 
   /** 0 when the run is not to be had, or Redis does not say. */
@@ -132,20 +195,20 @@ export class Dispatcher {
   }
 
   /** The next sandbox to be ready; undefined when there will be none. A lease that comes after the abort is given back. */
-  async #acquireCold(language: Language, aborted: AbortSignal): Promise<Lease | undefined> {
+  async #acquireCold(shelf: string, aborted: AbortSignal): Promise<Lease | undefined> {
     const { pool, logger } = this.#options;
     try {
       const signal = AbortSignal.any([aborted, AbortSignal.timeout(COLD_START_TIMEOUT_MS)]);
-      const lease = await pool.acquireCold(language.name, signal);
+      const lease = await pool.acquireCold(shelf, signal);
       if (!aborted.aborted) return lease;
       lease.release();
     } catch (error) {
-      if (!aborted.aborted) logger.warn({ err: error, language: language.name }, 'no sandbox');
+      if (!aborted.aborted) logger.warn({ err: error, shelf }, 'no sandbox');
     }
     return undefined;
   }
 
-  #createRun(request: RunRequest, language: Language): Run {
+  #createRun(request: RunRequest, language: Language, over: AbortController): Run {
     const { limits, ringBytes, unattachedMs, metrics, table } = this.#options;
     const labels = { language: language.name };
     const run: Run = new Run({
@@ -153,13 +216,6 @@ export class Dispatcher {
       key: request.key,
       language: language.name,
       version: language.version,
-      start: encodeStart({
-        files: [...request.files, { name: language.fileName, content: request.code }],
-        compile: language.mode === 'compile' ? language.compile : undefined,
-        run: language.mode === 'warm' ? undefined : language.run,
-        args: request.args,
-      }),
-      compiled: language.mode === 'compile',
       stdin: request.stdin === undefined ? undefined : Buffer.from(request.stdin),
       limits: lowerLimits(limits, manifestLimits(language), requestLimits(request)),
       ringBytes,
@@ -170,6 +226,7 @@ export class Dispatcher {
         ended: (reason) => {
           metrics.runs.inc({ ...labels, reason });
           metrics.liveRuns.dec();
+          over.abort();
         },
         closed: () => table.remove(run),
       },

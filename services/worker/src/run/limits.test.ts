@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { lowerLimits } from './limits.js';
 
-const server = { wallMs: 100, cpuMs: 50, idleMs: 60, outputBytes: 1000, compileMs: 10 };
+const server = { wallMs: 100, cpuMs: 50, idleMs: 60, outputBytes: 1000 };
 
 test('a request lowers a limit', () => {
   expect(lowerLimits(server, { wallMs: 40 }).wallMs).toBe(40);

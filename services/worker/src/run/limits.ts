@@ -10,8 +10,6 @@ export interface RunLimits {
   readonly idleMs: number;
   /** stdout and stderr together, bytes. */
   readonly outputBytes: number;
-  /** Wall clock of the compile step, ms. */
-  readonly compileMs: number;
 }
 
 /** A request may only lower a limit: each is the smallest of what is given. */
@@ -23,6 +21,5 @@ export function lowerLimits(server: RunLimits, ...lower: readonly Partial<RunLim
     cpuMs: least('cpuMs'),
     idleMs: least('idleMs'),
     outputBytes: least('outputBytes'),
-    compileMs: least('compileMs'),
   };
 }

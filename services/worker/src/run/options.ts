@@ -19,10 +19,6 @@ export interface RunOptions {
   readonly language: string;
   /** Its version, where the sandbox does not report one. */
   readonly version: string;
-  /** The START frame for the agent. */
-  readonly start: Buffer;
-  /** Whether a compile step comes before the program. */
-  readonly compiled: boolean;
   /** All of stdin; undefined: interactive. */
   readonly stdin: Buffer | undefined;
   readonly limits: RunLimits;

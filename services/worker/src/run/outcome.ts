@@ -27,6 +27,7 @@ export function outcomeOfExit(end: AgentEnd, counters: LastCounters): Outcome {
   const signal = end.kind === 'signaled' ? signalName(end.signo) : undefined;
   if (counters.oomKills > 0) return { reason: 'memory_limit', code, signal };
   if (counters.pidsRefused > 0 && code !== 0) return { reason: 'process_limit', code, signal };
+  if (end.kind === 'overrun') return { reason: 'process_limit', code, signal };
   return { reason: end.kind, code, signal };
 }
 

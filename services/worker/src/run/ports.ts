@@ -1,13 +1,17 @@
 // What running a program needs of the world: an engine that makes sandboxes. Engines implement it; nothing above knows which one.
+import type { SandboxKind } from '@rungrid/sandbox/languages';
 
-/** How a sandbox's program is connected: pipes (exact bytes), or a terminal. */
-export type SandboxMode = 'pipe';
+/** Names what may take each other's place in the pool: `python`, `python/tty`, `c/compile`. */
+export function shelfName(spec: SandboxKind & { readonly language: string }): string {
+  const { language } = spec;
+  if (spec.class === 'compile') return `${language}/compile`;
+  return spec.mode === 'tty' ? `${language}/tty` : language;
+}
 
 /** What an engine is asked to make. Everything in it comes from manifests and configuration, never from a request. */
-export interface SandboxSpec {
+export interface SandboxSpec extends SandboxKind {
   /** Canonical language name, `[a-z0-9+#-]{1,32}`. */
   readonly language: string;
-  readonly mode: SandboxMode;
   /** Image built by us: its immutable id, so that a tag that is moved changes nothing. */
   readonly image: string;
   /** The agent's arguments: `['--warm', 'python3', …]`, or none. */

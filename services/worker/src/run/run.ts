@@ -3,19 +3,26 @@ import type { SignalName } from '@rungrid/proto/limits';
 import { type EndReason, SIGNALS } from '@rungrid/proto/limits';
 import type { ErrorCode } from '@rungrid/proto/errors';
 import { nowUs } from '@rungrid/kit/clock';
-import { AgentFrameDecoder, encodeFrame, FromAgent, ToAgent } from '@rungrid/sandbox/agent-frames';
-import { type AgentEnd, decodeEnd, decodeExit, decodeStdinAck } from '@rungrid/sandbox/agent-status';
+import {
+  AgentFrameDecoder,
+  encodeFrame,
+  encodeSize,
+  FromAgent,
+  type TerminalSize,
+  ToAgent,
+} from '@rungrid/sandbox/agent-frames';
+import { type AgentEnd, decodeExit, decodeStdinAck } from '@rungrid/sandbox/agent-status';
 import { Delivery } from './delivery.js';
 import type { EventSink, RunEvent, Usage } from './events.js';
-import { type LastCounters, type Outcome, outcomeOfCompile, outcomeOfExit, signalName } from './outcome.js';
+import { type LastCounters, type Outcome, outcomeOfExit } from './outcome.js';
 import type { Lease, RunOptions } from './options.js';
 import type { SandboxUsage } from './ports.js';
 import { Meter } from './meter.js';
 import { type OutputStream, OutputPump } from './pump.js';
 import { StdinWindow } from './stdin-window.js';
 
-/** Compiler diagnostics that are passed on, bytes; the rest is dropped: nobody reads that many. */
-const COMPILE_OUTPUT_BYTES = 65_536;
+/** From the hand-over to the program's start, ms: a fifth of a processor beside many others. */
+const START_TIMEOUT_MS = 10_000;
 
 /** Signals kept for a program that has not started; more of them say nothing new. */
 const MAX_EARLY_SIGNALS = 8;
@@ -41,6 +48,7 @@ export class Run {
   #activeMs = 0;
   #sawOutput = false;
   #earlySignals: SignalName[] = [];
+  #size: TerminalSize | undefined;
   #wallTimer: NodeJS.Timeout | undefined;
   #unattachedTimer: NodeJS.Timeout | undefined;
 
@@ -59,7 +67,7 @@ export class Run {
       onLimit,
     });
     this.#compilePump = new OutputPump({
-      limitBytes: COMPILE_OUTPUT_BYTES,
+      limitBytes: Number.POSITIVE_INFINITY, // bounded where they are made
       emit: (_, text) => this.#delivery.add({ type: 'compile', text }),
       onLimit: () => undefined,
     });
@@ -80,17 +88,30 @@ export class Run {
     this.#epoch = epoch;
   }
 
-  /** Hands the program to its sandbox. A run that ended meanwhile gives the sandbox back. */
-  begin(lease: Lease): void {
+  /** What the compiler says, while the run waits for its sandbox. */
+  compilerSays(bytes: Buffer): void {
+    if (this.#state === 'waiting') this.#compilePump.push('stdout', bytes);
+  }
+
+  /** The compiler refused it, or a limit ended the compiler. */
+  notCompiled(outcome: Outcome): void {
+    this.#compilePump.end();
+    this.#endWith(() => outcome);
+  }
+
+  /** Hands the program (agent frames, START the last) to its sandbox. A run that ended meanwhile gives the sandbox back. */
+  begin(lease: Lease, frames: readonly Uint8Array[]): void {
     if (this.#state !== 'waiting') {
       lease.release();
       return;
     }
+    this.#compilePump.end();
     this.#lease = lease;
     this.#meter = new Meter(lease.sandbox);
     this.#state = 'preparing';
     lease.sandbox.listen({ data: (chunk) => this.#onData(chunk), end: () => void this.#onSandboxEnd() });
-    lease.sandbox.write(this.#options.start);
+    for (const frame of frames) lease.sandbox.write(frame);
+    if (this.#size !== undefined) this.#toAgent(ToAgent.RESIZE, encodeSize(this.#size));
     this.#handedOverUs = nowUs();
     if (this.#options.stdin !== undefined) this.#stdin.preset(this.#options.stdin);
     this.#stdin.open();
@@ -101,10 +122,12 @@ export class Run {
 
   #begun(lease: Lease): void {
     if (this.#state !== 'preparing') return;
-    const { compileMs, wallMs } = this.#options.limits;
     this.#meter?.rebase();
-    this.#wallTimer = setTimeout(() => this.#onStartTimeout(), compileMs);
-    lease.sandbox.assign({ runId: this.id, deadlineMs: Date.now() + compileMs + wallMs });
+    this.#wallTimer = setTimeout(
+      () => this.fail('start_failed', 'the sandbox did not start the program in time'),
+      START_TIMEOUT_MS,
+    );
+    lease.sandbox.assign({ runId: this.id, deadlineMs: Date.now() + START_TIMEOUT_MS + this.#options.limits.wallMs });
   }
 
   /** Sends the events after `afterSeq` to `sink`, and what comes. */
@@ -140,6 +163,12 @@ export class Run {
     else if (this.#earlySignals.length < MAX_EARLY_SIGNALS) this.#earlySignals.push(name);
   }
 
+  /** New size of its terminal; one that comes before the hand-over is kept until then. Nothing on pipes. */
+  resize(size: TerminalSize): void {
+    this.#size = size;
+    this.#toAgent(ToAgent.RESIZE, encodeSize(size));
+  }
+
   /** Ends it now, whatever its state. */
   stop(reason: 'stopped' | 'disconnected'): void {
     this.#finish(reason);
@@ -166,9 +195,7 @@ export class Run {
     if (this.#state !== 'running' && this.#state !== 'preparing') return;
     if (nowMs - this.#activeMs >= limits.idleMs) return this.#finish('idle_limit');
     if (this.#state === 'running' && nowMs - this.#startedMs >= limits.wallMs) return this.#finish('wall_limit');
-    // The compile step has a clock of its own.
-    const cpuMs = this.#state === 'running' ? limits.cpuMs : Number.POSITIVE_INFINITY;
-    const passed = this.#meter?.look({ cpuMs });
+    const passed = this.#meter?.look(limits);
     if (passed !== undefined) this.#finish(passed);
   }
 
@@ -197,25 +224,23 @@ export class Run {
         return this.#onStarted();
       case FromAgent.STDIN_ACK:
         return this.#delivery.stdinConsumed(this.#stdin.acknowledge(decodeStdinAck(payload)));
-      case FromAgent.COMPILE:
-        this.#activeMs = Date.now();
-        return this.#compilePump.push('stdout', payload);
       case FromAgent.EXIT:
         return this.#onExit(decodeExit(payload).end);
-      case FromAgent.COMPILE_FAILED:
-        return this.#onCompileFailed(decodeEnd(payload));
       case FromAgent.FAULT:
         return this.fail(
           this.#state === 'running' ? 'internal' : 'start_failed',
           `sandbox: ${payload.toString('utf8', 0, 200)}`,
         );
       case FromAgent.READY:
-        return this.fail('internal', 'the agent was not waiting for a program');
+      case FromAgent.COMPILE:
+      case FromAgent.COMPILE_FAILED:
+      case FromAgent.ARTEFACT:
+      case FromAgent.COMPILED:
+        return this.fail('internal', `the agent sent frame ${type}, which is none of a program's`);
     }
   }
 
   #onStarted(): void {
-    this.#compilePump.end();
     this.#state = 'running';
     const { version: reported, warm } = this.#lease as Lease;
     const version = reported === '' ? this.#options.version : reported;
@@ -224,8 +249,6 @@ export class Run {
     this.#startedMs = this.#activeMs = Date.now();
     clearTimeout(this.#wallTimer);
     this.#wallTimer = setTimeout(() => this.#finish('wall_limit'), this.#options.limits.wallMs);
-    // A compile step's time is not the program's; a warm process has spent nothing since the hand-over.
-    if (this.#options.compiled) this.#meter?.rebase();
     for (const name of this.#earlySignals.splice(0)) this.signal(name);
   }
 
@@ -240,23 +263,6 @@ export class Run {
   #onExit(status: AgentEnd): void {
     this.#pump.end();
     this.#endWith((counters) => outcomeOfExit(status, counters));
-  }
-
-  #onCompileFailed(status: AgentEnd): void {
-    if (status.kind === 'signaled')
-      this.#compilePump.push('stdout', Buffer.from(`compiler killed by ${signalName(status.signo)}\n`));
-    this.#compilePump.end();
-    this.#endWith((counters) => outcomeOfCompile(status, counters));
-  }
-
-  #onStartTimeout(): void {
-    if (!this.#options.compiled) return this.fail('start_failed', 'the sandbox did not start the program in time');
-    this.#compilePump.push(
-      'stdout',
-      Buffer.from(`the compile step took longer than ${this.#options.limits.compileMs} ms\n`),
-    );
-    this.#compilePump.end();
-    this.#finish('compile_error');
   }
 
   /** The byte stream ended without a last frame: PID 1 was killed with everything else. */

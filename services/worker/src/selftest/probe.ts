@@ -11,6 +11,7 @@ const REPORT_MAX_BYTES = 65_536;
 
 /** The probe's report from a sandbox of `spec`, without its warm process. Rejects with EngineError; nothing of the sandbox is left then. */
 export async function probeSandbox(engine: Engine, spec: SandboxSpec): Promise<string> {
+  // Without its warm process, and on pipes: the report is no text for a terminal, and a compile step has no output of its own.
   const sandbox = await engine.create({ ...spec, command: [] });
   const deadline = AbortSignal.timeout(PROBE_TIMEOUT_MS);
   try {

@@ -16,7 +16,15 @@ beforeAll(async () => {
   if (bash === undefined) throw new Error('no bash');
   await ensureImages([bash]);
   const limits = { memoryBytes: 134_217_728, cpus: 0.2, pids: 64, tmpBytes: 10_485_760, tmpInodes: 1024 };
-  spec = { language: 'bash', mode: 'pipe', image: languageImage(bash), command: [], env: ['A=b'], limits };
+  spec = {
+    language: 'bash',
+    class: 'run',
+    mode: 'pipe',
+    image: languageImage(bash),
+    command: [],
+    env: ['A=b'],
+    limits,
+  };
 }, 900_000);
 
 const make =

@@ -6,7 +6,7 @@ import { failureText, type Proof, proofTable, SelfTest } from './selftest.js';
 
 const ok: Verdict = { name: 'no swap', state: 'ok', found: '', hint: '' };
 const failed: Verdict = { name: 'no swap', state: 'failed', found: 'max instead of 1', hint: 'Turn it off.' };
-const proof = (language: string, verdict: Verdict): Proof => ({ language, verdicts: [verdict] });
+const proof = (shelf: string, verdict: Verdict): Proof => ({ shelf, verdicts: [verdict] });
 
 describe('the table', () => {
   it('joins languages that agree', () => {

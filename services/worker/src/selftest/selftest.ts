@@ -2,11 +2,12 @@
 import { ConfigError } from '@rungrid/kit/config';
 import { SANDBOX_RLIMITS } from '@rungrid/sandbox/rlimits';
 import { judgeSandbox, type SandboxPromise, type Verdict } from '@rungrid/sandbox/selftest';
-import type { Engine, SandboxSpec } from '../run/ports.js';
+import { type Engine, type SandboxSpec, shelfName } from '../run/ports.js';
 import { probeSandbox } from './probe.js';
 
 export interface Proof {
-  readonly language: string;
+  /** shelfName() of what was probed. */
+  readonly shelf: string;
   readonly verdicts: readonly Verdict[];
 }
 
@@ -18,14 +19,14 @@ export interface ProofParts {
   readonly kind: Pick<SandboxPromise, 'systemCalls' | 'runtime'>;
 }
 
-/** Probes one sandbox of each language, one after the other: it runs while the node may serve others. Rejects with EngineError. */
+/** Probes one sandbox of each spec, one after the other: it runs while the node may serve others. Rejects with EngineError. */
 export async function proveSandboxes({ makeEngine, specs, kind }: ProofParts): Promise<Proof[]> {
   const proofs: Proof[] = [];
   const engine = makeEngine();
   try {
     for (const spec of specs) {
       const report = await probeSandbox(engine, spec);
-      proofs.push({ language: spec.language, verdicts: judgeSandbox(report, { ...promiseOf(spec), ...kind }) });
+      proofs.push({ shelf: shelfName(spec), verdicts: judgeSandbox(report, { ...promiseOf(spec), ...kind }) });
     }
     return proofs;
   } finally {
@@ -33,7 +34,7 @@ export async function proveSandboxes({ makeEngine, specs, kind }: ProofParts): P
   }
 }
 
-/** The table for a person: one line a check, languages together where they agree. */
+/** The table for a person: one line a check, sandboxes together where they agree. */
 export function proofTable(proofs: readonly Proof[]): string {
   const names = proofs[0]?.verdicts.map((verdict) => verdict.name) ?? [];
   const width = Math.max(0, ...names.map((name) => name.length));
@@ -42,10 +43,10 @@ export function proofTable(proofs: readonly Proof[]): string {
 
 /** One message with every failed check, what was found and what to do; undefined when there is none. */
 export function failureText(proofs: readonly Proof[]): string | undefined {
-  const lines = proofs.flatMap(({ language, verdicts }) =>
+  const lines = proofs.flatMap(({ shelf, verdicts }) =>
     verdicts
       .filter((verdict) => verdict.state === 'failed')
-      .map(({ name, found, hint }) => `  ${language}: ${name}: ${found}\n    ${hint}`),
+      .map(({ name, found, hint }) => `  ${shelf}: ${name}: ${found}\n    ${hint}`),
   );
   if (lines.length === 0) return undefined;
   return `The self-test failed: a sandbox is not what it must be, so this worker runs nothing.\n${lines.join('\n')}`;
@@ -89,13 +90,13 @@ function promiseOf({ limits, env }: SandboxSpec): Omit<SandboxPromise, keyof Pro
 }
 
 interface Spoken {
-  readonly language: string;
+  readonly shelf: string;
   readonly verdict: Verdict;
 }
 
 function verdictsOf(proofs: readonly Proof[], name: string): Spoken[] {
-  return proofs.flatMap(({ language, verdicts }) =>
-    verdicts.filter((verdict) => verdict.name === name).map((verdict) => ({ language, verdict })),
+  return proofs.flatMap(({ shelf, verdicts }) =>
+    verdicts.filter((verdict) => verdict.name === name).map((verdict) => ({ shelf, verdict })),
   );
 }
 
@@ -107,7 +108,7 @@ function linesOf(name: string, spoken: readonly Spoken[]): string[] {
   }
   return [...groups.values()].map((group) => {
     const { state, found = '', hint = '' } = group[0]?.verdict ?? { state: 'failed' };
-    const where = groups.size > 1 ? `  (${group.map(({ language }) => language).join(', ')})` : '';
+    const where = groups.size > 1 ? `  (${group.map(({ shelf }) => shelf).join(', ')})` : '';
     return `${`${state.padEnd(8)}${name}  ${found}`.trimEnd()}${where}\n${hint === '' ? '' : `        ${hint}\n`}`;
   });
 }

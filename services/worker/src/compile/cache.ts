@@ -1,0 +1,54 @@
+// What this process has compiled lately: bounded in bytes, the least recently used goes first.
+import type { KeptResult } from '../run/artefacts.js';
+
+/** Bookkeeping of one entry, bytes, as an estimate: an empty one is not free. */
+const ENTRY_BYTES = 512;
+
+export class ResultCache {
+  readonly #maxBytes: number;
+  /** In the order of use. */
+  readonly #entries = new Map<string, KeptResult>();
+  #bytes = 0;
+
+  /** `maxBytes` 0: keeps nothing. */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get(key: string): KeptResult | undefined {
+    const result = this.#entries.get(key);
+    if (result === undefined) return undefined;
+    this.#entries.delete(key);
+    this.#entries.set(key, result);
+    return result;
+  }
+
+  /** One that does not fit alone is not kept. */
+  put(key: string, result: KeptResult): void {
+    this.#delete(key);
+    const size = sizeOf(result);
+    if (size > this.#maxBytes) return;
+    this.#entries.set(key, result);
+    this.#bytes += size;
+    for (const oldest of this.#entries.keys()) {
+      if (this.#bytes <= this.#maxBytes) return;
+      this.#delete(oldest);
+    }
+  }
+
+  #delete(key: string): void {
+    const result = this.#entries.get(key);
+    if (result === undefined) return;
+    this.#entries.delete(key);
+    this.#bytes -= sizeOf(result);
+  }
+}
+
+function sizeOf(result: KeptResult): number {
+  const { diagnostics } = result.kind === 'compiled' ? result.artefact : result;
+  return ENTRY_BYTES + diagnostics.length + (result.kind === 'compiled' ? result.artefact.content.length : 0);
+}

@@ -1,0 +1,127 @@
+// Artefacts for runs: from memory at once, from the store, or compiled; the same program once, however many ask for it.
+import { newHexId } from '@rungrid/kit/ids';
+import type { CompileFollower, CompileResult, KeptResult } from '../run/artefacts.js';
+import { ResultCache } from './cache.js';
+import { compileIn } from './compiler.js';
+import { Flight } from './flight.js';
+import type { ArtefactStore, CompileSandboxes } from './ports.js';
+import { Slots } from './slots.js';
+
+/** How long a compile step waits for its turn and its sandbox, ms: with the step itself it stays below what a gateway waits for a start. */
+const WAIT_MS = 20_000;
+/** Compile steps that wait for their turn; past it a run ends with `overloaded`. */
+const MAX_WAITING = 64;
+
+/** Where a result came from, for the metrics. `joined`: another run had asked for it already. */
+export type CompileSource = 'memory' | 'store' | 'compiled' | 'joined' | 'refused' | 'fault';
+
+export interface CompileJob {
+  /** artefactKey() of all that goes in. */
+  readonly key: string;
+  readonly language: string;
+  /** The shelf of its compile sandboxes. */
+  readonly shelf: string;
+  /** The START frame. */
+  readonly start: () => Buffer;
+  /** Largest artefact, bytes. */
+  readonly maxBytes: number;
+  /** The compile step's own time, ms. */
+  readonly wallMs: number;
+}
+
+export interface CompilationsOptions {
+  readonly pool: CompileSandboxes;
+  readonly store: ArtefactStore;
+  /** Compile steps at once. */
+  readonly atOnce: number;
+  /** Results kept in memory, bytes. */
+  readonly cacheBytes: number;
+  readonly observer: {
+    served(language: string, source: CompileSource): void;
+    /** A compile step ended, ms after its sandbox was there. */
+    compiled(language: string, ms: number): void;
+  };
+}
+
+export class Compilations {
+  readonly #options: CompilationsOptions;
+  readonly #cache: ResultCache;
+  readonly #slots: Slots;
+  /** By key. As many as there are live runs at most. */
+  readonly #flights = new Map<string, Flight>();
+
+  constructor(options: CompilationsOptions) {
+    this.#options = options;
+    this.#cache = new ResultCache(options.cacheBytes);
+    this.#slots = new Slots({ atOnce: options.atOnce, waiting: MAX_WAITING });
+  }
+
+  get cacheBytes(): number {
+    return this.#cache.bytes;
+  }
+
+  /** What this worker has in memory, at once. */
+  kept(job: { key: string; language: string }): KeptResult | undefined {
+    const result = this.#cache.get(job.key);
+    if (result !== undefined) this.#options.observer.served(job.language, 'memory');
+    return result;
+  }
+
+  /** Has it compiled, or joins those who wait for it. Returns how to leave. */
+  follow(job: CompileJob, follower: CompileFollower): () => void {
+    const under = this.#flights.get(job.key);
+    if (under !== undefined) {
+      this.#options.observer.served(job.language, 'joined');
+      return under.join(follower);
+    }
+    const flight = new Flight();
+    this.#flights.set(job.key, flight);
+    flight.signal.addEventListener('abort', () => this.#forget(job.key, flight), { once: true });
+    const leave = flight.join(follower);
+    void this.#fly(job, flight);
+    return leave;
+  }
+
+  async #fly(job: CompileJob, flight: Flight): Promise<void> {
+    const result = await this.#make(job, flight);
+    this.#forget(job.key, flight);
+    if (result.kind === 'compiled' || (result.kind === 'refused' && result.final)) this.#cache.put(job.key, result);
+    flight.settle(result);
+  }
+
+  #forget(key: string, flight: Flight): void {
+    if (this.#flights.get(key) === flight) this.#flights.delete(key);
+  }
+
+  async #make(job: CompileJob, flight: Flight): Promise<CompileResult> {
+    const { store, observer } = this.#options;
+    const stored = await store.get(job.key);
+    if (stored !== undefined) {
+      if (stored.diagnostics.length > 0) flight.say(stored.diagnostics);
+      observer.served(job.language, 'store');
+      return { kind: 'compiled', artefact: stored };
+    }
+    const result = await this.#compile(job, flight);
+    observer.served(job.language, result.kind);
+    if (result.kind === 'compiled') store.put(job.key, result.artefact);
+    return result;
+  }
+
+  async #compile(job: CompileJob, flight: Flight): Promise<CompileResult> {
+    const waiting = AbortSignal.any([flight.signal, AbortSignal.timeout(WAIT_MS)]);
+    try {
+      const result = await this.#slots.run(waiting, async () => {
+        const lease = await this.#options.pool.acquireCold(job.shelf, waiting);
+        const beganMs = performance.now();
+        const order = { start: job.start(), maxBytes: job.maxBytes, wallMs: job.wallMs, id: `compile-${newHexId()}` };
+        const onDiagnostics = (bytes: Buffer): void => flight.say(bytes);
+        const ended = await compileIn(lease, order, { onDiagnostics, signal: flight.signal });
+        this.#options.observer.compiled(job.language, performance.now() - beganMs);
+        return ended;
+      });
+      return result ?? { kind: 'fault', code: 'overloaded', message: 'too many programs wait to be compiled' };
+    } catch {
+      return { kind: 'fault', code: 'start_failed', message: 'no sandbox could be started for the compiler' };
+    }
+  }
+}

@@ -1,0 +1,178 @@
+// One compile step in its sandbox: hands it the sources, takes diagnostics and artefact, and decides from outside how it ended.
+import { type AgentEnd, decodeCompiled, decodeEnd } from '@rungrid/sandbox/agent-status';
+import { AgentFrameDecoder, FromAgent } from '@rungrid/sandbox/agent-frames';
+import type { CompileResult } from '../run/artefacts.js';
+import { Meter } from '../run/meter.js';
+import type { Lease } from '../run/options.js';
+import { outcomeOfCompile, signalName } from '../run/outcome.js';
+import { DIAGNOSTICS_MAX_BYTES } from './ports.js';
+
+export interface CompileOrder {
+  /** The START frame. */
+  readonly start: Buffer;
+  /** Largest artefact, bytes. */
+  readonly maxBytes: number;
+  /** From START to the last frame, ms. */
+  readonly wallMs: number;
+  /** Puts the id where a janitor finds it, with the time after which nobody waits for this sandbox. */
+  readonly id: string;
+}
+
+/** Settles with how it ended; the sandbox is given back then. Never rejects. `signal`: nobody wants it any more. */
+export function compileIn(
+  lease: Lease,
+  order: CompileOrder,
+  how: { onDiagnostics: (bytes: Buffer) => void; signal: AbortSignal },
+): Promise<CompileResult> {
+  return new Promise((resolve) => {
+    const step = new CompileRun(lease, order, {
+      onDiagnostics: how.onDiagnostics,
+      settle: (result) => {
+        how.signal.removeEventListener('abort', abandon);
+        resolve(result);
+      },
+    });
+    const abandon = (): void => step.abandon();
+    how.signal.addEventListener('abort', abandon, { once: true });
+    if (how.signal.aborted) abandon();
+    else step.begin();
+  });
+}
+
+interface Hooks {
+  readonly onDiagnostics: (bytes: Buffer) => void;
+  readonly settle: (result: CompileResult) => void;
+}
+
+class CompileRun {
+  readonly #lease: Lease;
+  readonly #order: CompileOrder;
+  readonly #hooks: Hooks;
+  readonly #decoder = new AgentFrameDecoder();
+  readonly #meter: Meter;
+  readonly #diagnostics: Buffer[] = [];
+  #diagnosticBytes = 0;
+  readonly #artefact: Buffer[] = [];
+  #artefactBytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #over = false;
+
+  constructor(lease: Lease, order: CompileOrder, hooks: Hooks) {
+    this.#lease = lease;
+    this.#order = order;
+    this.#hooks = hooks;
+    this.#meter = new Meter(lease.sandbox);
+  }
+
+  begin(): void {
+    const { sandbox } = this.#lease;
+    const { start, wallMs, id } = this.#order;
+    sandbox.listen({ data: (chunk) => this.#onData(chunk), end: () => void this.#onSandboxEnd() });
+    sandbox.write(start);
+    this.#meter.rebase();
+    this.#timer = setTimeout(() => this.#onTimeout(), wallMs);
+    sandbox.assign({ runId: id, deadlineMs: Date.now() + wallMs });
+  }
+
+  abandon(): void {
+    this.#end({ kind: 'fault', code: 'internal', message: 'nobody waits for it' });
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.#over) return;
+    try {
+      this.#decoder.push(chunk, (type, payload) => this.#onFrame(type, payload));
+    } catch (error) {
+      // Only the agent writes this stream; it is ours, so a bad frame is a fault of ours.
+      this.#fail('internal', error instanceof Error ? error.message : 'bad agent frame');
+    }
+  }
+
+  #onFrame(type: FromAgent, payload: Buffer): void {
+    if (this.#over) return;
+    switch (type) {
+      case FromAgent.COMPILE:
+        return this.#say(Buffer.from(payload));
+      case FromAgent.ARTEFACT:
+        return this.#take(Buffer.from(payload));
+      case FromAgent.COMPILED:
+        return this.#onCompiled(decodeCompiled(payload).bytes);
+      case FromAgent.COMPILE_FAILED:
+        return this.#onFailed(decodeEnd(payload));
+      case FromAgent.FAULT:
+        return this.#fail('start_failed', `compile sandbox: ${payload.toString('utf8', 0, 200)}`);
+      case FromAgent.READY:
+      case FromAgent.STARTED:
+      case FromAgent.STDOUT:
+      case FromAgent.STDERR:
+      case FromAgent.STDIN_ACK:
+      case FromAgent.EXIT:
+        return this.#fail('internal', `a compile sandbox sent frame ${type}`);
+    }
+  }
+
+  #say(bytes: Buffer): void {
+    const taken = bytes.subarray(0, DIAGNOSTICS_MAX_BYTES - this.#diagnosticBytes);
+    if (taken.length === 0) return;
+    this.#diagnosticBytes += taken.length;
+    this.#diagnostics.push(taken);
+    this.#hooks.onDiagnostics(taken);
+  }
+
+  #take(bytes: Buffer): void {
+    this.#artefactBytes += bytes.length;
+    if (this.#artefactBytes > this.#order.maxBytes) {
+      this.#say(Buffer.from(`the compiled program is larger than ${this.#order.maxBytes} bytes\n`));
+      return this.#refuse({ reason: 'compile_error', code: undefined, signal: undefined }, { final: true });
+    }
+    this.#artefact.push(bytes);
+  }
+
+  #onCompiled(bytes: number): void {
+    if (bytes !== this.#artefactBytes) return this.#fail('internal', 'a part of the artefact is missing');
+    const content = Buffer.concat(this.#artefact);
+    this.#end({ kind: 'compiled', artefact: { content, diagnostics: Buffer.concat(this.#diagnostics) } });
+  }
+
+  #onFailed(status: AgentEnd): void {
+    if (status.kind === 'signaled') this.#say(Buffer.from(`compiler killed by ${signalName(status.signo)}\n`));
+    this.#meter.final((usage) => {
+      const counters = this.#meter.counters(usage);
+      const outcome = outcomeOfCompile(status, counters);
+      // What a limit or a signal did may not happen again.
+      const final = status.kind === 'exited' && outcome.reason === 'compile_error' && counters.pidsRefused === 0;
+      this.#refuse(outcome, { final });
+    });
+  }
+
+  #onTimeout(): void {
+    this.#say(Buffer.from(`the compile step took longer than ${this.#order.wallMs} ms\n`));
+    this.#refuse({ reason: 'compile_error', code: undefined, signal: undefined }, { final: false });
+  }
+
+  /** The byte stream ended without a last frame: PID 1 was killed with everything else. */
+  async #onSandboxEnd(): Promise<void> {
+    this.#meter.look({ cpuMs: Number.POSITIVE_INFINITY });
+    const exit = await this.#lease.sandbox.exited;
+    if (this.#over) return;
+    if (exit.oom || this.#meter.sawOom) {
+      this.#refuse({ reason: 'memory_limit', code: undefined, signal: undefined }, { final: false });
+    } else this.#fail('start_failed', 'the compile sandbox was lost');
+  }
+
+  #refuse(outcome: Extract<CompileResult, { kind: 'refused' }>['outcome'], { final }: { final: boolean }): void {
+    this.#end({ kind: 'refused', outcome, diagnostics: Buffer.concat(this.#diagnostics), final });
+  }
+
+  #fail(code: Extract<CompileResult, { kind: 'fault' }>['code'], message: string): void {
+    this.#end({ kind: 'fault', code, message });
+  }
+
+  #end(result: CompileResult): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.#lease.release();
+    this.#hooks.settle(result);
+  }
+}

@@ -1,0 +1,38 @@
+// Equal inputs have equal keys; whatever differs, also by where one piece ends, has another.
+import { expect, test } from 'vitest';
+import { artefactKey, type CompileInput } from './key.js';
+
+const input: CompileInput = {
+  language: 'c',
+  image: 'sha256:1',
+  env: ['TMPDIR=/tmp'],
+  compile: { command: ['gcc', '-O1'], artefact: 'main' },
+  files: [
+    { name: 'a.h', content: '' },
+    { name: 'main.c', content: 'int main(){}' },
+  ],
+};
+
+test('the same program has the same key', () => {
+  expect(artefactKey(structuredClone(input))).toBe(artefactKey(input));
+  expect(artefactKey(input)).toMatch(/^[0-9a-f]{64}$/);
+});
+
+test.each<[string, Partial<CompileInput>]>([
+  ['language', { language: 'cpp' }],
+  ['image', { image: 'sha256:2' }],
+  ['environment', { env: ['TMPDIR=/tmp', 'A=b'] }],
+  ['flags', { compile: { command: ['gcc', '-O2'], artefact: 'main' } }],
+  ['source', { files: [{ name: 'main.c', content: 'int main(){ }' }] }],
+  [
+    'place where a file begins',
+    {
+      files: [
+        { name: 'a.h', content: 'm' },
+        { name: 'ain.c', content: 'int main(){}' },
+      ],
+    },
+  ],
+])('another %s has another key', (_what, change) => {
+  expect(artefactKey({ ...input, ...change })).not.toBe(artefactKey(input));
+});

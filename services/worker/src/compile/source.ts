@@ -1,0 +1,51 @@
+// Makes a compile job of a run request: its key, its sandbox's shelf, its START frame, its bounds.
+import type { RunRequest } from '@rungrid/proto/stream-entries';
+import type { Language } from '@rungrid/sandbox/languages';
+import type { ArtefactSource } from '../run/artefacts.js';
+import { type SandboxSpec, shelfName } from '../run/ports.js';
+import { compileFrame, filesOf } from '../run/programs.js';
+import type { Compilations, CompileJob } from './compilations.js';
+import { artefactKey } from './key.js';
+
+export interface CompiledLanguage {
+  /** Its compile sandbox. */
+  readonly compile: SandboxSpec;
+  /** The sandbox that runs the artefact. */
+  readonly pipe: SandboxSpec;
+}
+
+/** `languages`: those with a compile step, by name. `wallMs`: of a compile step whose manifest says nothing. */
+export function artefactSource(parts: {
+  readonly compilations: Compilations;
+  readonly languages: ReadonlyMap<string, CompiledLanguage>;
+  readonly wallMs: number;
+}): ArtefactSource {
+  const { compilations, languages, wallMs } = parts;
+  return {
+    find(request, language) {
+      const specs = languages.get(language.name);
+      if (specs === undefined) throw new RangeError(`${language.name} has no compile sandbox`);
+      const job = jobOf(request, { language, specs, wallMs });
+      return { kept: compilations.kept(job), follow: (follower) => compilations.follow(job, follower) };
+    },
+  };
+}
+
+function jobOf(
+  request: RunRequest,
+  given: { language: Language; specs: CompiledLanguage; wallMs: number },
+): CompileJob {
+  const { language, specs, wallMs } = given;
+  const { compile } = language;
+  if (compile === undefined) throw new RangeError(`${language.name} has no compile step`);
+  const { image, env } = specs.compile;
+  return {
+    key: artefactKey({ language: language.name, image, env, compile, files: filesOf(request, language) }),
+    language: language.name,
+    shelf: shelfName(specs.compile),
+    start: () => compileFrame(request, language),
+    // It must fit the /tmp that it runs from.
+    maxBytes: specs.pipe.limits.tmpBytes,
+    wallMs: compile.limits?.wallMs ?? wallMs,
+  };
+}

@@ -1,0 +1,35 @@
+// From a request to what its sandboxes are sent: the frames of the run, and of the compile step before it.
+import type { RunRequest } from '@rungrid/proto/stream-entries';
+import { type AgentFile, encodeFile, encodeStart } from '@rungrid/sandbox/agent-frames';
+import type { Language } from '@rungrid/sandbox/languages';
+
+/** Everything in the order in which it is written: the program last, so that no other file takes its place. */
+export function filesOf(request: RunRequest, language: Language): AgentFile[] {
+  return [...request.files, { name: language.fileName, content: request.code }];
+}
+
+/** The frames that start it. `artefact`: what its compile step made. */
+export function runFrames(request: RunRequest, language: Language, artefact?: Uint8Array): Uint8Array[] {
+  const { compile, run } = language;
+  const name = artefact === undefined ? undefined : compile?.artefact;
+  // A file of that name would stand in the artefact's place.
+  const files = filesOf(request, language).filter((file) => file.name !== name);
+  const start = encodeStart({ files, run, args: request.args, terminal: request.tty });
+  if (name === undefined || artefact === undefined) return [start];
+  return [...encodeFile(name, artefact, { executable: true }), start];
+}
+
+/** The START frame of its compile step. Throws RangeError for a language without one. */
+export function compileFrame(request: RunRequest, language: Language): Buffer {
+  const { compile } = language;
+  if (compile === undefined) throw new RangeError(`${language.name} has no compile step`);
+  const command = 'command' in compile ? compile.command : undefined;
+  return encodeStart({ files: filesOf(request, language), artefact: compile.artefact, compile: command });
+}
+
+/** What is to be said about a file of the run that its artefact replaces; undefined: there is none. */
+export function replacedFile(request: RunRequest, language: Language): string | undefined {
+  const name = language.compile?.artefact;
+  if (!request.files.some((file) => file.name === name)) return undefined;
+  return `note: the file ${name} is replaced by the compiled program\n`;
+}

@@ -1,0 +1,192 @@
+// Compiled programs over the real stack: compiled once for everybody, kept here and in Redis, and ended truthfully when they can't be.
+import { describe, expect, test } from 'vitest';
+import { scrape } from '../testkit/metrics.js';
+import type { Stack, Worker } from '../testkit/stack.js';
+import { useStack } from '../testkit/use-stack.js';
+import { until } from '../testkit/wait.js';
+
+const stack = useStack({ languages: ['c'] });
+
+/** Seconds of work for the compiler: 10 000 calls out of a few macros. */
+const SLOW_BODY = 'A(A(A(A(printf("%d", x++);))))';
+const SLOW = `#define A(x) x x x x x x x x x x\nint x;\n`;
+
+let programs = 0;
+/** A program that nobody has compiled yet. */
+function fresh(body: string): string {
+  programs += 1;
+  return `#include <stdio.h>\n// program ${programs} of process ${process.pid}\nint main(void) { ${body} }\n`;
+}
+
+/** How often programs came from each source, on this worker. */
+async function served(worker: Worker): Promise<Record<string, number>> {
+  const samples = await scrape(worker.metrics);
+  const counts: Record<string, number> = {};
+  for (const { name, labels, value } of samples) {
+    if (name === 'rungrid_worker_compile_served_total') counts[labels['source'] ?? ''] = value;
+  }
+  return counts;
+}
+
+async function since<T>(worker: Worker, act: () => Promise<T>): Promise<{ result: T; by: (source: string) => number }> {
+  const before = await served(worker);
+  const result = await act();
+  const after = await served(worker);
+  return { result, by: (source) => (after[source] ?? 0) - (before[source] ?? 0) };
+}
+
+const worker = (of: Stack = stack()): Worker => of.workers[0] as Worker;
+
+describe('a hundred visitors of one new program', () => {
+  test('have it compiled once, and each sees its warning and its output', async () => {
+    const client = await stack().connect();
+    const code = fresh('char x = 300; puts("hello"); return x == 0;');
+    const { by } = await since(worker(), async () => {
+      const runs = [];
+      for (let i = 0; i < 100; i++) {
+        // As many as one socket may hold.
+        if (runs.length >= 8) await runs[i - 8]?.end(120_000);
+        runs.push(client.run(code, 'c'));
+      }
+      for (const run of runs) {
+        expect(await run.exit(120_000), run.describe()).toMatchObject({ reason: 'exited', code: 0 });
+        expect(run.stdout).toBe('hello\n');
+        expect(run.compileText).toContain('warning:');
+      }
+    });
+    expect(by('compiled')).toBe(1);
+    expect(by('joined') + by('memory')).toBe(99);
+  }, 180_000);
+});
+
+test('the same program is compiled anew when one character changes', async () => {
+  const client = await stack().connect();
+  const code = fresh('puts("a");');
+  const { by } = await since(worker(), async () => {
+    await client.run(code, 'c').exit();
+    await client.run(code.replace('"a"', '"b"'), 'c').exit();
+    const again = client.run(code, 'c');
+    await again.exit();
+    expect(again.stdout).toBe('a\n');
+  });
+  expect([by('compiled'), by('memory')]).toEqual([2, 1]);
+});
+
+test('another file beside it is another program, its arguments and input are not', async () => {
+  const client = await stack().connect();
+  const code = `#include "x.h"\n${fresh('char line[20]; printf("%d %s", X, fgets(line, 20, stdin));')}`;
+  const { by } = await since(worker(), async () => {
+    for (const [content, stdin] of [
+      ['#define X 1\n', 'one\n'],
+      ['#define X 2\n', 'two\n'],
+      ['#define X 2\n', 'three\n'],
+    ] as const) {
+      const run = client.run(code, 'c', { files: [{ name: 'x.h', content }], stdin, args: [stdin] });
+      await run.exit();
+      expect(run.stdout).toBe(`${content.slice(-2, -1)} ${stdin}`);
+    }
+  });
+  expect([by('compiled'), by('memory')]).toEqual([2, 1]);
+});
+
+describe('a program that does not compile', () => {
+  test('says why, and is remembered', async () => {
+    const client = await stack().connect();
+    const code = fresh('return y;');
+    const { by } = await since(worker(), async () => {
+      for (let i = 0; i < 2; i++) {
+        const run = client.run(code, 'c');
+        expect(await run.exit()).toMatchObject({ reason: 'compile_error', code: 1, signal: null });
+        expect(run.compileText).toMatch(/main\.c:3:\d+: error: .*y/);
+        expect(run.events.some((frame) => frame.event === 'started')).toBe(false);
+      }
+    });
+    expect([by('refused'), by('memory')]).toEqual([1, 1]);
+  });
+
+  test('for want of memory ends with memory_limit', async () => {
+    const client = await stack().connect();
+    const bomb = '#define A(x) x x x x x x x x x x\n';
+    const code = `${bomb}static const char text[] = "" A(A(A(A(A(A(A(A("xxxxxxxxxx"))))))));\nint main(void) { return text[0]; }`;
+    const exit = await client.run(code, 'c').exit(30_000);
+    expect(['memory_limit', 'compile_error']).toContain(exit.reason);
+  }, 40_000);
+
+  test('in its time ends with compile_error, and the text says so', async () => {
+    const slow = await stack().addWorker({ WORKER_COMPILE_MS: '300' });
+    try {
+      const client = await stack().connect();
+      // Either worker may take it: it is sent until the slow one has.
+      const run = await until(
+        async () => {
+          const each = client.run(SLOW + fresh(SLOW_BODY), 'c');
+          await each.exit(30_000);
+          return each.compileText.includes('took longer than 300 ms') ? each : undefined;
+        },
+        { what: 'the worker with little time', timeoutMs: 60_000 },
+      );
+      expect(await run.exit()).toMatchObject({ reason: 'compile_error' });
+    } finally {
+      await slow.process.stop();
+      stack().forget(slow);
+    }
+  }, 90_000);
+});
+
+test('stop ends a compile step that nobody else waits for', async () => {
+  const client = await stack().connect();
+  const run = client.run(SLOW + fresh(SLOW_BODY), 'c');
+  const compiling = async () => (await stack().running()).length > 0;
+  await until(compiling, { what: 'the compile sandbox' });
+  run.stop();
+  expect(await run.exit()).toMatchObject({ reason: 'stopped' });
+  await until(async () => !(await compiling()), { what: 'the end of the compile sandbox' });
+});
+
+describe('another worker', () => {
+  test('gets it from Redis; a damaged entry is compiled anew and told of', async () => {
+    const client = await stack().connect();
+    const code = fresh('puts("kept");');
+    await client.run(code, 'c').exit();
+    const { client: redis } = stack().redis;
+    const keys = () => redis.keys(`{${stack().prefix}}:artefact:*`);
+    await until(async () => (await keys()).length > 0, { what: 'the artefact in Redis' });
+    const first = worker();
+    const second = await stack().addWorker();
+    await first.process.stop();
+    stack().forget(first);
+    const { by } = await since(second, async () => {
+      const run = client.run(code, 'c');
+      expect(await run.exit()).toMatchObject({ code: 0 });
+      expect(run.stdout).toBe('kept\n');
+    });
+    expect([by('store'), by('compiled')]).toEqual([1, 0]);
+
+    const other = fresh('puts("damaged");');
+    const before = new Set(await keys());
+    await client.run(other, 'c').exit();
+    const added = await until(async () => (await keys()).filter((key) => !before.has(key))[0], { what: 'its entry' });
+    await redis.setrange(added, 60, 'rubbish');
+    const third = await stack().addWorker();
+    await second.process.stop();
+    stack().forget(second);
+    const again = await since(third, async () => {
+      const run = client.run(other, 'c');
+      expect(await run.exit()).toMatchObject({ code: 0 });
+      expect(run.stdout).toBe('damaged\n');
+    });
+    expect([again.by('store'), again.by('compiled')]).toEqual([0, 1]);
+    const corrupt = (await scrape(third.metrics)).find(({ name }) => name === 'rungrid_worker_corrupt_artefacts_total');
+    expect(corrupt?.value).toBe(1);
+  }, 60_000);
+});
+
+test('a file that has the name of the compiled program is replaced by it, and the visitor is told', async () => {
+  const client = await stack().connect();
+  const run = client.run(fresh('puts("compiled");'), 'c', {
+    files: [{ name: 'main', content: '#!/bin/sh\necho file\n' }],
+  });
+  await run.exit();
+  expect(run.stdout).toBe('compiled\n');
+  expect(run.compileText).toContain('note: the file main is replaced by the compiled program');
+});
