@@ -9,6 +9,9 @@ import { loadSample } from './samples.js';
 /** The folder that holds one folder per language. */
 export const LANGUAGES_DIR = join(dirname(fileURLToPath(import.meta.url)), '..', 'languages');
 
+/** What `./rungrid language add` copies. */
+export const TEMPLATE_DIR = join(LANGUAGES_DIR, '..', 'template');
+
 // Also a part of an image tag.
 const NAME = '^[a-z][a-z0-9-]{0,31}$';
 const ALIAS = '^[a-z][a-z0-9+#._-]{0,31}$';

@@ -3,6 +3,7 @@
 // `env LD_PRELOAD=/rungrid/gate.so RUNGRID_GATE=/tmp/main.rb ruby /tmp/main.rb`: the interpreter starts up, and comes to open, stat or resolve
 // RUNGRID_GATE. There it says on fd 3 that it is up, waits for START (PROTOCOL.md, control socket), closes fd 3 and goes on. Its environment is
 // that of a plain start again. With arguments it executes itself anew, plainly: an interpreter has read its command line long before.
+// RUNGRID_GATE_IN=beam.smp: the interpreter is reached by way of others; only a program of this name is held.
 // RUNGRID_GATE_LAZY=1: the program is opened with fopen early, and read late: the first read waits.
 // RUNGRID_GATE_STDIO=1: stdin and stdout of the C library behave as on a terminal: a prompt shows before its answer is read.
 #define _GNU_SOURCE
@@ -43,11 +44,13 @@ static void take_variable(const char *name, char *value, size_t size) {
 }
 
 __attribute__((constructor)) static void arm(int argc, char **argv) {
-  if (getenv("RUNGRID_GATE") == NULL) return;
+  const char *inside = getenv("RUNGRID_GATE_IN");
+  if (getenv("RUNGRID_GATE") == NULL || (inside != NULL && strcmp(inside, program_invocation_short_name) != 0)) return;
   char flag[8] = "", stdio[8] = "";
   take_variable("RUNGRID_GATE", program, sizeof program);
   take_variable("RUNGRID_GATE_LAZY", flag, sizeof flag);
   take_variable("RUNGRID_GATE_STDIO", stdio, sizeof stdio);
+  take_variable("RUNGRID_GATE_IN", NULL, 0);
   take_variable("LD_PRELOAD", NULL, 0);
   if (stdio[0] == '1') {
     // Line buffered: a newline flushes, and so does a read of such a stream that asks the kernel for input.

@@ -1,0 +1,1 @@
+# Debian ships what it needs; nothing else to prepare.
