@@ -1,6 +1,6 @@
+-- Linked into every program: a line shows at its end, and a prompt before its answer is read, also on a pipe.
 {-# LANGUAGE RecordWildCards #-}
 
--- Linked into every program: a line shows at its end, and a prompt before its answer is read, also on a pipe.
 module Stdio () where
 
 import Control.Concurrent.MVar (modifyMVar_)
