@@ -5,10 +5,10 @@ import { builtInLanguages, type Language } from './languages.js';
 export const DEFAULT_LANGUAGES = ['python', 'javascript', 'typescript', 'bash', 'c', 'cpp', 'java', 'go'] as const;
 
 /**
- * What the suites over real sandboxes take when nobody says: each way in which a program begins (an interpreter or virtual machine that waits,
- * a start, a compiler that is started or waits), within the minutes that a test run may take.
+ * What the suites over real sandboxes take when nobody says: each way in which a program begins (an interpreter that waits by a hook or at a gate,
+ * a start, a compile step), within the minutes that a test run may take.
  */
-const TESTED_LANGUAGES = ['python', 'javascript', 'typescript', 'bash', 'c', 'java'] as const;
+const TESTED_LANGUAGES = ['python', 'javascript', 'bash', 'c', 'ruby'] as const;
 
 /** The default set, as far as its folders are there. */
 export function defaultLanguages(): string[] {

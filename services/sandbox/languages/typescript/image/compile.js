@@ -50,7 +50,13 @@ function compile(roots, read, say) {
   });
   const found = ts.sortAndDeduplicateDiagnostics([...ts.getPreEmitDiagnostics(program), ...result.diagnostics]);
   if (found.length > 0) {
-    say(ts.formatDiagnostics(found, { getCurrentDirectory: () => '/tmp', getNewLine: () => '\n', getCanonicalFileName: (f) => f }));
+    say(
+      ts.formatDiagnostics(found, {
+        getCurrentDirectory: () => '/tmp',
+        getNewLine: () => '\n',
+        getCanonicalFileName: (f) => f,
+      }),
+    );
   }
   if (found.some(({ category }) => category === ts.DiagnosticCategory.Error) || emitted === undefined) return undefined;
   return several ? withLoader(emitted) : emitted;
@@ -78,12 +84,25 @@ function waitForStart() {
   fs.closeSync(3);
 }
 
-const rehearsal = new Map([[ROOT, "import { readFileSync } from 'fs';\nconst x: number = readFileSync(0).length;\nconsole.log(`${x}`, [1].map((n) => n));\n"]]);
-compile([ROOT], (name) => rehearsal.get(name), () => undefined);
+const rehearsal = new Map([
+  [
+    ROOT,
+    "import { readFileSync } from 'fs';\nconst x: number = readFileSync(0).length;\nconsole.log(`${x}`, [1].map((n) => n));\n",
+  ],
+]);
+compile(
+  [ROOT],
+  (name) => rehearsal.get(name),
+  () => undefined,
+);
 waitForStart();
 const names = fs.readdirSync('/tmp').filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'));
 const texts = new Map(names.map((name) => [`/tmp/${name}`, fs.readFileSync(`/tmp/${name}`, 'utf8')]));
 const others = [...texts.keys()].filter((name) => name !== ROOT).sort();
-const text = compile([...others, ROOT], (name) => texts.get(name), (said) => fs.writeSync(2, said));
+const text = compile(
+  [...others, ROOT],
+  (name) => texts.get(name),
+  (said) => fs.writeSync(2, said),
+);
 if (text === undefined) process.exit(1);
 fs.writeFileSync('/tmp/main.js', text);
