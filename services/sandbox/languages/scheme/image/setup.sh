@@ -1,1 +1,1 @@
-# stdout.scm is loaded with -l; nothing else to prepare.
+# warm.scm is loaded with -l; nothing else to prepare.
