@@ -52,11 +52,14 @@ const WorkerConfigSchema = Type.Object({
   WORKER_CGROUP_PARENT: Type.Optional(
     Type.String({ pattern: '^(/[A-Za-z0-9_.-]{1,64}|[A-Za-z0-9_-]{1,64}\\.slice)$' }),
   ),
-  /** Warm sandboxes kept for each language, 0 to 256. Default: what the machine's memory affords, 1 to 16. */
+  /** Warm sandboxes kept for each language, 0 to 256. Default: what the machine's memory affords beside those below, 1 to 16. */
   WORKER_POOL_FLOOR: Type.Optional(Type.Integer({ minimum: 0, maximum: 256 })),
-  /** Warm sandboxes with a terminal kept for each language, 0 to 256. Default: one; none when WORKER_POOL_FLOOR is 0 or the machine is small. */
+  /**
+   * Warm sandboxes with a terminal kept for each language, 0 to 256. Default: one; none when WORKER_POOL_FLOOR is 0, or when the machine
+   * does not afford two on pipes beside it.
+   */
   WORKER_POOL_FLOOR_TTY: Type.Optional(Type.Integer({ minimum: 0, maximum: 256 })),
-  /** Ready compile sandboxes kept for each compiled language, 0 to 256. Default: one; none when WORKER_POOL_FLOOR is 0 or the machine is small. */
+  /** Ready compile sandboxes kept for each compiled language, 0 to 256. Default: one; none in the same cases. */
   WORKER_POOL_FLOOR_COMPILE: Type.Optional(Type.Integer({ minimum: 0, maximum: 256 })),
   /** Sandboxes at most, in all states together. Default: as many as fit half of the memory at 128 MB each, 4 to 128. */
   WORKER_MAX_SANDBOXES: Type.Optional(Type.Integer({ minimum: 1, maximum: 2048 })),
