@@ -255,6 +255,7 @@ function startCompilations(config: WorkerConfig, parts: CompilationParts): Compi
     observer: {
       served: (language, source) => metrics.compileServed.inc({ language, source }),
       compiled: (language, ms) => metrics.compileSeconds.observe({ language }, ms / 1000),
+      failed: (language, error) => logger.warn({ err: error, language }, 'no sandbox for a compile step'),
     },
   });
 }

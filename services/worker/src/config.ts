@@ -89,7 +89,10 @@ const WorkerConfigSchema = Type.Object({
   WORKER_COMPILE_PIDS: count(64, 32_768, 8),
   /** Compile sandbox: size of /tmp, bytes. */
   WORKER_COMPILE_TMP_BYTES: count(134_217_728, 4_294_967_296, 65_536),
-  /** Wall clock of the compile step, ms. Past it: compile_error, with a text that says so. */
+  /**
+   * Wall clock of the compile step, ms. Past it: compile_error, with a text that says so. A gateway's GATEWAY_START_MS must leave room for it
+   * and for up to 50 s of waiting beside it.
+   */
   WORKER_COMPILE_MS: count(10_000, 600_000),
   /** Compile steps at once. Default: one a core. 64 more wait; past it: error overloaded. */
   WORKER_COMPILES: Type.Optional(Type.Integer({ minimum: 1, maximum: 256 })),

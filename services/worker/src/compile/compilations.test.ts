@@ -57,10 +57,14 @@ interface Heard {
   leave: () => void;
 }
 
-function make(options: { stored?: ReadonlyMap<string, Artefact>; atOnce?: number; noSandbox?: boolean } = {}) {
+function make(
+  options: { stored?: ReadonlyMap<string, Artefact>; atOnce?: number; noSandbox?: boolean; waitMs?: number } = {},
+) {
   const sandboxes: FakeSandbox[] = [];
   const put = new Map<string, Artefact>();
   const served: string[] = [];
+  const faults: unknown[] = [];
+  const times: string[] = [];
   const compilations = new Compilations({
     pool: {
       async acquireCold(shelf, signal): Promise<Lease> {
@@ -74,7 +78,12 @@ function make(options: { stored?: ReadonlyMap<string, Artefact>; atOnce?: number
     store: { get: async (key) => options.stored?.get(key), put: (key, artefact) => void put.set(key, artefact) },
     atOnce: options.atOnce ?? 2,
     cacheBytes: 100_000,
-    observer: { served: (_, source) => void served.push(source), compiled: () => undefined },
+    ...(options.waitMs === undefined ? {} : { waitMs: options.waitMs }),
+    observer: {
+      served: (_, source) => void served.push(source),
+      compiled: (language) => void times.push(language),
+      failed: (_, error) => void faults.push(error),
+    },
   });
   const follow = (key: string): Heard => {
     const heard: Heard = { said: '', result: undefined, leave: () => undefined };
@@ -88,7 +97,7 @@ function make(options: { stored?: ReadonlyMap<string, Artefact>; atOnce?: number
     });
     return heard;
   };
-  return { compilations, sandboxes, put, served, follow };
+  return { compilations, sandboxes, put, served, follow, faults, times };
 }
 
 function job(key: string): CompileJob {
@@ -205,7 +214,7 @@ describe('who waits', () => {
   });
 
   test('as the last one, and leaves, ends the compile step; the next one starts anew', async () => {
-    const { sandboxes, follow } = make();
+    const { sandboxes, follow, served, times, faults } = make();
     follow('k').leave();
     const early = follow('k');
     await settle();
@@ -217,9 +226,11 @@ describe('who waits', () => {
     sandboxes.at(-1)?.compiled('binary');
     await settle();
     expect(late.result?.kind).toBe('compiled');
+    expect(served).toEqual(['abandoned', 'abandoned', 'compiled']);
+    expect([times, faults]).toEqual([['c'], []]);
   });
 
-  test('for a turn that does not come is told after a while', async () => {
+  test('for a turn waits as long as it takes another one', async () => {
     const { follow, sandboxes } = make({ atOnce: 1 });
     follow('busy');
     const heard = follow('k');
@@ -232,6 +243,16 @@ describe('who waits', () => {
     sandboxes[1]?.compiled('binary');
     await settle();
     expect(heard.result?.kind).toBe('compiled');
+  });
+
+  test('for a turn that does not come is told that there are too many', async () => {
+    vi.useRealTimers(); // the deadline is a signal's own
+    const { follow, sandboxes, faults } = make({ atOnce: 1, waitMs: 1 });
+    const busy = follow('busy');
+    const heard = follow('k');
+    await vi.waitFor(() => expect(heard.result).toMatchObject({ kind: 'fault', code: 'overloaded' }));
+    expect([sandboxes.length, faults, busy.result]).toEqual([1, [], undefined]);
+    busy.leave();
   });
 
   test('as one too many is told at once', async () => {
@@ -264,9 +285,10 @@ describe('a fault of ours', () => {
   });
 
   test('no sandbox', async () => {
-    const { follow } = make({ noSandbox: true });
+    const { follow, faults } = make({ noSandbox: true });
     const heard = follow('k');
     await settle();
+    expect(faults).toEqual([new Error('none of c/compile')]);
     expect(heard.result).toMatchObject({ kind: 'fault', code: 'start_failed' });
   });
 
