@@ -1,55 +1,10 @@
 // Who gets an artefact from where, how often it is compiled, and what ends a compile step; over sandboxes that are scripted.
-import { encodeFrame, FromAgent } from '@rungrid/sandbox/agent-frames';
+import { FromAgent } from '@rungrid/sandbox/agent-frames';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Artefact, CompileResult } from '../run/artefacts.js';
 import type { Lease } from '../run/options.js';
-import type { Sandbox, SandboxListener, SandboxUsage } from '../run/ports.js';
+import { NO_USAGE, ScriptedSandbox } from '../testkit/scripted-sandbox.js';
 import { Compilations, type CompileJob } from './compilations.js';
-
-const USAGE: SandboxUsage = { cpuMs: 0, memoryPeakBytes: 0, oomKills: 0, pidsRefused: 0 };
-
-class FakeSandbox implements Sandbox {
-  readonly id = 'x';
-  readonly createdAtMs = 0;
-  readonly written: Uint8Array[] = [];
-  counters: SandboxUsage = USAGE;
-  destroyed = false;
-  listener: SandboxListener | undefined;
-  exit: (exit: { oom: boolean; status: number | undefined }) => void = () => undefined;
-  readonly exited = new Promise<{ oom: boolean; status: number | undefined }>((resolve) => {
-    this.exit = resolve;
-  });
-  write(bytes: Uint8Array): void {
-    this.written.push(bytes);
-  }
-  listen(listener: SandboxListener): void {
-    this.listener = listener;
-  }
-  says(type: FromAgent, payload: string | Buffer = ''): void {
-    this.listener?.data(encodeFrame(type as never, Buffer.from(payload)));
-  }
-  compiled(content: string): void {
-    this.says(FromAgent.ARTEFACT, content);
-    const size = Buffer.alloc(32);
-    size.writeBigUInt64BE(BigInt(content.length));
-    this.says(FromAgent.COMPILED, size);
-  }
-  failed(kind: number, value: number): void {
-    this.says(FromAgent.COMPILE_FAILED, Buffer.from([kind, value]));
-  }
-  pause(): void {}
-  resume(): void {}
-  assign(): void {}
-  usage(): SandboxUsage {
-    return this.counters;
-  }
-  async finalUsage(): Promise<SandboxUsage> {
-    return this.counters;
-  }
-  async destroy(): Promise<void> {
-    this.destroyed = true;
-  }
-}
 
 interface Heard {
   said: string;
@@ -60,7 +15,7 @@ interface Heard {
 function make(
   options: { stored?: ReadonlyMap<string, Artefact>; atOnce?: number; noSandbox?: boolean; waitMs?: number } = {},
 ) {
-  const sandboxes: FakeSandbox[] = [];
+  const sandboxes: ScriptedSandbox[] = [];
   const put = new Map<string, Artefact>();
   const served: string[] = [];
   const faults: unknown[] = [];
@@ -70,9 +25,9 @@ function make(
       async acquireCold(shelf, signal): Promise<Lease> {
         signal.throwIfAborted();
         if (options.noSandbox === true) throw new Error(`none of ${shelf}`);
-        const sandbox = new FakeSandbox();
+        const sandbox = new ScriptedSandbox();
         sandboxes.push(sandbox);
-        return { sandbox, warm: true, version: '', release: () => void sandbox.destroy() };
+        return sandbox.lease();
       },
     },
     store: { get: async (key) => options.stored?.get(key), put: (key, artefact) => void put.set(key, artefact) },
@@ -164,8 +119,8 @@ describe('a program', () => {
     const { sandboxes, follow, compilations } = make();
     const heard = follow('k');
     await settle();
-    const sandbox = sandboxes[0] as FakeSandbox;
-    sandbox.counters = { ...USAGE, oomKills: 1 };
+    const sandbox = sandboxes[0] as ScriptedSandbox;
+    sandbox.counters = { ...NO_USAGE, oomKills: 1 };
     sandbox.failed(0, 1);
     await settle();
     expect(heard.result).toMatchObject({ kind: 'refused', outcome: { reason: 'memory_limit' } });
@@ -265,10 +220,10 @@ describe('who waits', () => {
 });
 
 describe('a fault of ours', () => {
-  test.each<[string, (sandbox: FakeSandbox) => void, string]>([
+  test.each<[string, (sandbox: ScriptedSandbox) => void, string]>([
     ['a FAULT of the agent', (sandbox) => sandbox.says(FromAgent.FAULT, 'no compiler'), 'start_failed'],
     ['a frame that is none of a compile step', (sandbox) => sandbox.says(FromAgent.STARTED), 'internal'],
-    ['bytes that are no frame', (sandbox) => sandbox.listener?.data(Buffer.from('HTTP/1.1 ')), 'internal'],
+    ['bytes that are no frame', (sandbox) => sandbox.speaks(Buffer.from('HTTP/1.1 ')), 'internal'],
     [
       'a part that is missing',
       (sandbox) => sandbox.says(FromAgent.COMPILED, Buffer.from([...Buffer.alloc(7), 9, ...Buffer.alloc(24)])),
@@ -278,7 +233,7 @@ describe('a fault of ours', () => {
     const { sandboxes, follow, compilations } = make();
     const heard = follow('k');
     await settle();
-    happens(sandboxes[0] as FakeSandbox);
+    happens(sandboxes[0] as ScriptedSandbox);
     await settle();
     expect(heard.result).toMatchObject({ kind: 'fault', code });
     expect(compilations.kept(job('k'))).toBeUndefined();
@@ -298,7 +253,7 @@ describe('a fault of ours', () => {
     await settle();
     for (const [index, sandbox] of sandboxes.entries()) {
       sandbox.exit({ oom: index === 1, status: 137 });
-      sandbox.listener?.end();
+      sandbox.ends();
     }
     await settle();
     expect(lost.result).toMatchObject({ kind: 'fault', code: 'start_failed' });
