@@ -50,6 +50,7 @@ function make(options: { kept?: KeptResult; warm?: boolean } = {}) {
     return sandbox.lease();
   };
   let left = 0;
+  let reserved = 0;
   let answer: (epoch: number) => void = () => undefined;
   const ticket: ArtefactTicket = {
     kept: options.kept,
@@ -72,6 +73,14 @@ function make(options: { kept?: KeptResult; warm?: boolean } = {}) {
         asked.push(`cold ${shelf}`);
         return hand();
       },
+      reserve: () => {
+        reserved += 1;
+        let held = true;
+        return () => {
+          if (held) reserved -= 1;
+          held = false;
+        };
+      },
     },
     artefacts: { find: () => ticket },
     table,
@@ -93,7 +102,7 @@ function make(options: { kept?: KeptResult; warm?: boolean } = {}) {
     answer(epoch);
     await settle();
   };
-  return { take, claim, asked, sandboxes, followers, table, left: () => left };
+  return { take, claim, asked, sandboxes, followers, table, left: () => left, reserved: () => reserved };
 }
 
 const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
@@ -137,16 +146,17 @@ describe('in the turn in which it is read', () => {
 });
 
 describe('a program that has to be compiled', () => {
-  test('takes no sandbox before it is; what the compiler says comes first, in order', async () => {
-    const { take, claim, asked, sandboxes, followers } = make();
+  test('takes no sandbox before it is, and is promised one; what the compiler says comes first, in order', async () => {
+    const { take, claim, asked, sandboxes, followers, reserved } = make();
     const { events } = take(request('c'));
+    expect(reserved()).toBe(1);
     await claim();
-    expect(asked).toEqual([]);
+    expect([asked, reserved()]).toEqual([[], 1]);
     followers[0]?.diagnostics(Buffer.from('one\n'));
     followers[0]?.diagnostics(Buffer.from('two\n'));
     followers[0]?.settled(KEPT);
     await settle();
-    expect(asked).toEqual(['c']);
+    expect([asked, reserved()]).toEqual([['cold c'], 0]);
     const [sandbox] = sandboxes;
     sandbox?.says(FromAgent.STARTED);
     sandbox?.says(FromAgent.STDOUT, 'out\n');
@@ -156,25 +166,15 @@ describe('a program that has to be compiled', () => {
     expect(told.slice(-2)).toEqual(['started', 'stdout: out\n']);
   });
 
-  test('starts cold when no sandbox is there', async () => {
-    const { take, claim, asked, sandboxes, followers } = make({ warm: false });
-    take(request('c'));
-    await claim();
-    followers[0]?.settled(KEPT);
-    await settle();
-    expect(asked).toEqual(['c', 'cold c']);
-    expect(sandboxes).toHaveLength(1);
-  });
-
   test('and does not compile ends without a sandbox, with what the compiler said', async () => {
     for (const kept of [undefined, REFUSED]) {
-      const { take, claim, asked, followers } = make(kept === undefined ? {} : { kept });
+      const { take, claim, asked, followers, reserved } = make(kept === undefined ? {} : { kept });
       const { events } = take(request('c'));
       await claim();
       followers[0]?.diagnostics(Buffer.from('an error\n'));
       followers[0]?.settled(REFUSED);
       await settle();
-      expect(asked).toEqual([]);
+      expect([asked, reserved()]).toEqual([[], 0]);
       expect(texts(events)).toEqual(['compile: an error\n', 'exit']);
       expect(events.at(-1)).toMatchObject({ reason: 'compile_error', code: 1 });
     }
@@ -190,12 +190,12 @@ describe('a program that has to be compiled', () => {
   });
 
   test('is left when the visitor stops it, and takes no sandbox when it is done all the same', async () => {
-    const { take, claim, asked, followers, left } = make();
+    const { take, claim, asked, followers, left, reserved } = make();
     const { run, events } = take(request('c'));
     await claim();
     run.stop('stopped');
     await settle();
-    expect(left()).toBe(1);
+    expect([left(), reserved()]).toEqual([1, 0]);
     followers[0]?.settled(KEPT);
     await settle();
     expect(asked).toEqual([]);
@@ -203,10 +203,10 @@ describe('a program that has to be compiled', () => {
   });
 
   test('is left when the claim is another worker’s', async () => {
-    const { take, claim, table, left } = make();
+    const { take, claim, table, left, reserved } = make();
     const { events } = take(request('c'));
     await claim(0);
-    expect([left(), table.size, events]).toEqual([1, 0, []]);
+    expect([left(), reserved(), table.size, events]).toEqual([1, 0, 0, []]);
   });
 
   test('keeps a size that comes meanwhile for its terminal', async () => {
