@@ -1,7 +1,8 @@
 // A TypeScript compiler that waits: checks and translates every .ts file in /tmp to one main.js, whose errors name the lines of its sources.
 'use strict';
 const fs = require('fs');
-const ts = require('/usr/share/nodejs/typescript');
+const LIBRARY = '/usr/share/nodejs/typescript';
+const ts = require(LIBRARY);
 
 const ROOT = '/tmp/main.ts';
 const OPTIONS = {
