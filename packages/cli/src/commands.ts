@@ -1,4 +1,5 @@
 // Every command as data: its help and its options; the code behind it is loaded only when it is called.
+import { DEFAULT_LANGUAGES } from '@rungrid/sandbox/tested-languages';
 import type { CommandSpec } from './command.js';
 
 const NONE = { min: 0, max: 0 };
@@ -23,7 +24,11 @@ SANDBOX_RUNTIME=runsc runs the sandboxes in gVisor; a private engine is given it
         help: 'gateways, on ports counted up from --port (default 1)',
       },
       workers: { type: 'integer', value: 'N', min: 1, max: 32, help: 'workers (default 1)' },
-      languages: { type: 'list', value: 'a,b', help: 'languages to serve (default python,javascript,bash,c)' },
+      languages: {
+        type: 'list',
+        value: 'a,b',
+        help: `languages to serve, or all (default ${DEFAULT_LANGUAGES.join(',')})`,
+      },
       port: {
         type: 'integer',
         value: 'PORT',
@@ -61,13 +66,17 @@ SANDBOX_RUNTIME=runsc runs the sandboxes in gVisor; a private engine is given it
   },
   {
     name: 'run',
-    usage: 'FILE [--language L] [-- ARGUMENT…]',
+    usage: 'FILE [--language L] [--file F,…] [-- ARGUMENT…]',
     summary: 'run a program in a sandbox, with your terminal as its stdin and stdout',
-    details: `Ctrl-C sends SIGINT to the program, a second one stops it; Ctrl-D is end of file. Text only: bytes that are not
-UTF-8 are replaced. The exit code is the program’s; 128+n when signal n ended it; 124 when it ran out of time (wall,
-CPU, idle); 137 when it was killed over memory, processes or output; 130 when it was stopped; 125 when Rungrid failed.`,
+    details: `At a terminal the program has a terminal of its own, and every key is the program's: line editing, Ctrl-C, Ctrl-D, the
+window's size. Otherwise it is on pipes: Ctrl-C sends SIGINT, a second one stops it. Text only: bytes that are not UTF-8
+are replaced. The exit code is the program’s; 128+n when signal n ended it; 124 when it ran out of time (wall, CPU, idle);
+137 when it was killed over memory, processes or output; 130 when it was stopped; 125 when Rungrid failed.`,
     options: {
       language: { type: 'string', value: 'L', help: 'name or alias (default: by the file’s extension)' },
+      file: { type: 'list', value: 'F,…', help: 'more files; the program finds them in its folder' },
+      tty: { type: 'boolean', help: 'insist on a terminal (default: when stdin and stdout are one)' },
+      'no-tty': { type: 'boolean', help: 'pipes, also at a terminal' },
       url: {
         type: 'string',
         value: 'URL',
@@ -137,6 +146,16 @@ fail. The same checks run before a worker joins. Exit code 0 when all hold, 1 ot
     options: {},
     positionals: NONE,
     load: async () => (await import('./commands/doctor.js')).command,
+  },
+  {
+    name: 'language',
+    usage: 'list | add NAME | test NAME [SAMPLE…]',
+    summary: 'list the languages; begin a new one; run the samples of one',
+    details: `A language is a folder: services/sandbox/languages/NAME. \`add\` makes one from a template, with everything marked TODO that is
+to be filled in; \`test\` makes its image and runs its samples in real sandboxes, on pipes and on a terminal.`,
+    options: {},
+    positionals: { min: 1, max: 64 },
+    load: async () => (await import('./commands/language.js')).command,
   },
   {
     name: 'images',

@@ -9,6 +9,9 @@ import { loadSample } from './samples.js';
 /** The folder that holds one folder per language. */
 export const LANGUAGES_DIR = join(dirname(fileURLToPath(import.meta.url)), '..', 'languages');
 
+/** What `./rungrid language add` copies. */
+export const TEMPLATE_DIR = join(LANGUAGES_DIR, '..', 'template');
+
 // Also a part of an image tag.
 const NAME = '^[a-z][a-z0-9-]{0,31}$';
 const ALIAS = '^[a-z][a-z0-9+#._-]{0,31}$';
@@ -54,7 +57,28 @@ const common = {
     description: 'Environment of the container, so of the warm process, the compile step and the program.',
   }),
   limits: Type.Optional(Limits),
+  leftOut: Type.Optional(
+    Type.Record(Type.String(), Type.String({ minLength: 1, maxLength: 200 }), {
+      description: 'Common samples that this language has not, by name, each with the reason.',
+    }),
+  ),
 };
+
+/** What every language shows in its samples, unless its manifest says why not. */
+export const COMMON_SAMPLES = [
+  'hello',
+  'prompt',
+  'eof',
+  'stderr',
+  'exit-code',
+  'uncaught-error',
+  'unicode',
+  'arguments',
+  'files',
+  'ticking',
+  'infinite-loop',
+  'big-allocation',
+] as const;
 
 const CompileLimits = Type.Object(
   {

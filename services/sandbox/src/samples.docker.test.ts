@@ -90,6 +90,8 @@ async function check(language: Language, sample: Sample, mode: SampleMode): Prom
   const shown = mode === 'tty' ? () => seenInTerminal(box.stdout) : () => box.stdout;
   await talk(box, sample, shown);
   await expectEnd(box, sample);
+  // Shown while it runs, and not at its end.
+  if (sample.name === 'ticking') expect(box.pieces(FromAgent.STDOUT)).toBeGreaterThanOrEqual(3);
   if (mode === 'tty') {
     for (const output of terminalOutput(sample)) expectOutput(shown(), output);
     return;

@@ -193,6 +193,11 @@ export class Box {
     return Buffer.concat(this.#pieces.get(type) ?? []);
   }
 
+  /** In how many pieces the bytes of a type came. */
+  pieces(type: FromAgent): number {
+    return this.#pieces.get(type)?.length ?? 0;
+  }
+
   get stdout(): string {
     return this.bytes(FromAgent.STDOUT).toString();
   }

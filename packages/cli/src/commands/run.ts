@@ -1,4 +1,5 @@
 // `run FILE`: the program runs in a sandbox, and this terminal is its stdin, stdout and stderr.
+import { basename } from 'node:path';
 import { signToken } from '@rungrid/proto/token';
 import { builtInLanguages, resolveLanguage } from '@rungrid/sandbox/languages';
 import type { CommandInput, CommandModule } from '../command.js';
@@ -6,7 +7,7 @@ import { CliError, EXIT_USAGE } from '../errors.js';
 import { pickKey, readKeys } from '../keys.js';
 import { type Paths, resolvePaths } from '../paths.js';
 import { languageOfFile } from '../run/language.js';
-import { runSession } from '../run/session.js';
+import { type RunFile, runSession } from '../run/session.js';
 import { readState, withoutTheDead } from '../state.js';
 import { readProgram } from './token.js';
 
@@ -24,7 +25,22 @@ async function run(input: CommandInput): Promise<number> {
     code,
     language,
     args,
+    files: readFiles(input.options.list('file') ?? []),
+    tty: wantsTerminal(input),
   });
+}
+
+/** On a terminal when this process is at one, unless it says otherwise. */
+function wantsTerminal(input: CommandInput): boolean {
+  const here = process.stdin.isTTY && process.stdout.isTTY;
+  if (input.options.flag('no-tty')) return false;
+  if (!input.options.flag('tty')) return here;
+  if (here) return true;
+  throw new CliError('--tty needs a terminal: stdin and stdout are not both one.', { exitCode: EXIT_USAGE });
+}
+
+function readFiles(paths: readonly string[]): RunFile[] {
+  return paths.map((path) => ({ name: basename(path), content: readProgram(path) }));
 }
 
 function pickLanguage(file: string, asked: string | undefined): string {

@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { builtInLanguages } from '@rungrid/sandbox/languages';
+import type { Language } from '@rungrid/sandbox/languages';
+import { testedLanguages } from '@rungrid/sandbox/tested-languages';
 import type { CommandInput, CommandModule } from '../command.js';
 import { CliError, codeOf, EXIT_USAGE } from '../errors.js';
 import { requireProgram } from '../infra/apt.js';
@@ -24,6 +25,8 @@ const CHECKS: readonly { name: string; command: readonly [string, ...string[]] }
   { name: 'house', command: [process.execPath, join('tools', 'house.mjs')] },
 ];
 
+const SAMPLES_TEST = 'services/sandbox/src/samples.docker.test.ts';
+
 const CHROMIUM = {
   programs: ['chromium', 'chromium-browser', 'google-chrome'],
   packages: ['chromium'],
@@ -39,7 +42,7 @@ async function run(input: CommandInput): Promise<number> {
   const failedChecks = input.options.text('only') === undefined ? await runChecks() : [];
   const env: NodeJS.ProcessEnv = { ...process.env, RUNGRID_TEST_LONG: input.options.flag('all') ? '1' : '0' };
   const real = kinds.some((kind) => kind !== 'unit');
-  if (real) Object.assign(env, await prepare(kinds, paths));
+  if (real) Object.assign(env, await prepare(kinds, { paths, languages: testedLanguages(env) }));
   let counts: Counts & { exitCode: number };
   try {
     counts = await runVitest([...kinds.flatMap((kind) => ['--project', kind]), ...input.positionals], { env, paths });
@@ -49,6 +52,27 @@ async function run(input: CommandInput): Promise<number> {
   if (failedChecks.length > 0) say(`failed checks: ${failedChecks.join(', ')} (see above)`);
   process.stdout.write(`\n${closingLine(counts)}\n`);
   return failedChecks.length === 0 && counts.failed === 0 && counts.exitCode === 0 ? 0 : 1;
+}
+
+/** Runs samples of these languages, all of them or those named, in real sandboxes. Returns the exit code. */
+export async function runLanguageSamples(languages: readonly Language[], samples: readonly string[]): Promise<number> {
+  const paths = resolvePaths();
+  makeFolders(paths);
+  const names = languages.map(({ name }) => name).join(',');
+  const env = { ...process.env, RUNGRID_TEST_LANGUAGES: names, ...(await prepare(['docker'], { paths, languages })) };
+  // A test is named after its sample and its mode.
+  const filter = samples.length === 0 ? [] : ['-t', ` (${samples.map(escaped).join('|')}) \\(`];
+  try {
+    const counts = await runVitest(['--project', 'docker', SAMPLES_TEST, ...filter], { env, paths });
+    process.stdout.write(`\n${closingLine(counts)}\n`);
+    return counts.failed === 0 && counts.exitCode === 0 ? 0 : 1;
+  } finally {
+    await release(paths);
+  }
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 }
 
 /** Which kinds to run. Throws CliError for one that does not exist. */
@@ -78,14 +102,17 @@ async function runChecks(): Promise<string[]> {
 }
 
 /** Installs and starts what the tests over real parts need. Returns the environment that tells them where it is. */
-async function prepare(kinds: readonly Kind[], paths: Paths): Promise<NodeJS.ProcessEnv> {
+async function prepare(
+  kinds: readonly Kind[],
+  { paths, languages }: { paths: Paths; languages: readonly Language[] },
+): Promise<NodeJS.ProcessEnv> {
   const unlock = takeLock(paths);
   try {
     updateState(paths, (state) => withoutTheDead(state));
     say('preparing the tests over real parts');
     await requireRedisServer(paths);
     const engine = await ensureEngine(paths);
-    await ensureImages(builtInLanguages(), { host: engine.host, paths });
+    await ensureImages(languages, { host: engine.host, paths });
     const browser = kinds.includes('browser') && existsSync(join(ROOT, 'tests', 'src', 'browser'));
     return {
       DOCKER_HOST: engine.host,

@@ -52,8 +52,15 @@ export async function ensureImages(
     return;
   }
   await ensureBase(docker, options.paths);
-  for (const each of missing) {
-    await step(`building image ${each.tag}`, () => build(docker, { image: each, paths: options.paths }));
+  const make = (image: ImageStep) => build(docker, { image, paths: options.paths });
+  const [agent, ...others] = missing[0]?.tag.startsWith('rungrid/agent:') === true ? missing : [undefined, ...missing];
+  if (agent !== undefined) await step(`building image ${agent.tag}`, () => make(agent));
+  // Two at once: one unpacks while the other downloads.
+  for (let at = 0; at < others.length; at += 2) {
+    const pair = others.slice(at, at + 2).filter((image) => image !== undefined);
+    const names = pair.map(({ tag }) => tag).join(' and ');
+    const left = others.length - at - pair.length;
+    await step(`building image ${names}${left > 0 ? ` (${left} more)` : ''}`, () => Promise.all(pair.map(make)));
   }
 }
 

@@ -12,7 +12,7 @@ export interface Recognisable {
 export function languageOfFile(file: string, languages: readonly Recognisable[]): string | undefined {
   const extension = extname(file).toLowerCase();
   if (extension === '') return undefined;
-  const byFileName = languages.filter((language) => extname(language.fileName) === extension);
+  const byFileName = languages.filter((language) => extname(language.fileName).toLowerCase() === extension);
   const fitting =
     byFileName.length > 0 ? byFileName : languages.filter((language) => language.aliases.includes(extension.slice(1)));
   return fitting.length === 1 ? fitting[0]?.name : undefined;

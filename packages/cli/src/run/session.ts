@@ -22,6 +22,15 @@ export interface SessionOptions {
   readonly code: string;
   readonly language: string;
   readonly args: readonly string[];
+  readonly files: readonly RunFile[];
+  /** On a terminal, which is this process's own. */
+  readonly tty: boolean;
+}
+
+/** One more file of the run: it lies in /tmp beside the program. */
+export interface RunFile {
+  readonly name: string;
+  readonly content: string;
 }
 
 /** Runs the program with this process's stdin, stdout and stderr. Resolves with the exit code; rejects with CliError when Rungrid failed. */
@@ -97,8 +106,16 @@ class Session {
   }
 
   #open(): void {
-    const { code, language, token, args } = this.#options;
-    this.#send('run_code', { code, language, token, ...(args.length > 0 ? { args } : {}) });
+    const { code, language, token, args, files, tty } = this.#options;
+    this.#send('run_code', {
+      code,
+      language,
+      token,
+      ...(args.length > 0 ? { args } : {}),
+      ...(files.length > 0 ? { files } : {}),
+      ...(tty ? { tty: terminalSize() } : {}),
+    });
+    if (tty) this.#takeTerminal();
     this.#on(process.stdin, 'data', (bytes: Buffer) => this.#feed.data(bytes));
     this.#on(process.stdin, 'end', () => this.#feed.end());
     this.#on(process.stdin, 'error', () => this.#feed.end());
@@ -106,6 +123,13 @@ class Session {
     this.#on(process, 'SIGTERM', () => this.#stop());
     this.#on(process, 'SIGHUP', () => this.#stop());
     this.#on(process.stdout, 'error', () => this.#readerGone());
+  }
+
+  /** Every key goes to the program, whose own terminal echoes it, edits lines and makes signals of Ctrl-C. Given back in detach(). */
+  #takeTerminal(): void {
+    process.stdin.setRawMode(true);
+    this.#detachers.push(() => process.stdin.setRawMode(false));
+    this.#on(process.stdout, 'resize', () => this.#send('resize', terminalSize()));
   }
 
   #on(emitter: NodeJS.EventEmitter, event: string, listener: (...args: never[]) => void): void {
@@ -187,4 +211,10 @@ class Session {
   #send(event: string, data: unknown): void {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ event, data }));
   }
+}
+
+/** Of this process's terminal, within what the protocol takes. */
+function terminalSize(): { cols: number; rows: number } {
+  const within = (value: number): number => Math.max(1, Math.min(1000, value));
+  return { cols: within(process.stdout.columns), rows: within(process.stdout.rows) };
 }

@@ -1,0 +1,1 @@
+# Nothing to add to the packages.

@@ -1,0 +1,1 @@
+# Stdout.pm is loaded with -M; nothing else to prepare.

@@ -1,0 +1,1 @@
+# stdout.rb is loaded with -r; nothing else to prepare.

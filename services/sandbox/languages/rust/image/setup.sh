@@ -1,0 +1,1 @@
+# Debian ships what a compile step needs; nothing else to prepare.

@@ -1,0 +1,1 @@
+# warm.scm is loaded with -l; nothing else to prepare.
