@@ -8,6 +8,14 @@ export interface Key {
   readonly key: string;
 }
 
+/** What run_code is sent, but for its token and name. */
+export interface Program {
+  readonly code: string;
+  readonly language: string;
+  readonly files?: readonly { readonly name: string; readonly content: string }[];
+  readonly tty?: { readonly cols: number; readonly rows: number };
+}
+
 interface Frame {
   readonly event: string;
   readonly data: {
@@ -69,7 +77,7 @@ export class BenchClient {
   }
 
   /** Clicks Run: the clock starts right before the frame is handed to the socket. */
-  click(program: { readonly code: string; readonly language: string }, token: string): BenchRun {
+  click(program: Program, token: string): BenchRun {
     const name = `b${++count}`;
     const text = JSON.stringify({ event: 'run_code', data: { ...program, token, run: name } });
     let resolve: (run: BenchRun) => void = () => undefined;

@@ -2,6 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
+import { builtInLanguages, resolveLanguage } from '@rungrid/sandbox/languages';
+import { DEFAULT_LANGUAGES } from '@rungrid/sandbox/tested-languages';
 import { hopRows, readHops } from './hops.js';
 import { formatTable, meets, type Row } from './report.js';
 import type { Scenario, ScenarioOptions } from './scenario.js';
@@ -9,6 +11,7 @@ import { bareScenario } from './scenarios/bare.js';
 import { echoScenario, sessionsScenario } from './scenarios/echo.js';
 import { coldScenario, firstByteScenarios } from './scenarios/first-byte.js';
 import { floodsScenario } from './scenarios/floods.js';
+import { languagesScenario } from './scenarios/languages.js';
 import { sustainedScenario } from './scenarios/sustained.js';
 import { startStack, type Target } from './stack.js';
 
@@ -20,14 +23,15 @@ const SCENARIOS: readonly Scenario[] = [
   floodsScenario,
   sustainedScenario,
   coldScenario,
+  languagesScenario,
 ];
 
 const HELP = `Usage: bench [options]
-  --scenario a,b     only these (default all):
+  --scenario a,b     only these (default all but \`languages\`):
 ${SCENARIOS.map((each) => `                       ${each.name.padEnd(24)}${each.title}`).join('\n')}
   --quick            small numbers, to see that everything works
-  --language NAME    of the first-byte scenarios
-  --rate N           clicks a second of the first-byte scenarios
+  --language a,b     of \`languages\`, or \`all\` (default: what \`rungrid up\` serves); one alone: of the first-byte scenarios, too
+  --rate N           clicks a second of the first-byte scenarios and \`languages\`
   --n N              measured clicks or echoes
   --json FILE        the same figures for machines (- for standard output)
   --url URL          a running gateway, in place of an own stack; then --key ID:SECRET (or RUNGRID_BENCH_KEY)
@@ -54,56 +58,94 @@ async function main(): Promise<number> {
     return 0;
   }
   const chosen = choose(values.scenario).filter((each) => values.url === undefined || each.ownStack !== true);
+  const languages = languageNames(values.language);
   const options: ScenarioOptions = {
     quick: values.quick,
-    ...(values.language === undefined ? {} : { language: values.language }),
+    ...(values.language === undefined || languages.length > 1 ? {} : { language: languages[0] ?? '' }),
     ...(values.rate === undefined ? {} : { rate: positive('--rate', values.rate) }),
     ...(values.n === undefined ? {} : { n: positive('--n', values.n) }),
   };
   const foreign =
     values.url === undefined ? undefined : foreignTarget(values.url, values.key ?? process.env['RUNGRID_BENCH_KEY']);
-  const rows = await runAll(chosen, { options, foreign });
+  const rows = await runAll(chosen, { options, languages, foreign });
   process.stdout.write(`\n${formatTable(rows)}\n`);
   if (values.json !== undefined) writeJson(values.json, rows);
   const missed = rows.some((row) => row.bars?.some((bar) => !meets(row, bar)));
   return values.strict && missed ? 1 : 0;
 }
 
-async function runAll(
-  chosen: readonly Scenario[],
-  given: { options: ScenarioOptions; foreign: Target | undefined },
-): Promise<Row[]> {
+interface Given {
+  readonly options: ScenarioOptions;
+  /** Of the scenarios that run once for each. */
+  readonly languages: readonly string[];
+  readonly foreign: Target | undefined;
+}
+
+async function runAll(chosen: readonly Scenario[], given: Given): Promise<Row[]> {
+  const { options, languages, foreign } = given;
   const rows: Row[] = [];
-  let shared = given.foreign;
+  const shared = new SharedStack(languagesOf(chosen, options), foreign);
   try {
     for (const scenario of chosen) {
-      process.stderr.write(`${scenario.name}: ${scenario.title}\n`);
-      const own = scenario.workerEnv !== undefined && given.foreign === undefined;
-      if (!own) shared ??= await startStack({ languages: languagesOf(chosen, given.options) });
-      const target = own
-        ? await startStack({ languages: languagesOf([scenario], given.options), workerEnv: scenario.workerEnv ?? {} })
-        : (shared as Target);
-      try {
-        rows.push(...(await measure(scenario, { target, options: given.options })));
-      } catch (error) {
-        // What the other scenarios measured is not thrown away with this one.
-        const what = `BROKEN: ${error instanceof Error ? error.message : String(error)}`;
-        rows.push({ scenario: scenario.name, what, unit: '', value: 1, bars: [{ of: 'value', under: 1 }] });
-      } finally {
-        if (own) await target.close();
+      for (const language of scenario.perLanguage === true ? languages : [undefined]) {
+        const own = language === undefined ? options : { ...options, language };
+        process.stderr.write(`${scenario.name}: ${scenario.title}${language === undefined ? '' : `: ${language}`}\n`);
+        try {
+          rows.push(...(await runOne(scenario, { options: own, shared })));
+        } catch (error) {
+          // What the other scenarios measured is not thrown away with this one.
+          const what = `BROKEN: ${error instanceof Error ? error.message : String(error)}`;
+          rows.push({ scenario: scenario.name, what, unit: '', value: 1, bars: [{ of: 'value', under: 1 }] });
+        }
       }
     }
   } finally {
-    await shared?.close();
+    await shared.close();
   }
   return rows;
+}
+
+async function runOne(scenario: Scenario, given: { options: ScenarioOptions; shared: SharedStack }): Promise<Row[]> {
+  const { options, shared } = given;
+  if (scenario.workerEnv === undefined || shared.foreign)
+    return measure(scenario, { target: await shared.get(), options });
+  const languages = scenario.perLanguage === true ? [options.language ?? ''] : languagesOf([scenario], options);
+  const target = await startStack({ languages, workerEnv: scenario.workerEnv });
+  try {
+    return await measure(scenario, { target, options });
+  } finally {
+    await target.close();
+  }
+}
+
+/** The stack of the scenarios that need none of their own: started for the first of them, or somebody else's. */
+class SharedStack {
+  readonly foreign: boolean;
+  readonly #languages: readonly string[];
+  #target: Target | undefined;
+
+  constructor(languages: readonly string[], foreign: Target | undefined) {
+    this.#languages = languages;
+    this.#target = foreign;
+    this.foreign = foreign !== undefined;
+  }
+
+  async get(): Promise<Target> {
+    this.#target ??= await startStack({ languages: this.#languages });
+    return this.#target;
+  }
+
+  async close(): Promise<void> {
+    await this.#target?.close();
+  }
 }
 
 async function measure(scenario: Scenario, given: { target: Target; options: ScenarioOptions }): Promise<Row[]> {
   const before = await readHops(given.target.metrics);
   const rows = await scenario.run(given.target, given.options);
   const after = await readHops(given.target.metrics);
-  return [...rows, ...hopRows(before, after, scenario.name)];
+  const name = scenario.perLanguage === true ? `${scenario.name} ${given.options.language ?? ''}` : scenario.name;
+  return [...rows, ...hopRows(before, after, name)];
 }
 
 function languagesOf(scenarios: readonly Scenario[], options: ScenarioOptions): string[] {
@@ -114,12 +156,24 @@ function languagesOf(scenarios: readonly Scenario[], options: ScenarioOptions): 
 }
 
 function choose(names: string | undefined): readonly Scenario[] {
-  if (names === undefined) return SCENARIOS;
+  if (names === undefined) return SCENARIOS.filter((each) => each.perLanguage !== true);
   return names.split(',').map((name) => {
     const found = SCENARIOS.find((each) => each.name === name);
     if (found === undefined)
       throw new Error(`no scenario ${name}; there are: ${SCENARIOS.map((each) => each.name).join(', ')}`);
     return found;
+  });
+}
+
+/** Canonical names. Throws for one that is not there. */
+function languageNames(names: string | undefined): string[] {
+  const builtIn = builtInLanguages().map(({ name }) => name);
+  if (names === undefined) return DEFAULT_LANGUAGES.filter((name) => builtIn.includes(name));
+  if (names === 'all') return builtIn;
+  return names.split(',').map((name) => {
+    const found = resolveLanguage(name.trim());
+    if (found === undefined) throw new Error(`no language ${name}; there are: ${builtIn.join(', ')}`);
+    return found.name;
   });
 }
 

@@ -1,6 +1,7 @@
 // What a scenario is, and what several of them share: pacing, clicks, samples.
 import { setTimeout as delay } from 'node:timers/promises';
-import { BenchClient, type BenchRun, endOf, mintTokens } from './client.js';
+import { resolveLanguage } from '@rungrid/sandbox/languages';
+import { BenchClient, type BenchRun, endOf, mintTokens, type Program } from './client.js';
 import type { Row } from './report.js';
 import type { Target } from './stack.js';
 
@@ -21,6 +22,8 @@ export interface Scenario {
   readonly workerEnv?: Readonly<Record<string, string>>;
   /** Needs the bench's own stack (its pids or its engine). */
   readonly ownStack?: boolean;
+  /** Runs once for each language of --language, each time on a stack that serves this one alone. Only when it is named: it takes minutes. */
+  readonly perLanguage?: boolean;
   run(target: Target, options: ScenarioOptions): Promise<Row[]>;
 }
 
@@ -40,6 +43,8 @@ export interface ClickOptions {
   readonly n: number;
   /** Clicks before the measured ones. */
   readonly warmUp: number;
+  /** Default: the smallest program that says something. */
+  readonly program?: Program;
 }
 
 export interface Clicks {
@@ -53,7 +58,7 @@ export interface Clicks {
 export async function clickAtRate(target: Target, options: ClickOptions): Promise<Clicks> {
   const { language, rate, n, warmUp } = options;
   const client = await BenchClient.open(target.url);
-  const program = { code: HELLO[language] ?? HELLO['python'] ?? '', language };
+  const program = options.program ?? { code: HELLO[language] ?? helloOf(language), language };
   const tokens = mintTokens(target.key, n + warmUp);
   const runs: BenchRun[] = [];
   const startMs = performance.now();
@@ -63,10 +68,22 @@ export async function clickAtRate(target: Target, options: ClickOptions): Promis
   }
   const measured = (await Promise.all(runs.map((run) => endOf(run)))).slice(warmUp);
   await client.close();
+  return clicksOf(measured);
+}
+
+/** The program that the playground shows first. Throws for a language that is not there. */
+export function helloOf(language: string): string {
+  const found = resolveLanguage(language);
+  if (found === undefined) throw new Error(`there is no language "${language}"`);
+  return found.hello;
+}
+
+/** First-byte times of runs that have ended, and those that did not end well. */
+export function clicksOf(runs: readonly BenchRun[]): Clicks {
   return {
-    firstByteMs: measured.flatMap((run) => (run.firstByteMs === undefined ? [] : [run.firstByteMs - run.clickMs])),
-    warm: measured.filter((run) => run.warm === true).length,
-    failed: measured.flatMap((run) =>
+    firstByteMs: runs.flatMap((run) => (run.firstByteMs === undefined ? [] : [run.firstByteMs - run.clickMs])),
+    warm: runs.filter((run) => run.warm === true).length,
+    failed: runs.flatMap((run) =>
       run.reason === 'exited' && run.firstByteMs !== undefined ? [] : [run.reason ?? '?'],
     ),
   };

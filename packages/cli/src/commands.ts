@@ -69,9 +69,9 @@ SANDBOX_RUNTIME=runsc runs the sandboxes in gVisor; a private engine is given it
     usage: 'FILE [--language L] [--file F,…] [-- ARGUMENT…]',
     summary: 'run a program in a sandbox, with your terminal as its stdin and stdout',
     details: `At a terminal the program has a terminal of its own, and every key is the program's: line editing, Ctrl-C, Ctrl-D, the
-window's size. Otherwise it is on pipes: Ctrl-C sends SIGINT, a second one stops it, and the end of stdin is the end of its
-input. Text only: bytes that are not UTF-8 are replaced. The exit code is the program’s; 128+n when signal n ended it; 124 when it ran out of time (wall,
-CPU, idle); 137 when it was killed over memory, processes or output; 130 when it was stopped; 125 when Rungrid failed.`,
+window's size. Otherwise it is on pipes: Ctrl-C sends SIGINT, a second one stops it. Text only: bytes that are not UTF-8
+are replaced. The exit code is the program’s; 128+n when signal n ended it; 124 when it ran out of time (wall, CPU, idle);
+137 when it was killed over memory, processes or output; 130 when it was stopped; 125 when Rungrid failed.`,
     options: {
       language: { type: 'string', value: 'L', help: 'name or alias (default: by the file’s extension)' },
       file: { type: 'list', value: 'F,…', help: 'more files; the program finds them in its folder' },

@@ -13,6 +13,7 @@ const PROMISE: SandboxPromise = {
   tmpBytes: 10_485_760,
   tmpInodes: 1024,
   openFiles: 256,
+  terminals: false,
   env: ['PYTHONUNBUFFERED'],
   systemCalls: 'own',
   runtime: 'runc',
@@ -50,6 +51,7 @@ writable /tmp
 tmp 10485760 1024 nosuid nodev
 root read-only
 interface lo
+terminals none
 socket 1
 syscalls_tried 77
 done yes
@@ -82,6 +84,7 @@ describe('judgeSandbox', () => {
     ['shown /proc/kcore', 'host files of /proc and /sys masked'],
     ['setting /proc/sysrq-trigger', 'kernel settings not writable'],
     ['device kvm', 'no device of the host'],
+    ['terminal 0', 'pseudo terminals'],
     ['descriptor 7', 'no inherited descriptor'],
     ['env http_proxy', 'environment and folder as planned'],
     ['group_path /docker/abc', 'own control group namespace'],
@@ -104,10 +107,20 @@ describe('judgeSandbox', () => {
     ['cpu_quota 20000', 'cpu_quota -1', 'CPU quota'],
     ['rlimit core 0 0', 'rlimit core 0 unlimited', 'resource limits'],
     ['cwd /tmp', 'cwd /', 'environment and folder as planned'],
+    ['terminals none', 'terminals open', 'pseudo terminals'],
+    ['terminals none\n', '', 'pseudo terminals'],
     ['done yes', '', 'probe ran to its end'],
   ])('"%s" turned to "%s" fails: %s', (before, after, name) => {
     expect(GOOD).toContain(before);
     expect(failures(GOOD.replace(before, after))).toEqual([name]);
+  });
+
+  it('wants terminals where they are promised, and nobody else’s there', () => {
+    const promise = { ...PROMISE, terminals: true };
+    const report = GOOD.replace('terminals none', 'terminals open');
+    expect(failures(report, promise)).toEqual([]);
+    expect(failures(`${report}terminal 0\n`, promise)).toEqual(['pseudo terminals']);
+    expect(failures(GOOD, promise)).toEqual(['pseudo terminals']);
   });
 
   it('takes silence for failure wherever something must be seen', () => {

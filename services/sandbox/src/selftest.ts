@@ -15,6 +15,8 @@ export interface SandboxPromise {
   readonly tmpInodes: number;
   /** Open files. */
   readonly openFiles: number;
+  /** Whether programs in it may make pseudo terminals. */
+  readonly terminals: boolean;
   /** Names of environment variables beside PATH, HOME, LANG and HOSTNAME. */
   readonly env: readonly string[];
   /** Whose filter holds: ours, or the engine's own (weaker). */
@@ -148,6 +150,7 @@ const CHECKS: readonly Check[] = [
   { name: 'host files of /proc and /sys masked', hint: HARDENING_HINT, fault: (facts) => listed(facts.all('shown')) },
   { name: 'kernel settings not writable', hint: HARDENING_HINT, fault: (facts) => listed(facts.all('setting')) },
   { name: 'no device of the host', hint: HARDENING_HINT, fault: (facts) => listed(facts.all('device')) },
+  { name: 'pseudo terminals', hint: HARDENING_HINT, fault: terminalFault },
   { name: 'no inherited descriptor', hint: HARDENING_HINT, fault: (facts) => listed(facts.all('descriptor')) },
   {
     name: 'environment and folder as planned',
@@ -211,6 +214,16 @@ function rlimitFault(facts: Facts, { openFiles, tmpBytes }: SandboxPromise): str
   const wanted = Object.entries({ ...SANDBOX_RLIMITS, nofile: openFiles, fsize: tmpBytes });
   const wrong = wanted.filter(([name, value]) => found.get(name) !== `${name} ${value} ${value}`);
   return listed(wrong.map(([name, value]) => `${found.get(name) ?? `${name} unknown`} instead of ${value}`));
+}
+
+/** They are counted for the whole machine: where programs are on pipes they get none, and nobody sees another's. */
+function terminalFault(facts: Facts, promise: SandboxPromise): string | undefined {
+  const others = facts.all('terminal');
+  if (others.length > 0) return `there already: ${others.join(', ')}`;
+  const found = facts.one('terminals');
+  if (found === (promise.terminals ? 'open' : 'none')) return undefined;
+  if (found === undefined) return 'not to be seen';
+  return found === 'open' ? 'programs can make them' : 'none can be made';
 }
 
 function environmentFault(facts: Facts, promise: SandboxPromise): string | undefined {

@@ -18,7 +18,7 @@ import type { WorkerConfig } from './config.js';
 import { selfTestEngine, servingEngine, sandboxKind } from './engine.js';
 import { startGrpcServer } from './grpc/server.js';
 import { createWorkerMetrics, shelfLabels, type WorkerMetrics } from './metrics.js';
-import { sideFloor, warmFloor } from './pool/floor.js';
+import { shelfFloors } from './pool/floor.js';
 import { defaultCeiling, type PoolShelf } from './pool/options.js';
 import { Pool } from './pool/pool.js';
 import { waitForReady } from './pool/ready.js';
@@ -207,14 +207,19 @@ export async function startWorker(
 /** Every shelf with how many it keeps warm. */
 function shelvesOf(config: WorkerConfig, given: { served: readonly Served[]; ceiling: number }): PoolShelf[] {
   const { served, ceiling } = given;
-  const main =
-    config.WORKER_POOL_FLOOR ?? warmFloor({ memoryBytes: totalmem(), ceiling, languages: Math.max(1, served.length) });
-  const tty = config.WORKER_POOL_FLOOR_TTY ?? sideFloor(main);
-  const compiling = config.WORKER_POOL_FLOOR_COMPILE ?? sideFloor(main);
+  const compiled = served.filter(({ compile }) => compile !== undefined).length;
+  const floors = shelfFloors(
+    { memoryBytes: totalmem(), ceiling, languages: served.length, compiled },
+    {
+      pipe: config.WORKER_POOL_FLOOR,
+      tty: config.WORKER_POOL_FLOOR_TTY,
+      compile: config.WORKER_POOL_FLOOR_COMPILE,
+    },
+  );
   return served.flatMap((each) => [
-    { spec: each.pipe, floor: main },
-    { spec: each.tty, floor: tty },
-    ...(each.compile === undefined ? [] : [{ spec: each.compile, floor: compiling }]),
+    { spec: each.pipe, floor: floors.pipe },
+    { spec: each.tty, floor: floors.tty },
+    ...(each.compile === undefined ? [] : [{ spec: each.compile, floor: floors.compile }]),
   ]);
 }
 
@@ -250,6 +255,7 @@ function startCompilations(config: WorkerConfig, parts: CompilationParts): Compi
     observer: {
       served: (language, source) => metrics.compileServed.inc({ language, source }),
       compiled: (language, ms) => metrics.compileSeconds.observe({ language }, ms / 1000),
+      failed: (language, error) => logger.warn({ err: error, language }, 'no sandbox for a compile step'),
     },
   });
 }

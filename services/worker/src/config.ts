@@ -52,11 +52,14 @@ const WorkerConfigSchema = Type.Object({
   WORKER_CGROUP_PARENT: Type.Optional(
     Type.String({ pattern: '^(/[A-Za-z0-9_.-]{1,64}|[A-Za-z0-9_-]{1,64}\\.slice)$' }),
   ),
-  /** Warm sandboxes kept for each language, 0 to 256. Default: what the machine's memory affords, 1 to 16. */
+  /** Warm sandboxes kept for each language, 0 to 256. Default: what the machine's memory affords beside those below, 1 to 16. */
   WORKER_POOL_FLOOR: Type.Optional(Type.Integer({ minimum: 0, maximum: 256 })),
-  /** Warm sandboxes with a terminal kept for each language, 0 to 256. Default: one; none when WORKER_POOL_FLOOR is 0 or the machine is small. */
+  /**
+   * Warm sandboxes with a terminal kept for each language, 0 to 256. Default: one; none when WORKER_POOL_FLOOR is 0, or when the machine
+   * does not afford two on pipes beside it.
+   */
   WORKER_POOL_FLOOR_TTY: Type.Optional(Type.Integer({ minimum: 0, maximum: 256 })),
-  /** Ready compile sandboxes kept for each compiled language, 0 to 256. Default: one; none when WORKER_POOL_FLOOR is 0 or the machine is small. */
+  /** Ready compile sandboxes kept for each compiled language, 0 to 256. Default: one; none in the same cases. */
   WORKER_POOL_FLOOR_COMPILE: Type.Optional(Type.Integer({ minimum: 0, maximum: 256 })),
   /** Sandboxes at most, in all states together. Default: as many as fit half of the memory at 128 MB each, 4 to 128. */
   WORKER_MAX_SANDBOXES: Type.Optional(Type.Integer({ minimum: 1, maximum: 2048 })),
@@ -86,7 +89,10 @@ const WorkerConfigSchema = Type.Object({
   WORKER_COMPILE_PIDS: count(64, 32_768, 8),
   /** Compile sandbox: size of /tmp, bytes. */
   WORKER_COMPILE_TMP_BYTES: count(134_217_728, 4_294_967_296, 65_536),
-  /** Wall clock of the compile step, ms. Past it: compile_error, with a text that says so. */
+  /**
+   * Wall clock of the compile step, ms. Past it: compile_error, with a text that says so. A gateway's GATEWAY_START_MS must leave room for it
+   * and for up to 50 s of waiting beside it.
+   */
   WORKER_COMPILE_MS: count(10_000, 600_000),
   /** Compile steps at once. Default: one a core. 64 more wait; past it: error overloaded. */
   WORKER_COMPILES: Type.Optional(Type.Integer({ minimum: 1, maximum: 256 })),

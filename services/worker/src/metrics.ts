@@ -82,7 +82,7 @@ export function createWorkerMetrics(registry: Registry) {
     }),
     /** From the sources in their sandbox to its end, whatever it was. */
     compileSeconds: hop('compile', 'Compile steps'),
-    /** Where runs of compiled languages got their program: `memory`, `store` (Redis), `compiled`, `joined` (another run's compile step), `refused` (by compiler or limit), `fault`. */
+    /** Where runs of compiled languages got their program: `memory`, `store` (Redis), `compiled`, `joined` (another run's compile step), `refused` (by compiler or limit), `abandoned` (nobody waited any more), `fault`. */
     compileServed: new Counter({
       name: 'rungrid_worker_compile_served_total',
       help: 'Programs of compiled languages, by where they came from',

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import type { RunHandle } from '../testkit/run-handle.js';
 import { useStack } from '../testkit/use-stack.js';
 
-const stack = useStack({ languages: ['python', 'bash'] });
+// A burst waits longer for its sandboxes than one visitor would.
+const stack = useStack({ languages: ['python', 'bash'], gatewayEnv: { GATEWAY_QUEUE_TTL_MS: '150000' } });
 const tty = { cols: 80, rows: 24 };
 
 test('a prompt, an echo, an answer', async () => {
@@ -119,3 +120,14 @@ test('a sandbox that takes more terminals than it may ends with process_limit, a
   await neighbour.exit();
   expect(neighbour.stdout).toBe('fine\r\n');
 });
+
+test('a burst of visitors at terminals is served in turn, while none of them waits at the worker for nothing', async () => {
+  const clients = await Promise.all(Array.from({ length: 6 }, () => stack().connect()));
+  const runs = clients.flatMap((client) =>
+    Array.from({ length: 8 }, (_, index) => client.run(`echo ${index}`, 'bash', { tty })),
+  );
+  for (const [index, run] of runs.entries()) {
+    expect(await run.exit(150_000), run.describe()).toMatchObject({ reason: 'exited', code: 0 });
+    expect(run.stdout).toBe(`${index % 8}\r\n`);
+  }
+}, 180_000);

@@ -32,7 +32,7 @@ async function run(input: CommandInput): Promise<number> {
 
 /** On a terminal when this process is at one, unless it says otherwise. */
 function wantsTerminal(input: CommandInput): boolean {
-  const here = process.stdin.isTTY === true && process.stdout.isTTY === true;
+  const here = process.stdin.isTTY && process.stdout.isTTY;
   if (input.options.flag('no-tty')) return false;
   if (!input.options.flag('tty')) return here;
   if (here) return true;

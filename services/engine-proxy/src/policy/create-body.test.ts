@@ -113,7 +113,8 @@ describe('a field more', () => {
   });
 });
 
-const tmp = (options: string) => ({ '/tmp': options });
+const labels = (change: object) => ({ ...(sandboxBody()['Labels'] as object), ...change });
+const tmp = (options: string) => ({ ...(sandboxBody().HostConfig['Tmpfs'] as object), '/tmp': options });
 const VALUES: readonly [string, unknown][] = [
   ['Image', 'rungrid/python:0123456789ab'],
   ['Image', IMAGE.toUpperCase()],
@@ -136,12 +137,13 @@ const VALUES: readonly [string, unknown][] = [
   ['Hostname', 'other'],
   ['WorkingDir', '/'],
   ['Labels', {}],
-  ['Labels', { 'sandbox.owner': 'w', 'sandbox.fleet': 'other', 'sandbox.language': 'c', 'sandbox.uid': '20001' }],
-  ['Labels', { 'sandbox.owner': 'w/x', 'sandbox.fleet': 'rungrid', 'sandbox.language': 'c', 'sandbox.uid': '20001' }],
-  [
-    'Labels',
-    { 'sandbox.owner': 'w', 'sandbox.fleet': 'rungrid', 'sandbox.language': 'c', 'sandbox.uid': '20001', 'com.x': 'y' },
-  ],
+  ['Labels', labels({ 'sandbox.fleet': 'other' })],
+  ['Labels', labels({ 'sandbox.owner': 'w/x' })],
+  ['Labels', labels({ 'com.x': 'y' })],
+  ['Labels', labels({ 'sandbox.language': '../c' })],
+  ['Labels', labels({ 'sandbox.uid': '0' })],
+  ['Labels', labels({ 'sandbox.kind': 'root' })],
+  ['Labels', labels({ 'sandbox.kind': '' })],
   ['AttachStdin', false],
   ['OpenStdin', 1],
   ['StdinOnce', false],
@@ -204,6 +206,33 @@ const VALUES: readonly [string, unknown][] = [
 
 it.each(VALUES)('%s may not be %j', (path, value) => {
   expect(() => check(changed(path, value))).toThrow(refusal);
+});
+
+describe('the machine’s pseudo terminals', () => {
+  const HIDDEN = 'ro,noexec,nosuid,nodev,mode=555,size=4k,nr_inodes=1';
+  const TMP = 'rw,exec,nosuid,nodev,mode=1777,size=1000,nr_inodes=16';
+  const sandbox = (kind: string, tmpfs: object) => {
+    const body = sandboxBody();
+    body['Labels'] = labels({ 'sandbox.kind': kind });
+    body.HostConfig['Tmpfs'] = { '/tmp': TMP, ...tmpfs };
+    return body;
+  };
+
+  it('are seen by a program on a terminal', () => {
+    const body = sandbox('tty', {});
+    expect(JSON.parse(check(body).json)).toEqual(body);
+  });
+  it.each(['pipe', 'compile'])('are hidden from a sandbox of kind %s', (kind) => {
+    expect(() => check(sandbox(kind, {}))).toThrow(/must hide \/dev\/pts/);
+    const body = sandbox(kind, { '/dev/pts': HIDDEN });
+    expect(JSON.parse(check(body).json)).toEqual(body);
+  });
+  it.each(['', 'rw', HIDDEN.replace('ro,', 'rw,'), HIDDEN.replace('nr_inodes=1', 'nr_inodes=100'), `${HIDDEN},suid`])(
+    'are hidden by nothing but an empty folder, so not by %j',
+    (options) => {
+      for (const kind of ['pipe', 'tty']) expect(() => check(sandbox(kind, { '/dev/pts': options }))).toThrow(refusal);
+    },
+  );
 });
 
 describe('limits of processes', () => {

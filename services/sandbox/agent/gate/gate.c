@@ -2,14 +2,16 @@
 //
 // `env LD_PRELOAD=/rungrid/gate.so RUNGRID_GATE=/tmp/main.rb ruby /tmp/main.rb`: the interpreter starts up, and comes to open, stat or resolve
 // RUNGRID_GATE. There it says on fd 3 that it is up, waits for START (PROTOCOL.md, control socket), closes fd 3 and goes on. Its environment is
-// that of a plain start again. With arguments it executes itself anew, plainly: an interpreter has read its command line long before.
-// RUNGRID_GATE_IN=beam.smp: the interpreter is reached by way of others; only a program of this name is held.
+// that of a plain start again. With arguments or environment entries it executes itself anew, plainly: an interpreter has read both before.
 // RUNGRID_GATE_LAZY=1: the program is opened with fopen early, and read late: the first read waits.
 // RUNGRID_GATE_STDIO=1: stdin and stdout of the C library behave as on a terminal: a prompt shows before its answer is read.
+// RUNGRID_GATE_SEPARATOR: a word that stands before the program's arguments, when there are any.
+// RUNGRID_GATE_ARGUMENTS: a function of the interpreter, (int, char **), that takes another command line; then arguments do not execute it anew.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,51 +19,65 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CONTROL_FD 3
 #define HANDOVER_MAX (1u << 17) // the agent bounds it at 65536 bytes of words
-#define ARGUMENTS_MAX 2048
+#define WORDS_MAX 4096          // and at 1024 of each kind, on top of a manifest's
 
-static char program[128];
-static bool lazy;
+static char program[128], separator[16], arguments_function[64];
+static bool lazy, stdio;
 static bool waiting; // armed, and nobody has looked yet
-// A copy: interpreters that set their title write over the original.
-static int own_argc;
-static char **own_argv;
+// What a plain start has. Copies: interpreters change their environment, and write over their command line.
+static char *argv_copy[WORDS_MAX], *env_copy[WORDS_MAX];
+static int argv_count, env_count;
 
 extern char **environ;
 
+// Adds a word to the end of a list, which stays NULL-terminated.
+static void add(char **list, int *count, char *word) {
+  if (*count < WORDS_MAX - 1) list[(*count)++] = word;
+}
+
+// By hand, and not with getenv: bash has one of its own, over its own tables, and so with unsetenv.
+static char **find_variable(char **list, const char *name, size_t length) {
+  for (; list != NULL && *list != NULL; list++)
+    if (strncmp(*list, name, length) == 0 && (*list)[length] == '=') return list;
+  return NULL;
+}
+
 // Takes a variable out of the environment, and its text out of /proc/self/environ.
 static void take_variable(const char *name, char *value, size_t size) {
-  char *found = getenv(name);
-  if (found == NULL) return;
-  if (value != NULL) (void)snprintf(value, size, "%s", found);
-  char *start = found - strlen(name) - 1;
-  size_t length = strlen(start);
-  (void)unsetenv(name);
-  memset(start, 0, length);
+  char **entry = find_variable(environ, name, strlen(name));
+  if (entry == NULL) return;
+  if (value != NULL) (void)snprintf(value, size, "%s", *entry + strlen(name) + 1);
+  memset(*entry, 0, strlen(*entry));
+  do entry[0] = entry[1];
+  while (*entry++ != NULL);
 }
 
 __attribute__((constructor)) static void arm(int argc, char **argv) {
-  const char *inside = getenv("RUNGRID_GATE_IN");
-  if (getenv("RUNGRID_GATE") == NULL || (inside != NULL && strcmp(inside, program_invocation_short_name) != 0)) return;
-  char flag[8] = "", stdio[8] = "";
   take_variable("RUNGRID_GATE", program, sizeof program);
-  take_variable("RUNGRID_GATE_LAZY", flag, sizeof flag);
-  take_variable("RUNGRID_GATE_STDIO", stdio, sizeof stdio);
-  take_variable("RUNGRID_GATE_IN", NULL, 0);
+  if (program[0] == '\0') return;
+  char lazy_flag[8] = "", stdio_flag[8] = "";
+  take_variable("RUNGRID_GATE_LAZY", lazy_flag, sizeof lazy_flag);
+  take_variable("RUNGRID_GATE_STDIO", stdio_flag, sizeof stdio_flag);
+  take_variable("RUNGRID_GATE_SEPARATOR", separator, sizeof separator);
+  take_variable("RUNGRID_GATE_ARGUMENTS", arguments_function, sizeof arguments_function);
   take_variable("LD_PRELOAD", NULL, 0);
-  if (stdio[0] == '1') {
+  stdio = stdio_flag[0] == '1';
+  if (stdio) {
     // Line buffered: a newline flushes, and so does a read of such a stream that asks the kernel for input.
     (void)setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
     (void)setvbuf(stdin, NULL, _IOLBF, BUFSIZ);
   }
   struct stat status;
   waiting = getppid() == 1 && fstat(CONTROL_FD, &status) == 0 && S_ISSOCK(status.st_mode);
-  lazy = flag[0] == '1';
-  own_argv = waiting ? calloc((size_t)argc + 1, sizeof *own_argv) : NULL;
-  for (own_argc = 0; own_argv != NULL && own_argc < argc; own_argc++) own_argv[own_argc] = strdup(argv[own_argc]);
+  lazy = lazy_flag[0] == '1';
+  if (!waiting) return;
+  for (int i = 0; i < argc; i++) add(argv_copy, &argv_count, strdup(argv[i]));
+  for (char **entry = environ; entry != NULL && *entry != NULL; entry++) add(env_copy, &env_count, strdup(*entry));
 }
 
 static size_t receive(char *words) {
@@ -74,23 +90,57 @@ static size_t receive(char *words) {
   return length;
 }
 
+static bool adopt_arguments(void) {
+  void (*take)(int, char **) = NULL;
+  if (arguments_function[0] != '\0') *(void **)&take = dlsym(RTLD_DEFAULT, arguments_function);
+  if (take != NULL) take(argv_count, argv_copy);
+  return take != NULL;
+}
+
+// The program begins now, whatever the interpreter noted when it started: bash's SECONDS, R's proc.time().
+static void begin_now(void) {
+  time_t *bash = dlsym(RTLD_DEFAULT, "shell_start_time");
+  if (bash != NULL) *bash = time(NULL);
+  void (*r)(void);
+  *(void **)&r = dlsym(RTLD_DEFAULT, "R_setStartTime");
+  if (r != NULL) r();
+}
+
+// Starts the interpreter anew, as the agent starts a program (become in program.c): what it has done until now leaves no trace.
+static _Noreturn void start_anew(void) {
+  static char preload[] = "LD_PRELOAD=/rungrid/gate.so", nothing[] = "RUNGRID_GATE=-", stdio_on[] = "RUNGRID_GATE_STDIO=1";
+  // Without a control socket the gate holds nobody, and only sees to stdin and stdout.
+  for (char **entry = (char *[]){preload, nothing, stdio_on, NULL}; stdio && *entry != NULL; entry++)
+    add(env_copy, &env_count, *entry);
+  for (int signo = 1; signo < NSIG; signo++) (void)signal(signo, SIG_DFL);
+  sigset_t none;
+  (void)sigemptyset(&none);
+  (void)sigprocmask(SIG_SETMASK, &none, NULL);
+  (void)execvpe(argv_copy[0], argv_copy, env_copy);
+  _exit(127);
+}
+
 static void hold(void) {
   static char words[HANDOVER_MAX];
-  static char *argv[ARGUMENTS_MAX];
-  int saved = errno, count = 0;
+  int saved = errno, own_count = argv_count;
+  bool new_environment = false;
   waiting = false;
   if (write(CONTROL_FD, "\n", 1) != 1) _exit(1);
-  size_t length = receive(words);
+  const char *end = words + receive(words);
   (void)close(CONTROL_FD);
-  for (int i = 0; i < own_argc && count < ARGUMENTS_MAX - 1; i++) argv[count++] = own_argv[i];
-  for (char *word = words; word < words + length; word += strlen(word) + 1) {
-    if (word[0] == 'E') (void)putenv(word + 1);
-    else if (word[0] == 'A' && count < ARGUMENTS_MAX - 1) argv[count++] = word + 1;
+  for (char *word = words; word < end; word += strlen(word) + 1) {
+    if (word[0] == 'E') {
+      char **old = find_variable(env_copy, word + 1, strcspn(word + 1, "="));
+      if (old != NULL) *old = word + 1;
+      else add(env_copy, &env_count, word + 1);
+      new_environment = true;
+    } else {
+      if (argv_count == own_count && separator[0] != '\0') add(argv_copy, &argv_count, separator);
+      add(argv_copy, &argv_count, word + 1);
+    }
   }
-  if (count > own_argc) {
-    (void)execv("/proc/self/exe", argv);
-    _exit(127);
-  }
+  if (new_environment || (argv_count > own_count && !adopt_arguments())) start_anew();
+  begin_now();
   errno = saved;
 }
 
@@ -98,9 +148,15 @@ static inline void look(const char *path) {
   if (waiting && !lazy && path != NULL && strcmp(path, program) == 0) hold();
 }
 
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+// The C library's own function, looked up once: after a fork the lock of the lookup may be held by nobody who lives.
+#define REAL(name)                                                          \
+  static __typeof__(&name) real_##name;                                     \
+  __attribute__((constructor)) static void find_##name(void) {              \
+    if (real_##name == NULL) *(void **)&real_##name = dlsym(RTLD_NEXT, #name); \
+  }
 
 #define OPEN(name, PARAMETERS, ARGUMENTS)                                                  \
+  REAL(name)                                                                               \
   int name PARAMETERS {                                                                    \
     mode_t mode = 0;                                                                       \
     if ((flags & (O_CREAT | O_TMPFILE)) != 0) {                                            \
@@ -110,7 +166,8 @@ static inline void look(const char *path) {
       va_end(list);                                                                        \
     }                                                                                      \
     look(path);                                                                            \
-    return REAL(name) ARGUMENTS;                                                           \
+    find_##name();                                                                         \
+    return real_##name ARGUMENTS;                                                          \
   }
 OPEN(open, (const char *path, int flags, ...), (path, flags, mode))
 OPEN(open64, (const char *path, int flags, ...), (path, flags, mode))
@@ -118,9 +175,11 @@ OPEN(openat, (int dir, const char *path, int flags, ...), (dir, path, flags, mod
 OPEN(openat64, (int dir, const char *path, int flags, ...), (dir, path, flags, mode))
 
 #define LOOK(type, name, PARAMETERS, ARGUMENTS) \
+  REAL(name)                                    \
   type name PARAMETERS {                        \
     look(path);                                 \
-    return REAL(name) ARGUMENTS;                \
+    find_##name();                              \
+    return real_##name ARGUMENTS;               \
   }
 LOOK(int, stat, (const char *restrict path, struct stat *restrict buffer), (path, buffer))
 LOOK(int, lstat, (const char *restrict path, struct stat *restrict buffer), (path, buffer))
@@ -145,7 +204,7 @@ static ssize_t late_read(void *cookie, char *buffer, size_t size) {
   struct late *late = cookie;
   if (late->fd < 0) {
     if (waiting) hold();
-    late->fd = REAL(open)(program, O_RDONLY | O_CLOEXEC);
+    late->fd = real_open(program, O_RDONLY | O_CLOEXEC);
     if (late->fd < 0) return -1;
   }
   ssize_t n;
@@ -169,10 +228,12 @@ static FILE *open_late(const char *mode) {
 }
 
 #define FOPEN(name)                                                                               \
+  REAL(name)                                                                                      \
   FILE *name(const char *restrict path, const char *restrict mode) {                              \
     if (waiting && lazy && path != NULL && strcmp(path, program) == 0) return open_late(mode);     \
     look(path);                                                                                   \
-    return REAL(name)(path, mode);                                                                \
+    find_##name();                                                                                \
+    return real_##name(path, mode);                                                               \
   }
 FOPEN(fopen)
 FOPEN(fopen64)

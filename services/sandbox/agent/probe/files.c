@@ -91,8 +91,19 @@ static void device_facts(void) {
     if (access(sockets[i], F_OK) == 0) printf("daemon_socket %s\n", sockets[i]);
 }
 
+static void terminal_facts(void) {
+  DIR *dir = opendir("/dev/pts");
+  for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;)
+    if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9') printf("terminal %s\n", entry->d_name);
+  if (dir != NULL) closedir(dir);
+  int fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+  printf("terminals %s\n", fd < 0 ? "none" : "open");
+  if (fd >= 0) (void)close(fd);
+}
+
 void facts_files(void) {
   write_facts();
   show_facts();
   device_facts();
+  terminal_facts();
 }

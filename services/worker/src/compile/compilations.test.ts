@@ -1,55 +1,10 @@
 // Who gets an artefact from where, how often it is compiled, and what ends a compile step; over sandboxes that are scripted.
-import { encodeFrame, FromAgent } from '@rungrid/sandbox/agent-frames';
+import { FromAgent } from '@rungrid/sandbox/agent-frames';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Artefact, CompileResult } from '../run/artefacts.js';
 import type { Lease } from '../run/options.js';
-import type { Sandbox, SandboxListener, SandboxUsage } from '../run/ports.js';
+import { NO_USAGE, ScriptedSandbox } from '../testkit/scripted-sandbox.js';
 import { Compilations, type CompileJob } from './compilations.js';
-
-const USAGE: SandboxUsage = { cpuMs: 0, memoryPeakBytes: 0, oomKills: 0, pidsRefused: 0 };
-
-class FakeSandbox implements Sandbox {
-  readonly id = 'x';
-  readonly createdAtMs = 0;
-  readonly written: Uint8Array[] = [];
-  counters: SandboxUsage = USAGE;
-  destroyed = false;
-  listener: SandboxListener | undefined;
-  exit: (exit: { oom: boolean; status: number | undefined }) => void = () => undefined;
-  readonly exited = new Promise<{ oom: boolean; status: number | undefined }>((resolve) => {
-    this.exit = resolve;
-  });
-  write(bytes: Uint8Array): void {
-    this.written.push(bytes);
-  }
-  listen(listener: SandboxListener): void {
-    this.listener = listener;
-  }
-  says(type: FromAgent, payload: string | Buffer = ''): void {
-    this.listener?.data(encodeFrame(type as never, Buffer.from(payload)));
-  }
-  compiled(content: string): void {
-    this.says(FromAgent.ARTEFACT, content);
-    const size = Buffer.alloc(32);
-    size.writeBigUInt64BE(BigInt(content.length));
-    this.says(FromAgent.COMPILED, size);
-  }
-  failed(kind: number, value: number): void {
-    this.says(FromAgent.COMPILE_FAILED, Buffer.from([kind, value]));
-  }
-  pause(): void {}
-  resume(): void {}
-  assign(): void {}
-  usage(): SandboxUsage {
-    return this.counters;
-  }
-  async finalUsage(): Promise<SandboxUsage> {
-    return this.counters;
-  }
-  async destroy(): Promise<void> {
-    this.destroyed = true;
-  }
-}
 
 interface Heard {
   said: string;
@@ -57,24 +12,33 @@ interface Heard {
   leave: () => void;
 }
 
-function make(options: { stored?: ReadonlyMap<string, Artefact>; atOnce?: number; noSandbox?: boolean } = {}) {
-  const sandboxes: FakeSandbox[] = [];
+function make(
+  options: { stored?: ReadonlyMap<string, Artefact>; atOnce?: number; noSandbox?: boolean; waitMs?: number } = {},
+) {
+  const sandboxes: ScriptedSandbox[] = [];
   const put = new Map<string, Artefact>();
   const served: string[] = [];
+  const faults: unknown[] = [];
+  const times: string[] = [];
   const compilations = new Compilations({
     pool: {
       async acquireCold(shelf, signal): Promise<Lease> {
         signal.throwIfAborted();
         if (options.noSandbox === true) throw new Error(`none of ${shelf}`);
-        const sandbox = new FakeSandbox();
+        const sandbox = new ScriptedSandbox();
         sandboxes.push(sandbox);
-        return { sandbox, warm: true, version: '', release: () => void sandbox.destroy() };
+        return sandbox.lease();
       },
     },
     store: { get: async (key) => options.stored?.get(key), put: (key, artefact) => void put.set(key, artefact) },
     atOnce: options.atOnce ?? 2,
     cacheBytes: 100_000,
-    observer: { served: (_, source) => void served.push(source), compiled: () => undefined },
+    ...(options.waitMs === undefined ? {} : { waitMs: options.waitMs }),
+    observer: {
+      served: (_, source) => void served.push(source),
+      compiled: (language) => void times.push(language),
+      failed: (_, error) => void faults.push(error),
+    },
   });
   const follow = (key: string): Heard => {
     const heard: Heard = { said: '', result: undefined, leave: () => undefined };
@@ -88,7 +52,7 @@ function make(options: { stored?: ReadonlyMap<string, Artefact>; atOnce?: number
     });
     return heard;
   };
-  return { compilations, sandboxes, put, served, follow };
+  return { compilations, sandboxes, put, served, follow, faults, times };
 }
 
 function job(key: string): CompileJob {
@@ -155,8 +119,8 @@ describe('a program', () => {
     const { sandboxes, follow, compilations } = make();
     const heard = follow('k');
     await settle();
-    const sandbox = sandboxes[0] as FakeSandbox;
-    sandbox.counters = { ...USAGE, oomKills: 1 };
+    const sandbox = sandboxes[0] as ScriptedSandbox;
+    sandbox.counters = { ...NO_USAGE, oomKills: 1 };
     sandbox.failed(0, 1);
     await settle();
     expect(heard.result).toMatchObject({ kind: 'refused', outcome: { reason: 'memory_limit' } });
@@ -205,7 +169,7 @@ describe('who waits', () => {
   });
 
   test('as the last one, and leaves, ends the compile step; the next one starts anew', async () => {
-    const { sandboxes, follow } = make();
+    const { sandboxes, follow, served, times, faults } = make();
     follow('k').leave();
     const early = follow('k');
     await settle();
@@ -217,9 +181,11 @@ describe('who waits', () => {
     sandboxes.at(-1)?.compiled('binary');
     await settle();
     expect(late.result?.kind).toBe('compiled');
+    expect(served).toEqual(['abandoned', 'abandoned', 'compiled']);
+    expect([times, faults]).toEqual([['c'], []]);
   });
 
-  test('for a turn that does not come is told after a while', async () => {
+  test('for a turn waits as long as it takes another one', async () => {
     const { follow, sandboxes } = make({ atOnce: 1 });
     follow('busy');
     const heard = follow('k');
@@ -234,6 +200,16 @@ describe('who waits', () => {
     expect(heard.result?.kind).toBe('compiled');
   });
 
+  test('for a turn that does not come is told that there are too many', async () => {
+    vi.useRealTimers(); // the deadline is a signal's own
+    const { follow, sandboxes, faults } = make({ atOnce: 1, waitMs: 1 });
+    const busy = follow('busy');
+    const heard = follow('k');
+    await vi.waitFor(() => expect(heard.result).toMatchObject({ kind: 'fault', code: 'overloaded' }));
+    expect([sandboxes.length, faults, busy.result]).toEqual([1, [], undefined]);
+    busy.leave();
+  });
+
   test('as one too many is told at once', async () => {
     const { follow } = make({ atOnce: 1 });
     const all = Array.from({ length: 66 }, (_, index) => follow(`k${index}`));
@@ -244,10 +220,10 @@ describe('who waits', () => {
 });
 
 describe('a fault of ours', () => {
-  test.each<[string, (sandbox: FakeSandbox) => void, string]>([
+  test.each<[string, (sandbox: ScriptedSandbox) => void, string]>([
     ['a FAULT of the agent', (sandbox) => sandbox.says(FromAgent.FAULT, 'no compiler'), 'start_failed'],
     ['a frame that is none of a compile step', (sandbox) => sandbox.says(FromAgent.STARTED), 'internal'],
-    ['bytes that are no frame', (sandbox) => sandbox.listener?.data(Buffer.from('HTTP/1.1 ')), 'internal'],
+    ['bytes that are no frame', (sandbox) => sandbox.speaks(Buffer.from('HTTP/1.1 ')), 'internal'],
     [
       'a part that is missing',
       (sandbox) => sandbox.says(FromAgent.COMPILED, Buffer.from([...Buffer.alloc(7), 9, ...Buffer.alloc(24)])),
@@ -257,16 +233,17 @@ describe('a fault of ours', () => {
     const { sandboxes, follow, compilations } = make();
     const heard = follow('k');
     await settle();
-    happens(sandboxes[0] as FakeSandbox);
+    happens(sandboxes[0] as ScriptedSandbox);
     await settle();
     expect(heard.result).toMatchObject({ kind: 'fault', code });
     expect(compilations.kept(job('k'))).toBeUndefined();
   });
 
   test('no sandbox', async () => {
-    const { follow } = make({ noSandbox: true });
+    const { follow, faults } = make({ noSandbox: true });
     const heard = follow('k');
     await settle();
+    expect(faults).toEqual([new Error('none of c/compile')]);
     expect(heard.result).toMatchObject({ kind: 'fault', code: 'start_failed' });
   });
 
@@ -276,7 +253,7 @@ describe('a fault of ours', () => {
     await settle();
     for (const [index, sandbox] of sandboxes.entries()) {
       sandbox.exit({ oom: index === 1, status: 137 });
-      sandbox.listener?.end();
+      sandbox.ends();
     }
     await settle();
     expect(lost.result).toMatchObject({ kind: 'fault', code: 'start_failed' });

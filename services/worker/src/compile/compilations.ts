@@ -1,6 +1,7 @@
 // Artefacts for runs: from memory at once, from the store, or compiled; the same program once, however many ask for it.
 import { newHexId } from '@rungrid/kit/ids';
 import type { CompileFollower, CompileResult, KeptResult } from '../run/artefacts.js';
+import type { Lease } from '../run/options.js';
 import { ResultCache } from './cache.js';
 import { compileIn } from './compiler.js';
 import { Flight } from './flight.js';
@@ -12,8 +13,11 @@ const WAIT_MS = 20_000;
 /** Compile steps that wait for their turn; past it a run ends with `overloaded`. */
 const MAX_WAITING = 64;
 
-/** Where a result came from, for the metrics. `joined`: another run had asked for it already. */
-export type CompileSource = 'memory' | 'store' | 'compiled' | 'joined' | 'refused' | 'fault';
+/** Where a result came from, for the metrics. `joined`: another run had asked for it already; `abandoned`: nobody waited for it any more. */
+export type CompileSource = 'memory' | 'store' | 'compiled' | 'joined' | 'refused' | 'abandoned' | 'fault';
+
+const OVERLOADED = { kind: 'fault', code: 'overloaded', message: 'too many programs wait to be compiled' } as const;
+const ABANDONED = { kind: 'fault', code: 'internal', message: 'nobody waits for it' } as const;
 
 export interface CompileJob {
   /** artefactKey() of all that goes in. */
@@ -36,10 +40,14 @@ export interface CompilationsOptions {
   readonly atOnce: number;
   /** Results kept in memory, bytes. */
   readonly cacheBytes: number;
+  /** How long a compile step waits for its turn and its sandbox, ms. Default 20000. */
+  readonly waitMs?: number;
   readonly observer: {
     served(language: string, source: CompileSource): void;
-    /** A compile step ended, ms after its sandbox was there. */
+    /** A compile step ended with a program or diagnostics, ms after its sandbox was there. */
     compiled(language: string, ms: number): void;
+    /** There was no sandbox for a compile step. For the log. */
+    failed(language: string, error: unknown): void;
   };
 }
 
@@ -102,26 +110,34 @@ export class Compilations {
       return { kind: 'compiled', artefact: stored };
     }
     const result = await this.#compile(job, flight);
-    observer.served(job.language, result.kind);
+    observer.served(job.language, result === ABANDONED ? 'abandoned' : result.kind);
     if (result.kind === 'compiled') store.put(job.key, result.artefact);
     return result;
   }
 
   async #compile(job: CompileJob, flight: Flight): Promise<CompileResult> {
-    const waiting = AbortSignal.any([flight.signal, AbortSignal.timeout(WAIT_MS)]);
+    const late = AbortSignal.timeout(this.#options.waitMs ?? WAIT_MS);
+    const waiting = AbortSignal.any([flight.signal, late]);
     try {
       const result = await this.#slots.run(waiting, async () => {
         const lease = await this.#options.pool.acquireCold(job.shelf, waiting);
-        const beganMs = performance.now();
-        const order = { start: job.start(), maxBytes: job.maxBytes, wallMs: job.wallMs, id: `compile-${newHexId()}` };
-        const onDiagnostics = (bytes: Buffer): void => flight.say(bytes);
-        const ended = await compileIn(lease, order, { onDiagnostics, signal: flight.signal });
-        this.#options.observer.compiled(job.language, performance.now() - beganMs);
-        return ended;
+        return this.#compileIn(lease, job, flight);
       });
-      return result ?? { kind: 'fault', code: 'overloaded', message: 'too many programs wait to be compiled' };
-    } catch {
+      return result ?? OVERLOADED;
+    } catch (error) {
+      if (flight.signal.aborted) return ABANDONED;
+      if (late.aborted) return OVERLOADED;
+      this.#options.observer.failed(job.language, error);
       return { kind: 'fault', code: 'start_failed', message: 'no sandbox could be started for the compiler' };
     }
+  }
+
+  async #compileIn(lease: Lease, job: CompileJob, flight: Flight): Promise<CompileResult> {
+    const beganMs = performance.now();
+    const order = { start: job.start(), maxBytes: job.maxBytes, wallMs: job.wallMs, id: `compile-${newHexId()}` };
+    const onDiagnostics = (bytes: Buffer): void => flight.say(bytes);
+    const result = await compileIn(lease, order, { onDiagnostics, signal: flight.signal });
+    if (result.kind !== 'fault') this.#options.observer.compiled(job.language, performance.now() - beganMs);
+    return result.kind === 'fault' && flight.signal.aborted ? ABANDONED : result;
   }
 }

@@ -124,6 +124,39 @@ describe('hasCapacity', () => {
     { it: 'not while starts fail', counts: pool([shelf({ blockedUntilMs: 2000 })]), is: false },
     { it: 'not when enough wait already', counts: pool([shelf({ waiting: 4 })]), is: false },
     { it: 'not while draining', counts: pool([shelf({ warm: 1 })], { draining: true }), is: false },
+    { it: 'a warm one that is not promised', counts: pool([shelf({ warm: 3, reserved: 2 })]), is: true },
+    {
+      it: 'not a warm one that is promised, at the ceiling',
+      counts: pool([shelf({ warm: 2, reserved: 2 })], { live: 8 }),
+      is: false,
+    },
+    { it: 'a start beside promises', counts: pool([shelf({ warm: 2, reserved: 2 })]), is: true },
+    { it: 'not when enough are promised without one', counts: pool([shelf({ warm: 1, reserved: 5 })]), is: false },
+    {
+      it: 'not when those who wait and those who were promised one are enough together',
+      counts: pool([shelf({ reserved: 2 }), shelf({ shelf: 'b', waiting: 2 })]),
+      is: false,
+    },
+    {
+      it: 'a warm one, whatever other languages wait for',
+      counts: pool([shelf({ warm: 1 }), shelf({ shelf: 'b', waiting: 9, reserved: 9 })]),
+      is: true,
+    },
+    {
+      it: 'a warm one while a few wait for a terminal',
+      counts: pool([shelf({ warm: 1 }), shelf({ shelf: 'a/tty', queue: 'a', waiting: 2, reserved: 2, warm: 1 })]),
+      is: true,
+    },
+    {
+      it: 'not while terminals of the same queue have more callers than starts at once',
+      counts: pool([shelf({ warm: 4 }), shelf({ shelf: 'a/tty', queue: 'a', waiting: 2, reserved: 2 })]),
+      is: false,
+    },
+    {
+      it: 'whatever compile steps wait for',
+      counts: pool([shelf({ warm: 1 }), shelf({ shelf: 'a/compile', queue: undefined, waiting: 9 })]),
+      is: true,
+    },
   ];
   for (const row of table) {
     it(row.it, () => expect(hasCapacity('a', { counts: row.counts, tuning: TUNING })).toBe(row.is));
@@ -135,7 +168,8 @@ describe('hasCapacity', () => {
 });
 
 function shelf(counts: Partial<ShelfCounts>): ShelfCounts {
-  return { shelf: 'a', floor: 4, warm: 0, expired: 0, starting: 0, waiting: 0, blockedUntilMs: 0, ...counts };
+  const none = { floor: 4, warm: 0, expired: 0, starting: 0, waiting: 0, reserved: 0, blockedUntilMs: 0 };
+  return { shelf: 'a', queue: counts.shelf ?? 'a', ...none, ...counts };
 }
 
 function pool(shelves: readonly ShelfCounts[], counts: Partial<PoolCounts> = {}): PoolCounts {

@@ -4,6 +4,8 @@ import type { ResolvedTuning } from './options.js';
 /** One shelf as the policy sees it. */
 export interface ShelfCounts {
   readonly shelf: string;
+  /** The queue that its callers come from, shared with the other shelves of its language; undefined: compile steps, which come from none. */
+  readonly queue: string | undefined;
   readonly floor: number;
   /** Idle and ready, `expired` included. */
   readonly warm: number;
@@ -12,6 +14,8 @@ export interface ShelfCounts {
   readonly starting: number;
   /** Callers that wait for a cold start. */
   readonly waiting: number;
+  /** Places promised to callers who do not take them yet. */
+  readonly reserved: number;
   /** No start before this time (back-off). */
   readonly blockedUntilMs: number;
 }
@@ -90,23 +94,36 @@ export function decide(counts: PoolCounts, tuning: ResolvedTuning): PoolDecision
   return { actions, wakeAtMs: Number.isFinite(wakeAtMs) ? wakeAtMs : undefined };
 }
 
-/** Whether one more caller of this shelf would get a sandbox soon: a warm one, or a start that nobody else waits for. */
+/**
+ * Whether one more caller of this shelf would get a sandbox soon: a warm one, or a start that nobody else waits for. Not while another shelf
+ * of the same queue has more callers than it can serve: which of the two the next caller needs is known only when he has been read.
+ */
 export function hasCapacity(shelf: string, pool: { counts: PoolCounts; tuning: ResolvedTuning }): boolean {
   const { counts, tuning } = pool;
   if (counts.draining) return false;
   const own = counts.shelves.find((entry) => entry.shelf === shelf);
   if (own === undefined) return false;
-  if (own.warm > 0) return true;
+  const atOnce = Math.min(tuning.urgentStarts, tuning.maxWaiting);
+  const beside = counts.shelves.filter(
+    (entry) => entry !== own && own.queue !== undefined && entry.queue === own.queue,
+  );
+  if (beside.some((entry) => owed(entry) >= atOnce)) return false;
+  if (own.warm > own.reserved) return true;
   if (own.blockedUntilMs > counts.nowMs) return false;
-  if (sum(counts.shelves, 'waiting') >= Math.min(tuning.urgentStarts, tuning.maxWaiting)) return false;
-  if (own.starting > own.waiting) return true;
+  if (sum(counts.shelves, 'waiting') - own.waiting + owed(own) >= atOnce) return false;
+  if (own.starting > owed(own)) return true;
   const exist = counts.live + counts.destroying + sum(counts.shelves, 'warm') + sum(counts.shelves, 'starting');
   // Callers whose start has not begun have their places, too.
-  const spokenFor = counts.shelves.reduce((total, entry) => total + Math.max(0, entry.waiting - entry.starting), 0);
+  const spokenFor = counts.shelves.reduce((total, entry) => total + Math.max(0, owed(entry) - entry.starting), 0);
   return (
     exist + spokenFor < tuning.ceiling ||
     leastWanted(counts.shelves, { ...own, waiting: own.waiting + 1 }) !== undefined
   );
+}
+
+/** Callers for whom there is no warm one. */
+function owed(entry: ShelfCounts): number {
+  return entry.waiting + Math.max(0, entry.reserved - entry.warm);
 }
 
 /**

@@ -143,6 +143,24 @@ describe('Pool', () => {
     await closed(pool);
   });
 
+  it('counts a promised place as taken until it is given back', async () => {
+    const { pool } = make({ floor: 1, tuning: { ceiling: 1 } });
+    await filled(pool, 1);
+    const giveBack = pool.reserve('a');
+    expect(pool.hasCapacity('a')).toBe(false);
+    const told = vi.fn();
+    const there = pool.whenCapacity('a', NEVER).then(told);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(told).not.toHaveBeenCalled();
+    // The sandbox itself is anybody's who asks now.
+    giveBack();
+    giveBack();
+    await vi.advanceTimersByTimeAsync(1);
+    await there;
+    expect(pool.hasCapacity('a')).toBe(true);
+    await closed(pool);
+  });
+
   it('tries again when a removal fails', async () => {
     const { pool, engine } = make({ floor: 0 });
     const lease = await coldNow(pool);

@@ -113,6 +113,23 @@ export class Pool {
     return this.#lease(await ready, { warm: false });
   }
 
+  /**
+   * Promises a place of this shelf to a caller who will ask for it later: hasCapacity() counts it as taken, so that no more are read than can
+   * be served. Returns how to give it back, which whoever asks then does first. Idempotent.
+   */
+  reserve(name: string): () => void {
+    const shelf = this.#shelves.get(name);
+    if (shelf === undefined) return () => undefined;
+    shelf.reserved += 1;
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      shelf.reserved -= 1;
+      this.#pumpSoon();
+    };
+  }
+
   /** Whether a caller of this shelf would get a sandbox soon. */
   hasCapacity(name: string): boolean {
     if (this.#state !== 'running') return false;
@@ -285,11 +302,13 @@ export class Pool {
     return {
       shelves: [...this.#shelves.values()].map((shelf) => ({
         shelf: shelf.name,
+        queue: shelf.config.spec.class === 'compile' ? undefined : shelf.config.spec.language,
         floor: shelf.config.floor,
         warm: shelf.warm,
         expired: shelf.ages(nowMs).expired,
         starting: shelf.starting,
         waiting: shelf.waiting,
+        reserved: shelf.reserved,
         blockedUntilMs: shelf.blockedUntilMs,
       })),
       live: this.#live.size,

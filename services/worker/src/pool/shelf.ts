@@ -38,6 +38,8 @@ export class Shelf {
   readonly #idle: Idle[] = [];
   readonly #waiters: Waiter[] = [];
   starting = 0;
+  /** Places promised to callers who do not take them yet. */
+  reserved = 0;
   blockedUntilMs = 0;
   #failures = 0;
 

@@ -19,6 +19,8 @@ const COLD_START_TIMEOUT_MS = 20_000;
 export interface SandboxSource {
   /** A warm one of this shelf (shelfName) at once, or undefined. */
   tryAcquire(shelf: string): Lease | undefined;
+  /** Keeps a place for who will ask later. Returns how to give it back, before he asks. Idempotent. */
+  reserve(shelf: string): () => void;
   /** The next one to be ready. Rejects when none can be made, or on the signal. */
   acquireCold(shelf: string, signal: AbortSignal): Promise<Lease>;
 }
@@ -96,7 +98,7 @@ export class Dispatcher {
   }
 
   async #dispatch(request: RunRequest, language: Language, entryId: string): Promise<void> {
-    const { pool, table, metrics, streams, tell } = this.#options;
+    const { pool, table, metrics } = this.#options;
     const mode = request.tty === undefined ? 'pipe' : 'tty';
     const shelf = shelfName({ language: language.name, class: 'run', mode });
     // Known before the claim: the gateway may attach before the claim's answer is here.
@@ -110,6 +112,28 @@ export class Dispatcher {
     const warm = ready === undefined ? undefined : pool.tryAcquire(shelf);
     if (ready !== undefined && warm !== undefined) run.begin(warm, ready);
     const cold = ready !== undefined && warm === undefined ? this.#acquireCold(shelf, over.signal) : undefined;
+    // Not taken, but promised: what is not there yet must not hold a warm sandbox, and no more may be read than there will be places for.
+    const giveBack = ready === undefined ? pool.reserve(shelf) : undefined;
+    try {
+      if (!(await this.#claimed(run, request, entryId))) return;
+      const checkout = (lease: Lease | undefined): void =>
+        metrics.checkouts.inc({ language: language.name, warm: String(lease?.warm === true) });
+      if (warm !== undefined) return checkout(warm);
+      const frames = await program;
+      giveBack?.();
+      if (frames === undefined) return;
+      const lease = await (cold ?? this.#acquireCold(shelf, over.signal));
+      checkout(lease);
+      if (lease === undefined) run.fail('start_failed', 'no sandbox could be started');
+      else run.begin(lease, frames);
+    } finally {
+      giveBack?.();
+    }
+  }
+
+  /** Claims the run and puts it on its gateway's stream; false: it is not ours, and is over here. */
+  async #claimed(run: Run, request: RunRequest, entryId: string): Promise<boolean> {
+    const { metrics, streams, tell } = this.#options;
     const stream = streams.take(request.gateway);
     const claim = this.#claim(run, { request, entryId, tell: stream === undefined });
     metrics.liveRuns.inc();
@@ -118,19 +142,11 @@ export class Dispatcher {
       metrics.lostClaims.inc();
       stream?.release();
       run.abandon();
-      return;
+      return false;
     }
     run.claimed(epoch);
     if (stream?.assign(run) === false) tell(run, request.gateway);
-    const checkout = (lease: Lease | undefined): void =>
-      metrics.checkouts.inc({ language: language.name, warm: String(lease?.warm === true) });
-    if (warm !== undefined) return checkout(warm);
-    const frames = await program;
-    if (frames === undefined) return;
-    const lease = await (cold ?? pool.tryAcquire(shelf) ?? this.#acquireCold(shelf, over.signal));
-    checkout(lease);
-    if (lease === undefined) run.fail('start_failed', 'no sandbox could be started');
-    else run.begin(lease, frames);
+    return true;
   }
 
   #program(dispatch: Dispatch): Program {

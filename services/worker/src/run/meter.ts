@@ -50,7 +50,7 @@ export class Meter {
     else void this.#sandbox.finalUsage().then((told) => use(told ?? this.#last));
   }
 
-  /** What decides about an end that the program reports itself. Memory is looked at from the sandbox's beginning: the compile step's kills count. */
+  /** What decides about an end that the program reports itself. Memory is looked at from the sandbox's beginning: one that lost a process before is no sandbox to begin in. */
   counters(usage: SandboxUsage | undefined): LastCounters {
     return {
       oomKills: usage?.oomKills ?? 0,

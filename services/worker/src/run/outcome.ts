@@ -40,7 +40,7 @@ export function outcomeOfCompile(end: AgentEnd, counters: LastCounters): Outcome
 /** What the sweep sees of a run that is still going. */
 export interface Sample {
   readonly usage: SandboxUsage;
-  /** CPU time that was spent before the program began (the interpreter's start, the compile step), ms. */
+  /** CPU time that was spent before the program began (the interpreter's start), ms. */
   readonly cpuBaseMs: number;
   /** pidsRefused at the two sweeps before, oldest first; the counter's start value where there was none. */
   readonly refusedBefore: readonly [number, number];

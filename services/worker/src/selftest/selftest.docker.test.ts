@@ -46,6 +46,28 @@ describe('the self-test', () => {
     expect(await faults({})).toEqual([]);
   });
 
+  it('finds nothing wrong with what has a terminal, and with what compiles under limits of its own', async () => {
+    expect(await faults({}, { mode: 'tty' })).toEqual([]);
+    const limits = { memoryBytes: 536_870_912, cpus: 1, pids: 64, tmpBytes: 134_217_728, tmpInodes: 1024 };
+    expect(await faults({}, { class: 'compile', limits })).toEqual([]);
+  });
+
+  it('finds out that programs on pipes can take the machine’s terminals', async () => {
+    class Careless extends DockerEngine {
+      override create(asked: SandboxSpec): ReturnType<DockerEngine['create']> {
+        return super.create({ ...asked, mode: 'tty' });
+      }
+    }
+    const [proof] = await proveSandboxes({
+      makeEngine: () => new Careless({ workerId: `self-${process.pid}`, fleet }),
+      specs: [spec],
+      kind: { systemCalls: 'own', runtime: 'runc' },
+    });
+    expect(proof?.verdicts.filter(({ state }) => state === 'failed')).toMatchObject([
+      { name: 'pseudo terminals', found: 'programs can make them' },
+    ]);
+  });
+
   it('finds out that the engine’s own filter is weaker than ours', async () => {
     expect(await faults({ seccompProfile: 'engine' })).toEqual([
       'local sockets only',

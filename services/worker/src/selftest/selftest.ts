@@ -84,9 +84,9 @@ export class SelfTest {
   }
 }
 
-function promiseOf({ limits, env }: SandboxSpec): Omit<SandboxPromise, keyof ProofParts['kind']> {
+function promiseOf({ limits, env, mode }: SandboxSpec): Omit<SandboxPromise, keyof ProofParts['kind']> {
   const names = env.map((entry) => entry.slice(0, entry.indexOf('=')));
-  return { ...limits, openFiles: SANDBOX_RLIMITS.nofile, env: names };
+  return { ...limits, openFiles: SANDBOX_RLIMITS.nofile, terminals: mode === 'tty', env: names };
 }
 
 interface Spoken {

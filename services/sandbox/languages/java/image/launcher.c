@@ -26,7 +26,9 @@ static void rehearse(JNIEnv *env) {
   jobject url = (*env)->NewObject(env, url_class, (*env)->GetMethodID(env, url_class, "<init>", "(Ljava/lang/String;)V"),
                                   (*env)->NewStringUTF(env, "file:/rungrid/language/compiler.jar"));
   jobjectArray urls = (*env)->NewObjectArray(env, 1, url_class, url);
-  jobject loader = (*env)->NewObject(env, loader_class, (*env)->GetMethodID(env, loader_class, "<init>", "([Ljava/net/URL;)V"), urls);
+  // No parent: the program's own loader would look for main.jar, which is not there yet, and never look again.
+  jmethodID make = (*env)->GetMethodID(env, loader_class, "<init>", "([Ljava/net/URL;Ljava/lang/ClassLoader;)V");
+  jobject loader = (*env)->NewObject(env, loader_class, make, urls, NULL);
   jmethodID load = (*env)->GetMethodID(env, loader_class, "loadClass", "(Ljava/lang/String;)Ljava/lang/Class;");
   jclass rehearsal = (*env)->CallObjectMethod(env, loader, load, (*env)->NewStringUTF(env, "Rehearsal"));
   if (rehearsal != NULL) (*env)->CallStaticVoidMethod(env, rehearsal, (*env)->GetStaticMethodID(env, rehearsal, "run", "()V"));

@@ -1,13 +1,14 @@
 // A TypeScript compiler that waits: checks and translates every .ts file in /tmp to one main.js, whose errors name the lines of its sources.
 'use strict';
 const fs = require('fs');
-const ts = require('/usr/share/nodejs/typescript');
+const LIBRARY = '/usr/share/nodejs/typescript';
+const ts = require(LIBRARY);
 
 const ROOT = '/tmp/main.ts';
 const OPTIONS = {
   target: ts.ScriptTarget.ES2022,
-  lib: ['lib.es2023.d.ts', 'lib.dom.d.ts'].filter((name) => fs.existsSync(`/usr/share/nodejs/typescript/lib/${name}`)),
-  moduleResolution: ts.ModuleResolutionKind.Node10,
+  lib: ['lib.es2022.d.ts', 'lib.dom.d.ts'],
+  moduleResolution: ts.ModuleResolutionKind.NodeJs,
   typeRoots: ['/usr/share/nodejs/@types'],
   types: ['node'],
   strict: true,
@@ -41,7 +42,7 @@ function compile(roots, read, say) {
   const several = roots.length > 1;
   // One file in CommonJS; more of them as AMD modules in one file, behind a few lines that are their `require`.
   const options = several
-    ? { ...OPTIONS, module: ts.ModuleKind.AMD, outFile: '/tmp/main.js', ignoreDeprecations: '5.0' }
+    ? { ...OPTIONS, module: ts.ModuleKind.AMD, outFile: '/tmp/main.js' }
     : { ...OPTIONS, module: ts.ModuleKind.CommonJS };
   const program = ts.createProgram(roots, options, host(options, read));
   let emitted;

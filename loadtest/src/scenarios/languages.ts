@@ -1,0 +1,116 @@
+// Click -> first byte language by language: compiled anew, out of the cache or interpreted, on pipes and on a terminal.
+import { randomUUID } from 'node:crypto';
+import { type Language, languageMode, resolveLanguage } from '@rungrid/sandbox/languages';
+import { BenchClient, type BenchRun, endOf, mintTokens } from '../client.js';
+import type { Bar, Row } from '../report.js';
+import {
+  clickAtRate,
+  type Clicks,
+  clicksOf,
+  failureRow,
+  helloOf,
+  type Scenario,
+  type ScenarioOptions,
+} from '../scenario.js';
+import type { Target } from '../stack.js';
+import { summarise } from '../summary.js';
+
+const NAME = 'languages';
+/** Clicks a second: what a virtual machine's start leaves time for on two cores. */
+const RATE = 2;
+/** The same on terminals, of which one waits. */
+const TERMINAL_RATE = 1;
+const TERMINAL = { cols: 80, rows: 24 };
+
+/** What the median stays under, ms. */
+const FAST = new Map([
+  ...['python', 'javascript', 'ruby', 'php', 'perl', 'lua', 'bash'].map((name) => [name, 8] as const),
+  ...['c', 'cpp', 'go', 'rust'].map((name) => [name, 15] as const),
+  ['java', 30],
+]);
+/** Where a process waits, and of these compiled ones: what all but one in a hundred stay under, ms. */
+const TAIL_MS = 30;
+const COMPILED_WITH_TAIL = ['c', 'cpp', 'go', 'rust'];
+/** From the click to the first byte with the compile step between, median, ms. */
+const COLD = new Map([
+  ['c', 300],
+  ['cpp', 1500],
+  ['go', 2000],
+  ['rust', 1500],
+  ['java', 2000],
+]);
+
+export const languagesScenario: Scenario = {
+  name: NAME,
+  title: 'click -> first byte: cold compile, cache hit or interpreted, on pipes and on a terminal',
+  perLanguage: true,
+  // As a worker by itself has it; the bench's other scenarios have no terminals.
+  workerEnv: { WORKER_POOL_FLOOR_TTY: '1', WORKER_POOL_FLOOR_COMPILE: '1' },
+  run: async (target, options) => {
+    const language = resolveLanguage(options.language ?? 'python');
+    if (language === undefined) throw new Error(`there is no language "${options.language}"`);
+    const compiled = languageMode(language) === 'compiled';
+    return [
+      ...(compiled ? await coldCompile(target, { language, options }) : []),
+      ...(await onPipes(target, { language, options })),
+      ...(await onTerminal(target, { language, options })),
+    ];
+  },
+};
+
+interface Given {
+  readonly language: Language;
+  readonly options: ScenarioOptions;
+}
+
+/** One after the other, each a program that nobody has compiled. */
+async function coldCompile(target: Target, { language, options }: Given): Promise<Row[]> {
+  const { name } = language;
+  const n = options.quick ? 3 : 20;
+  const client = await BenchClient.open(target.url);
+  const runs: BenchRun[] = [];
+  for (const [index, token] of mintTokens(target.key, n + 1).entries()) {
+    // A file beside the same code makes it another program, in every language.
+    const files = [{ name: 'seed.txt', content: randomUUID() }];
+    const run = await endOf(client.click({ code: helloOf(name), language: name, files }, token));
+    // The first one pays for what the machine reads from its disk.
+    if (index > 0) runs.push(run);
+  }
+  await client.close();
+  const what = `${name}: cold compile, click -> first byte`;
+  return rowsOf(clicksOf(runs), { what, n, bars: medianBar(COLD.get(name)) });
+}
+
+async function onPipes(target: Target, { language, options }: Given): Promise<Row[]> {
+  const { name } = language;
+  const mode = languageMode(language);
+  const rate = options.rate ?? RATE;
+  const n = options.n ?? (options.quick ? 10 : 100);
+  const program = { code: helloOf(name), language: name };
+  const clicks = await clickAtRate(target, { language: name, rate, n, warmUp: options.quick ? 2 : 10, program });
+  const tail = mode === 'warm' || COMPILED_WITH_TAIL.includes(name);
+  const bars: Bar[] = [...medianBar(FAST.get(name)), ...(tail ? [{ of: 'p99', under: TAIL_MS } as const] : [])];
+  const how = { warm: 'warm', start: 'started with the program', compiled: 'cache hit' }[mode];
+  const what = `${name}: ${how}, click -> first byte, ${rate}/s (${clicks.warm} found a sandbox)`;
+  return rowsOf(clicks, { what, n, bars });
+}
+
+async function onTerminal(target: Target, { language, options }: Given): Promise<Row[]> {
+  const { name } = language;
+  const n = options.quick ? 4 : 30;
+  const program = { code: helloOf(name), language: name, tty: TERMINAL };
+  const clicks = await clickAtRate(target, { language: name, rate: TERMINAL_RATE, n, warmUp: 2, program });
+  const what = `${name}: on a terminal, click -> first byte, ${TERMINAL_RATE}/s (${clicks.warm} found a sandbox)`;
+  return rowsOf(clicks, { what, n, bars: medianBar(FAST.get(name)) });
+}
+
+function medianBar(under: number | undefined): Bar[] {
+  return under === undefined ? [] : [{ of: 'p50', under }];
+}
+
+function rowsOf(clicks: Clicks, row: { what: string; n: number; bars: readonly Bar[] }): Row[] {
+  const { what, n, bars } = row;
+  const failures = failureRow(NAME, clicks.failed, n);
+  if (clicks.firstByteMs.length === 0) return failures;
+  return [...failures, { scenario: NAME, what, unit: 'ms', summary: summarise(clicks.firstByteMs), bars }];
+}

@@ -1,1 +1,0 @@
-# Debian ships what a compile step needs; nothing else to prepare.

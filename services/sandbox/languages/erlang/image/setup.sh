@@ -1,1 +1,0 @@
-# Nothing to add to the packages.

@@ -1,0 +1,228 @@
+// From a request to its sandbox: at once when the program is there, after its compile step otherwise, and never for nobody.
+import { createLogger } from '@rungrid/kit/logger';
+import { createRegistry } from '@rungrid/kit/metrics';
+import type { RunRequest } from '@rungrid/proto/stream-entries';
+import { encodeStart, FromAgent } from '@rungrid/sandbox/agent-frames';
+import type { Language } from '@rungrid/sandbox/languages';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { createWorkerMetrics } from '../metrics.js';
+import { ScriptedSandbox } from '../testkit/scripted-sandbox.js';
+import type { ArtefactTicket, CompileFollower, KeptResult } from './artefacts.js';
+import { Dispatcher } from './dispatcher.js';
+import type { RunEvent } from './events.js';
+import type { Run } from './run.js';
+import { RunTable } from './table.js';
+
+const common = { title: '', aliases: [], version: '1', image: { packages: [] }, env: {}, hello: '', dir: '' };
+const PYTHON: Language = { ...common, name: 'python', fileName: 'main.py', warm: ['python3'] };
+const C: Language = {
+  ...common,
+  name: 'c',
+  fileName: 'main.c',
+  run: ['/tmp/main'],
+  compile: { command: ['gcc'], artefact: 'main' },
+};
+const KEPT: KeptResult = {
+  kind: 'compiled',
+  artefact: { content: Buffer.from('binary'), diagnostics: Buffer.from('a warning\n') },
+};
+const REFUSED: KeptResult = {
+  kind: 'refused',
+  outcome: { reason: 'compile_error', code: 1, signal: undefined },
+  diagnostics: Buffer.from('an error\n'),
+  final: true,
+};
+
+function request(language: string, more: Partial<RunRequest> = {}): RunRequest {
+  const fixed = { run: 'run-00000001', key: 'k'.repeat(22), gateway: 'gateway-1', files: [], args: [], limits: {} };
+  return { ...fixed, language, code: 'x', accepted_us: 0, ...more };
+}
+
+/** A worker with everything around the dispatcher scripted. `kept`: what is in memory; `warm`: whether sandboxes are there. */
+function make(options: { kept?: KeptResult; warm?: boolean } = {}) {
+  const table = new RunTable();
+  const asked: string[] = [];
+  const sandboxes: ScriptedSandbox[] = [];
+  const followers: CompileFollower[] = [];
+  const hand = () => {
+    const sandbox = new ScriptedSandbox();
+    sandboxes.push(sandbox);
+    return sandbox.lease();
+  };
+  let left = 0;
+  let reserved = 0;
+  let answer: (epoch: number) => void = () => undefined;
+  const ticket: ArtefactTicket = {
+    kept: options.kept,
+    follow: (follower) => {
+      followers.push(follower);
+      return () => (left += 1);
+    },
+  };
+  const dispatcher = new Dispatcher({
+    languages: new Map([PYTHON, C].map((language) => [language.name, language])),
+    limits: { wallMs: 60_000, cpuMs: 3000, idleMs: 60_000, outputBytes: 1_000_000 },
+    ringBytes: 65_536,
+    unattachedMs: 10_000,
+    pool: {
+      tryAcquire: (shelf) => {
+        asked.push(shelf);
+        return options.warm === false ? undefined : hand();
+      },
+      acquireCold: async (shelf) => {
+        asked.push(`cold ${shelf}`);
+        return hand();
+      },
+      reserve: () => {
+        reserved += 1;
+        let held = true;
+        return () => {
+          if (held) reserved -= 1;
+          held = false;
+        };
+      },
+    },
+    artefacts: { find: () => ticket },
+    table,
+    streams: { take: () => undefined },
+    claim: () => new Promise((resolve) => (answer = resolve)),
+    tell: () => undefined,
+    metrics: createWorkerMetrics(createRegistry('test')),
+    logger: createLogger({ service: 'test', level: 'silent' }),
+  });
+  const take = (asks: RunRequest): { run: Run; events: RunEvent[] } => {
+    dispatcher.take(asks, '1-1');
+    const run = table.get(asks.run) as Run;
+    const events: RunEvent[] = [];
+    const event = (_: number, each: RunEvent): boolean => events.push(each) > 0;
+    run.attach({ event, stdinConsumed: () => undefined, end: () => undefined }, 0);
+    return { run, events };
+  };
+  const claim = async (epoch = 1): Promise<void> => {
+    answer(epoch);
+    await settle();
+  };
+  return { take, claim, asked, sandboxes, followers, table, left: () => left, reserved: () => reserved };
+}
+
+const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
+const texts = (events: RunEvent[]): string[] =>
+  events.flatMap((event) => ('text' in event ? [`${event.type}: ${event.text}`] : [event.type]));
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'Date'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('in the turn in which it is read', () => {
+  test('an interpreted program is in its sandbox', () => {
+    const { take, asked, sandboxes } = make();
+    take(request('python'));
+    expect(asked).toEqual(['python']);
+    expect(sandboxes[0]?.written).toHaveLength(1);
+  });
+
+  test('a compiled program that is in memory is, too: the artefact, then START', () => {
+    const { take, asked, sandboxes, followers } = make({ kept: KEPT });
+    const { events } = take(request('c'));
+    expect(asked).toEqual(['c']);
+    expect(followers).toHaveLength(0);
+    const sent = sandboxes[0]?.written ?? [];
+    expect(Buffer.concat(sent).includes('binary')).toBe(true);
+    expect(sent.at(-1)).toEqual(
+      encodeStart({ files: [{ name: 'main.c', content: 'x' }], run: ['/tmp/main'], args: [] }),
+    );
+    expect(texts(events)).toEqual(['compile: a warning\n']);
+  });
+
+  test('one on a terminal takes a sandbox that has one', () => {
+    const { take, asked } = make({ kept: KEPT });
+    take(request('python', { tty: { cols: 80, rows: 24 } }));
+    take(request('c', { run: 'run-00000002', tty: { cols: 80, rows: 24 } }));
+    expect(asked).toEqual(['python/tty', 'c/tty']);
+  });
+});
+
+describe('a program that has to be compiled', () => {
+  test('takes no sandbox before it is, and is promised one; what the compiler says comes first, in order', async () => {
+    const { take, claim, asked, sandboxes, followers, reserved } = make();
+    const { events } = take(request('c'));
+    expect(reserved()).toBe(1);
+    await claim();
+    expect([asked, reserved()]).toEqual([[], 1]);
+    followers[0]?.diagnostics(Buffer.from('one\n'));
+    followers[0]?.diagnostics(Buffer.from('two\n'));
+    followers[0]?.settled(KEPT);
+    await settle();
+    expect([asked, reserved()]).toEqual([['cold c'], 0]);
+    const [sandbox] = sandboxes;
+    sandbox?.says(FromAgent.STARTED);
+    sandbox?.says(FromAgent.STDOUT, 'out\n');
+    await settle();
+    const told = texts(events);
+    expect(told.filter((text) => text.startsWith('compile')).join('')).toBe('compile: one\ncompile: two\n');
+    expect(told.slice(-2)).toEqual(['started', 'stdout: out\n']);
+  });
+
+  test('and does not compile ends without a sandbox, with what the compiler said', async () => {
+    for (const kept of [undefined, REFUSED]) {
+      const { take, claim, asked, followers, reserved } = make(kept === undefined ? {} : { kept });
+      const { events } = take(request('c'));
+      await claim();
+      followers[0]?.diagnostics(Buffer.from('an error\n'));
+      followers[0]?.settled(REFUSED);
+      await settle();
+      expect([asked, reserved()]).toEqual([[], 0]);
+      expect(texts(events)).toEqual(['compile: an error\n', 'exit']);
+      expect(events.at(-1)).toMatchObject({ reason: 'compile_error', code: 1 });
+    }
+  });
+
+  test('and could not be, for a reason of ours, ends with that', async () => {
+    const { take, claim, followers } = make();
+    const { events } = take(request('c'));
+    await claim();
+    followers[0]?.settled({ kind: 'fault', code: 'overloaded', message: 'too many' });
+    await settle();
+    expect(events).toEqual([{ type: 'error', code: 'overloaded', message: 'too many' }]);
+  });
+
+  test('is left when the visitor stops it, and takes no sandbox when it is done all the same', async () => {
+    const { take, claim, asked, followers, left, reserved } = make();
+    const { run, events } = take(request('c'));
+    await claim();
+    run.stop('stopped');
+    await settle();
+    expect([left(), reserved()]).toEqual([1, 0]);
+    followers[0]?.settled(KEPT);
+    await settle();
+    expect(asked).toEqual([]);
+    expect(events).toMatchObject([{ type: 'exit', reason: 'stopped' }]);
+  });
+
+  test('is left when the claim is another worker’s', async () => {
+    const { take, claim, table, left, reserved } = make();
+    const { events } = take(request('c'));
+    await claim(0);
+    expect([left(), reserved(), table.size, events]).toEqual([1, 0, 0, []]);
+  });
+
+  test('keeps a size that comes meanwhile for its terminal', async () => {
+    const { take, claim, sandboxes, followers } = make();
+    const { run } = take(request('c', { tty: { cols: 80, rows: 24 } }));
+    await claim();
+    run.resize({ cols: 57, rows: 19 });
+    followers[0]?.settled(KEPT);
+    await settle();
+    expect(sandboxes[0]?.written.at(-1)).toEqual(Buffer.from([4, 0, 0, 0, 4, 0, 57, 0, 19]));
+  });
+});
+
+test('a claim that is another worker’s takes the sandbox away from a program that began', async () => {
+  const { take, claim, sandboxes, table } = make();
+  const { events } = take(request('python'));
+  await claim(0);
+  expect([sandboxes[0]?.destroyed, table.size, events]).toEqual([true, 0, []]);
+});
