@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type AgentStart, encodeFile, FromAgent, ToAgent } from './agent-frames.js';
 import { decodeCompiled, decodeEnd } from './agent-status.js';
-import { type Language, resolveLanguage } from './languages.js';
-import { Box, ensureImages } from './testkit.js';
+import type { Language } from './languages.js';
+import { Box, ensureLanguage } from './testkit.js';
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -13,10 +13,7 @@ const SIGKILL = 9;
 let python: Language;
 
 beforeAll(async () => {
-  const found = resolveLanguage('python');
-  if (found === undefined) throw new Error('no python');
-  python = found;
-  await ensureImages([python]);
+  python = await ensureLanguage('python');
 }, 600_000);
 
 afterEach(() => Box.closeAll());

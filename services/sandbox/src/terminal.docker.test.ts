@@ -1,9 +1,9 @@
 // Sandboxes with a terminal (agent/PROTOCOL.md, --tty): what a program and a person at it expect of one; see termios(3), pty(7).
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { encodeSize, FromAgent, type TerminalSize, ToAgent } from './agent-frames.js';
-import { type Language, resolveLanguage } from './languages.js';
+import type { Language } from './languages.js';
 import { seenInTerminal } from './samples.js';
-import { Box, ensureImages } from './testkit.js';
+import { Box, ensureLanguage } from './testkit.js';
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -12,10 +12,7 @@ const RUN = ['python3', '/tmp/main.py'];
 let python: Language;
 
 beforeAll(async () => {
-  const found = resolveLanguage('python');
-  if (found === undefined) throw new Error('no python');
-  python = found;
-  await ensureImages([python]);
+  python = await ensureLanguage('python');
 }, 600_000);
 
 afterEach(() => Box.closeAll());

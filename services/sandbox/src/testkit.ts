@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { AgentFrameDecoder, type AgentStart, encodeFrame, encodeStart, FromAgent, ToAgent } from './agent-frames.js';
 import { type AgentExit, decodeExit } from './agent-status.js';
 import { buildCommand, imagePlan, languageImage } from './images.js';
-import { agentCommand, type Language, type SandboxKind } from './languages.js';
+import { agentCommand, type Language, resolveLanguage, type SandboxKind } from './languages.js';
 import { SANDBOX_RLIMITS } from './rlimits.js';
 
 const run = promisify(execFile);
@@ -63,6 +63,14 @@ export function hardening(language: Language, kind: SandboxKind = PIPES): readon
       `${name}=${value}:${value}`,
     ]),
   ];
+}
+
+/** The language, its image built. Rejects as ensureImages() does. */
+export async function ensureLanguage(name: string): Promise<Language> {
+  const language = resolveLanguage(name);
+  if (language === undefined) throw new Error(`no ${name}`);
+  await ensureImages([language]);
+  return language;
 }
 
 /** Builds what is missing. Rejects, with the engine's own words, when there is no engine or a build fails. */

@@ -1,7 +1,6 @@
 // The self-test over real sandboxes: it passes on what the worker makes, and fails closed on what is weaker.
 import { languageImage } from '@rungrid/sandbox/images';
-import { resolveLanguage } from '@rungrid/sandbox/languages';
-import { ensureImages } from '@rungrid/sandbox/testkit';
+import { ensureLanguage } from '@rungrid/sandbox/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type DockerOptions } from '../docker/options.js';
 import { DockerEngine } from '../docker/engine.js';
@@ -12,9 +11,7 @@ const fleet = `test-${process.pid}`;
 let spec: SandboxSpec;
 
 beforeAll(async () => {
-  const bash = resolveLanguage('bash');
-  if (bash === undefined) throw new Error('no bash');
-  await ensureImages([bash]);
+  const bash = await ensureLanguage('bash');
   const limits = { memoryBytes: 134_217_728, cpus: 0.2, pids: 64, tmpBytes: 10_485_760, tmpInodes: 1024 };
   spec = {
     language: 'bash',
