@@ -168,7 +168,7 @@ function choose(names: string | undefined): readonly Scenario[] {
 /** Canonical names. Throws for one that is not there. */
 function languageNames(names: string | undefined): string[] {
   const builtIn = builtInLanguages().map(({ name }) => name);
-  if (names === undefined) return DEFAULT_LANGUAGES.filter((name) => builtIn.includes(name));
+  if (names === undefined) return [...DEFAULT_LANGUAGES];
   if (names === 'all') return builtIn;
   return names.split(',').map((name) => {
     const found = resolveLanguage(name.trim());

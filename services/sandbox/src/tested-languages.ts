@@ -10,11 +10,6 @@ export const DEFAULT_LANGUAGES = ['python', 'javascript', 'typescript', 'bash', 
  */
 const TESTED_LANGUAGES = ['python', 'javascript', 'bash', 'c', 'ruby'] as const;
 
-/** The default set, as far as its folders are there. */
-export function defaultLanguages(): string[] {
-  return DEFAULT_LANGUAGES.filter((name) => builtInLanguages().some((language) => language.name === name));
-}
-
 /**
  * Those above; all of them with RUNGRID_TEST_LONG=1 (`./rungrid test --all`); those that RUNGRID_TEST_LANGUAGES names, a comma list.
  * Throws for an unknown name.

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DEFAULT_PREFIX } from '@rungrid/kit/keys';
 import type { Language } from '@rungrid/sandbox/languages';
-import { defaultLanguages } from '@rungrid/sandbox/tested-languages';
+import { DEFAULT_LANGUAGES } from '@rungrid/sandbox/tested-languages';
 import type { CommandInput, CommandModule } from '../command.js';
 import { CliError } from '../errors.js';
 import { abandonStarts, tail } from '../exec.js';
@@ -81,7 +81,7 @@ async function bringUp(input: CommandInput, paths: Paths): Promise<State> {
 
 /** What to run: what is asked for now, else what was asked for last, else the defaults. */
 function decide(input: CommandInput, state: State): { wanted: Wanted; languages: Language[] } {
-  const names = input.options.list('languages') ?? state.wanted?.languages ?? defaultLanguages();
+  const names = input.options.list('languages') ?? state.wanted?.languages ?? DEFAULT_LANGUAGES;
   const languages = pickLanguages(names);
   const canonical = languages.map((language) => language.name);
   const live = state.workers.length > 0;
