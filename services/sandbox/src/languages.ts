@@ -20,12 +20,17 @@ const closed = { additionalProperties: false } as const;
 
 const Argv = Type.Array(Type.String({ minLength: 1, maxLength: 4096 }), { minItems: 1, maxItems: 64 });
 
+/** What the kernel holds every sandbox to. */
+const kernelLimits = {
+  memoryBytes: Type.Optional(Type.Integer({ minimum: 6_291_456, description: 'Memory, swap and /tmp included.' })),
+  cpus: Type.Optional(Type.Number({ minimum: 0.01, description: 'Share of one CPU.' })),
+  pids: Type.Optional(Type.Integer({ minimum: 2, description: 'Processes and threads.' })),
+  tmpBytes: Type.Optional(Type.Integer({ minimum: 4096, description: 'Size of /tmp.' })),
+};
+
 const Limits = Type.Object(
   {
-    memoryBytes: Type.Optional(Type.Integer({ minimum: 6_291_456, description: 'Memory, swap included.' })),
-    cpus: Type.Optional(Type.Number({ minimum: 0.01, description: 'Share of one CPU.' })),
-    pids: Type.Optional(Type.Integer({ minimum: 2, description: 'Processes and threads.' })),
-    tmpBytes: Type.Optional(Type.Integer({ minimum: 4096, description: 'Size of /tmp.' })),
+    ...kernelLimits,
     cpuTimeMs: Type.Optional(Type.Integer({ minimum: 1, description: 'CPU time of a run.' })),
     wallMs: Type.Optional(Type.Integer({ minimum: 1, description: 'Time from START to the end.' })),
     idleMs: Type.Optional(Type.Integer({ minimum: 1, description: 'Time without input and output.' })),
@@ -82,10 +87,7 @@ export const COMMON_SAMPLES = [
 
 const CompileLimits = Type.Object(
   {
-    memoryBytes: Type.Optional(Type.Integer({ minimum: 6_291_456, description: 'Memory, swap and /tmp included.' })),
-    cpus: Type.Optional(Type.Number({ minimum: 0.01, description: 'Share of one CPU.' })),
-    pids: Type.Optional(Type.Integer({ minimum: 2, description: 'Processes and threads.' })),
-    tmpBytes: Type.Optional(Type.Integer({ minimum: 4096, description: 'Size of /tmp.' })),
+    ...kernelLimits,
     wallMs: Type.Optional(Type.Integer({ minimum: 1, description: 'Time from START to the artefact.' })),
   },
   { ...closed, description: 'Where its compile sandbox differs from the defaults of the worker.' },
