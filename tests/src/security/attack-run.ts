@@ -86,21 +86,27 @@ async function runOnce(client: Client, attack: Attack): Promise<Ended> {
   return { handle, exit, tookMs: performance.now() - startMs };
 }
 
-/** Every sandbox there is, as soon as enough of the language are warm: the attack gets one of these. */
+/**
+ * Every sandbox there is, as soon as the neighbour's has its name (it gets it a little after its start, and looks warm until then), enough of the
+ * language are warm and none comes or goes: the attack gets one of these. Those that have ended and are not removed yet do not count.
+ */
 async function traceWarm(stack: Stack, wanted: { language: string; least: number }): Promise<Trace[]> {
-  const sandboxes = await until(
+  let seen = '';
+  return until(
     async () => {
-      const all = await stack.sandboxes();
+      const all = (await stack.sandboxes()).filter((sandbox) => sandbox.alive);
+      const ids = all.map(({ id }) => id).toSorted();
+      const settled = ids.join() === seen;
+      seen = ids.join();
       const warm = all.filter((sandbox) => sandbox.language === wanted.language && !sandbox.running);
-      // The neighbour's gets its name a little after its start, and looks warm until then.
-      const named = all.some((sandbox) => sandbox.running);
-      return warm.length >= wanted.least + (named ? 0 : 1) ? all : undefined;
+      const named = all.filter((sandbox) => sandbox.running);
+      if (!settled || named.length !== 1 || warm.length < wanted.least) return undefined;
+      const traces = await Promise.allSettled(ids.map((id) => traceOf(id)));
+      const there = traces.flatMap((trace) => (trace.status === 'fulfilled' ? [trace.value] : []));
+      return there.length === ids.length ? there : undefined;
     },
-    { what: `${wanted.least} warm sandboxes`, timeoutMs: 20_000, everyMs: 50 },
+    { what: `${wanted.least} warm sandboxes, and none that comes or goes`, timeoutMs: 20_000, everyMs: 50 },
   );
-  // One that the pool has replaced meanwhile is not there to be traced, nor to be attacked.
-  const traces = await Promise.allSettled(sandboxes.map(({ id }) => traceOf(id)));
-  return traces.flatMap((trace) => (trace.status === 'fulfilled' ? [trace.value] : []));
 }
 
 /** In time, as many of the sandboxes as there were runs are gone, with all of their processes and control groups. */

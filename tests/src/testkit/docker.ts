@@ -19,6 +19,8 @@ export interface SandboxInfo {
   readonly kind: string;
   /** Whether it serves a run (or did). */
   readonly running: boolean;
+  /** Whether it has processes still: an ended one is listed until it is removed. */
+  readonly alive: boolean;
 }
 
 const docker = new Docker();
@@ -34,6 +36,7 @@ export async function listSandboxes(owners?: readonly string[]): Promise<Sandbox
       language: entry.Labels[LANGUAGE_LABEL] ?? '',
       kind: entry.Labels[KIND_LABEL] ?? '',
       running: RUN_NAME.test(entry.Names[0] ?? ''),
+      alive: entry.State === 'running',
     }))
     .filter((sandbox) => owners === undefined || owners.includes(sandbox.owner));
 }
