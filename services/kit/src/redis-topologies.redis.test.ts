@@ -1,11 +1,21 @@
 // What the services ask of Redis, asked of one server, of Sentinel and of a cluster, over real servers; and a failover of each.
+import { inspect } from 'node:util';
 import type { WorkerInfo } from '@rungrid/proto/stream-entries';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { WORKER_GROUP } from './keys.js';
-import { checkRedis } from './redis-connection.js';
+import { createLogger } from './logger.js';
+import { checkRedis, connectRedis } from './redis-connection.js';
 import { ArtefactRedis } from './redis-artefacts.js';
+import { withCredentials } from './redis-url.js';
 import { keys, LANGUAGE, PREFIX, RedisParts } from './testkit/redis-parts.js';
-import { startCluster, startSentinel, startSingle, type Topology } from './testkit/redis-topologies.js';
+import {
+  replicated,
+  serverOf,
+  startCluster,
+  startSentinel,
+  startSingle,
+  type Topology,
+} from './testkit/redis-topologies.js';
 import { announceWorker, listWorkers, retractWorker } from './workers.js';
 
 const WORKER: WorkerInfo = {
@@ -33,6 +43,25 @@ describe.each([
   afterAll(async () => {
     parts.close();
     await topology.close();
+  });
+
+  test('a wrong password is said to be one at start, and shown nowhere', async () => {
+    const logged: string[] = [];
+    const logger = createLogger({
+      service: 'test',
+      level: 'trace',
+      destination: { write: (line) => logged.push(line) },
+    });
+    const url = withCredentials(topology.urlOf('gateway'), { name: 'gateway', password: 'guess' });
+    const redis = connectRedis({ url, logger, name: 'test' });
+    try {
+      const fault = await checkRedis(redis, url).catch((error: unknown) => inspect(error, { depth: 9 }));
+      expect(fault).toMatch(/does not take the user and password of RUNGRID_REDIS_URL: put there/);
+      expect(`${fault}${logged.join('')}`).not.toContain('guess');
+      expect(logged.join('')).toContain('WRONGPASS');
+    } finally {
+      redis.disconnect();
+    }
   });
 
   test('a run is queued, read by a blocked worker, claimed once, and told of', async () => {
@@ -90,7 +119,9 @@ describe('when a server goes', () => {
     for (const part of open.splice(0).toReversed()) await part.close();
   });
 
-  async function started(start: (prefix: string) => Promise<Topology>): Promise<{ topology: Topology; parts: RedisParts }> {
+  async function started(
+    start: (prefix: string) => Promise<Topology>,
+  ): Promise<{ topology: Topology; parts: RedisParts }> {
     const topology = await start(PREFIX);
     open.push(topology);
     const parts = new RedisParts(topology);
@@ -104,7 +135,7 @@ describe('when a server goes', () => {
   test('the new master is found, by the blocked read too, and knows what was queued before', async () => {
     const { topology, parts } = await started(startSentinel);
     const { runId: before } = await parts.submit();
-    await topology.servers[1]?.isReplicaOf(topology.servers[0]);
+    await replicated(topology);
     await topology.servers[0]?.kill();
     const after = parts.submitAtLast();
     expect((await parts.pull())[1]).toBe(before);
@@ -133,16 +164,19 @@ describe('when a server goes', () => {
   test.each([
     ['a cluster', startCluster, /ECONNREFUSED|closed|answers/],
     ['Sentinel', startSentinel, /no sentinel|retries/],
-  ] as const)('without any server of %s, runs are refused at once, and none is kept for later', async (_, start, why) => {
-    const { topology, parts } = await started(start);
-    await topology.killAll();
-    for (let attempt = 0; attempt < 3; attempt++) {
-      const askedMs = performance.now();
-      await expect(parts.submit('refused')).rejects.toThrow(why);
-      expect(performance.now() - askedMs).toBeLessThan(4000);
-    }
-    await topology.startAll();
-    const after = await parts.submitAtLast();
-    expect((await parts.pull())[1]).toBe(after);
-  });
+  ] as const)(
+    'without any server of %s, runs are refused at once, and none is kept for later',
+    async (_, start, why) => {
+      const { topology, parts } = await started(start);
+      await Promise.all(topology.all.map((server) => server.kill()));
+      for (let attempt = 0; attempt < 3; attempt++) {
+        const askedMs = performance.now();
+        await expect(parts.submit('refused')).rejects.toThrow(why);
+        expect(performance.now() - askedMs).toBeLessThan(4000);
+      }
+      for (const server of topology.all) await server.start();
+      const after = await parts.submitAtLast();
+      expect((await parts.pull())[1]).toBe(after);
+    },
+  );
 });

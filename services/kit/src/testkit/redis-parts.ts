@@ -80,16 +80,9 @@ export class RedisParts {
   /** One blocking read of the queue, 500 ms at most: an entry's id and request. Rejects when Redis does. */
   async read(): Promise<[entryId: string, runId: string] | undefined> {
     const group = ['GROUP', WORKER_GROUP, WORKER.workerId] as const;
-    const reply = (await this.workerBlocking.xreadgroup(
-      ...group,
-      'COUNT',
-      1,
-      'BLOCK',
-      500,
-      'STREAMS',
-      queue,
-      '>',
-    )) as [string, [string, string[]][]][] | null;
+    const reply = (await this.workerBlocking.xreadgroup(...group, 'COUNT', 1, 'BLOCK', 500, 'STREAMS', queue, '>')) as
+      | [string, [string, string[]][]][]
+      | null;
     const entry = reply?.[0]?.[1][0];
     return entry === undefined ? undefined : [entry[0], entry[1][1] ?? ''];
   }

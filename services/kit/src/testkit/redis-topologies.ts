@@ -16,6 +16,8 @@ const PASSWORDS = { gateway: 'gateway secret', worker: 'worker secret', operator
 export interface Topology {
   /** Those with data: the master first, where there is one. */
   readonly servers: readonly RedisServer[];
+  /** These, and the sentinel, in the order in which they start. */
+  readonly all: readonly RedisServer[];
   /** For one of the users, in the way of RUNGRID_REDIS_URL. */
   urlOf(user: RedisUser): string;
   close(): Promise<void>;
@@ -70,6 +72,19 @@ export async function startCluster(prefix: string): Promise<Topology> {
   return topology(started, { url: `redis+cluster://${seeds.join(',')}` });
 }
 
+/** The server of a cluster that has a key. */
+export async function serverOf(cluster: Topology, key: string): Promise<RedisServer> {
+  for (const server of cluster.servers) if ((await redisCli(server, ['EXISTS', key])).trim() === '1') return server;
+  throw new Error(`no node has ${key}`);
+}
+
+/** Waits until the replica has what its master has. */
+export async function replicated({ servers: [master, replica] }: Topology): Promise<void> {
+  const offset = async (server: RedisServer | undefined) =>
+    server && /master_repl_offset:\d+/.exec(await redisCli(server, ['INFO', 'replication']))?.[0];
+  await until(async () => (await offset(master)) === (await offset(replica)), { what: 'the replica to be level' });
+}
+
 /** What a server answers to its operator. */
 export async function redisCli(server: RedisServer, args: readonly string[]): Promise<string> {
   const user = ['--user', 'operator', '--pass', PASSWORDS.operator, '--no-auth-warning'];
@@ -81,11 +96,13 @@ function topology(
   servers: readonly RedisServer[],
   { url, others = [] }: { url: string; others?: readonly RedisServer[] },
 ): Topology {
+  const all = [...servers, ...others];
   return {
     servers,
+    all,
     urlOf: (name) => withCredentials(url, { name, password: PASSWORDS[name] }),
     close: async () => {
-      await Promise.all([...servers, ...others].map((server) => server.close()));
+      await Promise.all(all.map((server) => server.close()));
     },
   };
 }
