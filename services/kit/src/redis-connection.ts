@@ -20,10 +20,19 @@ const BLOCKING_STALL_MS = 8_000;
 const MAX_RECONNECT_MS = 2_000;
 /** How long one sentinel may take to name the master, and one node the cluster's slots, ms, before the next one is asked. */
 const LOOKUP_MS = 1_000;
+/** What nodes of a cluster said before it was given up: different messages kept to tell of them. */
+const MAX_FAULTS = 8;
 /** How long Redis may take to answer at start, ms. */
 const START_MS = 5_000;
 /** Scripts say with flags that they may run without memory left: since Redis 7. */
 const MIN_VERSION = 7;
+
+/** Sends again on the next connection only what is still waited for: a run that was refused for want of an answer is not queued later. */
+class Server extends Single {
+  override sendCommand(...[command, stream]: Parameters<Single['sendCommand']>): unknown {
+    return command.isSettled ? command.promise : super.sendCommand(command, stream);
+  }
+}
 
 /** A connection, whatever it is to: every command, and how it is closed. Keys of one command, script or transaction share a hash tag. */
 export interface Redis
@@ -50,7 +59,9 @@ export interface RedisOptions {
 export function connectRedis(options: RedisOptions): Redis {
   const address = parseRedisUrl(options.url);
   const client = open(address, options);
-  const warn = (error: Error) => options.logger.warn({ err: error.message, connection: options.name }, 'redis');
+  const warn = (error: Error) => {
+    if (!isNoFault(error)) options.logger.warn({ err: error.message, connection: options.name }, 'redis');
+  };
   client.on('error', warn);
   client.on('node error', warn);
   return client;
@@ -83,7 +94,7 @@ function open(address: RedisAddress, options: RedisOptions): Single | Cluster {
   switch (address.kind) {
     case 'single': {
       const { kind: _, target, ...credentials } = address;
-      return new Single(target, { ...serverOptions(options), ...credentials, ...reconnecting(options) });
+      return new Server(target, { ...serverOptions(options), ...credentials, ...reconnecting(options) });
     }
     case 'sentinel':
       return openBySentinel(address, options);
@@ -94,15 +105,16 @@ function open(address: RedisAddress, options: RedisOptions): Single | Cluster {
 
 function openBySentinel(address: RedisAddress & { kind: 'sentinel' }, options: RedisOptions): Single {
   const { kind: _, sentinels, master, tls, ...masterOptions } = address;
-  const redis: Single = new Single({
+  const redis: Server = new Server({
     ...serverOptions(options),
     ...masterOptions,
     ...reconnecting(options),
     sentinels: [...sentinels],
     name: master,
     sentinelCommandTimeout: LOOKUP_MS,
-    // Asked when no sentinel knows a master.
+    // Called at the end of the list of sentinels. The first time in a search, those before the one that answered last are still to be asked.
     sentinelRetryStrategy: (times) => {
+      if (times === 1) return 0;
       failWaiting(redis, { options, why: `no sentinel answers, or none knows the master ${master}` });
       return reconnectMs(times);
     },
@@ -120,11 +132,19 @@ function openCluster(address: RedisAddress & { kind: 'cluster' }, options: Redis
     // A certificate is for the name, not for what it resolves to.
     ...(tls ? { dnsLookup: (host, callback) => callback(null, host) } : {}),
   });
-  let why = 'no node of the cluster answers';
-  cluster.on('node error', (error: Error) => (why = error.message));
+  const faults = new Set<string>();
+  cluster.on('node error', ({ message }: Error) => faults.size < MAX_FAULTS && faults.add(message));
   // No node is connected any more, or none could be.
-  cluster.on('close', () => failWaiting(cluster, { options, why }));
+  cluster.on('close', () => {
+    failWaiting(cluster, { options, why: ['no node of the cluster can be used', ...faults].join('; ') });
+    faults.clear();
+  });
   return cluster;
+}
+
+/** ioredis says this at the end of the list of sentinels also when it has not asked all of them in this search. */
+function isNoFault(error: Error): boolean {
+  return error.message.startsWith('All sentinels are unreachable. Retrying from scratch after 0ms.');
 }
 
 /** What every connection to a server has, whatever stands around the server. */

@@ -144,6 +144,7 @@ describe('when a server goes', () => {
 
   test('a master that is only mute is left for the new one', async () => {
     const { topology, parts } = await started(startSentinel);
+    await replicated(topology);
     topology.servers[0]?.signal('SIGSTOP');
     const after = parts.submitAtLast();
     expect((await parts.pull(15_000))[1]).toBe(await after);

@@ -3,6 +3,7 @@ import type { WorkerInfo } from '@rungrid/proto/stream-entries';
 import { afterEach, expect, test } from 'vitest';
 import { ArtefactRedis } from './redis-artefacts.js';
 import { keys, PREFIX, RedisParts } from './testkit/redis-parts.js';
+import type { RedisServer } from './testkit/redis-server.js';
 import { redisCli, startSingle, type Topology } from './testkit/redis-topologies.js';
 import { announceWorker, listWorkers } from './workers.js';
 
@@ -19,8 +20,8 @@ afterEach(async () => {
   for (const part of open.splice(0).toReversed()) await part.close();
 });
 
-async function started(...args: string[]): Promise<{ topology: Topology; parts: RedisParts }> {
-  const topology = await startSingle(PREFIX, args);
+async function started(): Promise<{ topology: Topology; parts: RedisParts }> {
+  const topology = await startSingle(PREFIX);
   open.push(topology);
   const parts = new RedisParts(topology);
   open.push(parts);
@@ -71,14 +72,17 @@ test('after a start without data, the group is made again, a run that waited is 
 });
 
 test('after a start with its data, what waited is read, and what was claimed stays claimed', async () => {
-  const { topology, parts } = await started('--appendonly', 'yes', '--appendfsync', 'always');
+  const { topology, parts } = await started();
   const { runId: claimed } = await parts.submit();
   const [claimedEntry] = await parts.pull();
   expect(await parts.claim(claimed, claimedEntry)).toBe(1);
   const { runId: waiting } = await parts.submit();
-  const reading = topology.servers[0]?.kill().then(() => topology.servers[0]?.start());
-  const [entryId, read] = await parts.pull();
-  await reading;
+  const [server] = topology.servers as [RedisServer];
+  await redisCli(server, ['SAVE']);
+  await server.kill();
+  const reading = parts.pull();
+  await server.start();
+  const [entryId, read] = await reading;
   expect(read).toBe(waiting);
   expect(await parts.claim(claimed, claimedEntry)).toBe(0);
   expect(await parts.claim(waiting, entryId)).toBe(1);

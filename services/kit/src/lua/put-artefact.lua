@@ -1,3 +1,4 @@
+#!lua
 -- Keeps an artefact, and takes the least recently used off the books until all of them fit. Their bytes are the caller's to delete: a script
 -- may touch declared keys only, and which ones go is known in here.
 -- KEYS 1 the artefact, 2 sorted set of names by last use, 3 hash of sizes by name, with their sum under 'total'

@@ -10,6 +10,8 @@ import { until } from './until.js';
 
 /** How long a server may be silent before its sentinel, or its cluster, takes it for dead, ms. */
 const DOWN_AFTER_MS = 1000;
+/** A sentinel whose failover came to nothing tries again after twice this, ms. */
+const FAILOVER_TIMEOUT_MS = 1000;
 const NODES = 3;
 const PASSWORDS = { gateway: 'gateway secret', worker: 'worker secret', operator: 'operator-secret' };
 
@@ -23,18 +25,18 @@ export interface Topology {
   close(): Promise<void>;
 }
 
-/** `args`: more of them. `prefix`: RUNGRID_PREFIX. */
-export async function startSingle(prefix: string, args: readonly string[] = []): Promise<Topology> {
-  const server = await RedisServer.start(withUsers(prefix, () => args));
+/** `prefix`: RUNGRID_PREFIX. */
+export async function startSingle(prefix: string): Promise<Topology> {
+  const server = await RedisServer.start(withUsers(prefix));
   return topology([server], { url: `redis://${server.address}` });
 }
 
 /** The sentinel alone decides: a quorum of one. */
 export async function startSentinel(prefix: string): Promise<Topology> {
   const operator = ['--masteruser', 'operator', '--masterauth', PASSWORDS.operator];
-  const master = await RedisServer.start(withUsers(prefix, () => [...operator, '--repl-diskless-sync-delay', '0']));
+  const master = await RedisServer.start(withUsers(prefix, [...operator, '--repl-diskless-sync-delay', '0']));
   const replicaOf = ['--replicaof', `127.0.0.1 ${master.port}`];
-  const replica = await RedisServer.start(withUsers(prefix, () => [...operator, ...replicaOf]));
+  const replica = await RedisServer.start(withUsers(prefix, [...operator, ...replicaOf]));
   await until(async () => (await redisCli(replica, ['INFO', 'replication'])).includes('master_link_status:up'), {
     what: 'the replica to have what its master has',
   });
@@ -54,7 +56,7 @@ export async function startCluster(prefix: string): Promise<Topology> {
       const cluster = ['--cluster-enabled', 'yes', '--cluster-node-timeout', `${DOWN_AFTER_MS}`];
       return {
         busPort,
-        server: await RedisServer.start(withUsers(prefix, () => [...cluster, '--cluster-port', `${busPort}`])),
+        server: await RedisServer.start(withUsers(prefix, [...cluster, '--cluster-port', `${busPort}`])),
       };
     }),
   );
@@ -107,12 +109,12 @@ function topology(
   };
 }
 
-function withUsers(prefix: string, args: () => readonly string[]): RedisServerOptions {
+function withUsers(prefix: string, args: readonly string[] = []): RedisServerOptions {
   return {
     args: ({ folder }) => {
       const file = join(folder, 'users.acl');
       writeFileSync(file, redisAcl({ passwords: PASSWORDS, prefix }));
-      return ['--aclfile', file, ...args()];
+      return ['--aclfile', file, ...args];
     },
   };
 }
@@ -124,7 +126,7 @@ function sentinelConfig(folder: string, master: RedisServer): string {
     'sentinel auth-user main operator',
     `sentinel auth-pass main ${PASSWORDS.operator}`,
     `sentinel down-after-milliseconds main ${DOWN_AFTER_MS}`,
-    'sentinel failover-timeout main 5000',
+    `sentinel failover-timeout main ${FAILOVER_TIMEOUT_MS}`,
   ];
   writeFileSync(file, `${lines.join('\n')}\n`);
   return file;
