@@ -76,6 +76,16 @@ describe.each([
     expect(await parts.replies()).toEqual([runId, runId]);
   });
 
+  test('a run whose claim is lost is queued again, and claimed with a later epoch', async () => {
+    const { runId } = await parts.submit();
+    expect(await parts.claim(runId, (await parts.pull())[0])).toBe(1);
+    expect(await parts.find(runId)).toBe(1);
+    await parts.requeue(runId, 1);
+    const [entryId, read] = await parts.pull();
+    expect(read).toBe(runId);
+    expect(await parts.claim(runId, entryId)).toBe(2);
+  });
+
   test('a queued run is cancelled, and not read then', async () => {
     const { runId } = await parts.submit();
     expect(await parts.cancel(runId)).toBe(true);

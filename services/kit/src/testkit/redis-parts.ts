@@ -47,9 +47,13 @@ export class RedisParts {
       nonceKey: `nonce-${runId}`,
       nonceTtlMs: 60_000,
       address: 'address',
+      site: 'site',
       rateLimit: 1000,
       rateWindowMs: 60_000,
       maxQueue: 100,
+      maxWaitMs: 60_000,
+      addressShare: 1,
+      siteShare: 1,
       language: LANGUAGE,
       runId,
       request: runId,
@@ -65,11 +69,22 @@ export class RedisParts {
 
   claim(runId: string, entryId: string): Promise<number> {
     const run = { runId, entryId, language: LANGUAGE, gatewayId: GATEWAY };
-    return this.#ofWorker.claim({ ...run, ...WORKER, tell: true });
+    return this.#ofWorker.claim({ ...run, ...WORKER, tell: true, heldTtlMs: 60_000 });
   }
 
   tell(runId: string, epoch: number): Promise<void> {
     return this.#ofWorker.tell({ runId, epoch, gatewayId: GATEWAY, ...WORKER });
+  }
+
+  /** Who holds a run: its epoch. */
+  async find(runId: string): Promise<number | undefined> {
+    return (await this.#ofGateway.find(runId))?.epoch;
+  }
+
+  /** Queues a run again whose claim with this epoch is lost. */
+  async requeue(runId: string, epoch: number): Promise<void> {
+    const run = { runId, language: LANGUAGE, request: runId, gatewayId: GATEWAY, runTtlMs: 60_000 };
+    await this.#ofGateway.requeue({ ...run, epoch });
   }
 
   /** The group of all workers; from the stream's start, so that nothing queued is skipped. */
