@@ -1,6 +1,6 @@
 // Behaviour of the real gateway process while Redis is in trouble, and over Sentinel and a cluster: live runs go on, new ones get their answer.
 import { PREFIX } from '@rungrid/kit/testkit/redis-parts';
-import { startCluster, startSentinel, type Topology } from '@rungrid/kit/testkit/redis-topologies';
+import { replicated, startCluster, startSentinel, type Topology } from '@rungrid/kit/testkit/redis-topologies';
 import { withCredentials } from '@rungrid/kit/redis-url';
 import { afterEach, expect, test } from 'vitest';
 import { type Harness, startHarness } from './testkit/harness.js';
@@ -27,7 +27,7 @@ async function over(start: (prefix: string) => Promise<Topology>): Promise<{ har
 /** Runs a program that asks for a name; resolves when it has asked. */
 async function greet(harness: Harness, client: RawClient, run: string): Promise<void> {
   client.event('run_code', { code: 'greet', language: 'scripted', token: harness.token(), run });
-  await client.next('stdout', { run });
+  await client.next('stdout', { run, timeoutMs: 20_000 });
 }
 
 async function answer(client: RawClient, run: string): Promise<void> {
@@ -60,17 +60,25 @@ async function runsAgain(harness: Harness, client: RawClient): Promise<void> {
 test.each([
   ['a killed master', startSentinel],
   ['a cluster that is gone', startCluster],
-] as const)('with %s, a live run goes on, a new one is refused soon, and later ones run', async (_, start) => {
+] as const)('with %s, a live run goes on, a new one is refused, one that waits starts later', async (_, start) => {
   const { harness, topology } = await over(start);
   const client = await harness.client();
   await greet(harness, client, 'live');
+  await harness.worker.pause();
+  const waiting = greet(harness, client, 'waiting');
+  await client.next('queued', { run: 'waiting' });
+  if (start === startSentinel) await replicated(topology);
   const servers = start === startSentinel ? topology.servers.slice(0, 1) : topology.servers;
   await Promise.all(servers.map((server) => server.kill()));
   const { code, tookMs } = await refusal(harness, client);
   expect(code).toBe('unavailable');
   expect(tookMs).toBeLessThan(4000);
   await answer(client, 'live');
+  // A cluster's node comes back without its data; for the master, there is the replica.
   if (start === startCluster) for (const server of servers) await server.start();
+  harness.worker.resume();
+  await waiting;
+  await answer(client, 'waiting');
   await runsAgain(harness, client);
 });
 
