@@ -99,6 +99,7 @@ export const GatewayConfigSchema = Type.Object({
   WORKER_IDLE_MS: ms(120_000),
   WORKER_OUTPUT_BYTES: count(1_048_576, 1_073_741_824),
   WORKER_MEMORY_BYTES: count(134_217_728, 1_099_511_627_776),
+  WORKER_RESUME_MS: ms(30_000, 600_000),
 });
 
 export type GatewayEnv = ReturnType<typeof readConfig<typeof GatewayConfigSchema.properties>>;
