@@ -16,6 +16,7 @@ import { Compilations } from './compile/compilations.js';
 import { artefactSource, type CompiledLanguage } from './compile/source.js';
 import type { WorkerConfig } from './config.js';
 import { selfTestEngine, servingEngine, sandboxKind } from './engine.js';
+import { engineWatch, startCare } from './engine-care.js';
 import { startGrpcServer } from './grpc/server.js';
 import { createWorkerMetrics, shelfLabels, type WorkerMetrics } from './metrics.js';
 import { shelfFloors } from './pool/floor.js';
@@ -29,9 +30,8 @@ import { SelfTest } from './selftest/selftest.js';
 import { provedSpecs, type Served, servedLanguages } from './served.js';
 import { redisArtefactStore } from './stream/artefacts.js';
 import { Puller } from './stream/puller.js';
+import { every } from './timers.js';
 
-/** How often orphans of dead workers and overdue sandboxes are looked for, ms. */
-const JANITOR_MS = 10_000;
 /** How often the pool's counts are copied to the metrics, ms. */
 const GAUGES_MS = 1_000;
 
@@ -57,7 +57,7 @@ export async function startWorker(
     );
   });
 
-  const engine = servingEngine(config, id);
+  const engine = servingEngine(config, { workerId: id, onDisconnect: () => watch.lost() });
   lifecycle.own('engine', () => engine.close());
   await engine.ping().catch((error: unknown) => {
     throw new ConfigError(
@@ -88,6 +88,10 @@ export async function startWorker(
       destroyed: (spec, ms) => metrics.sandboxDestroySeconds.observe(shelfLabels(spec), ms / 1000),
     },
   });
+
+  const isAlive = async (workerId: string) => (await redis.exists(keys.worker(workerId))) === 1;
+  const care = { engine, pool, selfTest, isAlive, lifecycle, metrics, logger, onFatal: deps.onFatal };
+  const watch = engineWatch(care);
 
   const table = new RunTable();
   lifecycle.own('pool', () => pool.close());
@@ -131,7 +135,7 @@ export async function startWorker(
     host: config.WORKER_INTERNAL_HOST,
     port: config.WORKER_INTERNAL_PORT,
     registry,
-    notReady: () => (redis.status === 'ready' ? [] : ['redis is not connected']),
+    notReady: () => [...(redis.status === 'ready' ? [] : ['redis is not connected']), ...watch.notReady],
   });
   lifecycle.own('internal http', () => internal.close());
 
@@ -147,10 +151,6 @@ export async function startWorker(
     metrics.liveSandboxes.set(live);
     metrics.destroyingSandboxes.set(destroying);
   });
-  const isAlive = async (workerId: string) => (await redis.exists(keys.worker(workerId))) === 1;
-  const sweep = async () => {
-    metrics.swept.inc(await engine.sweep(isAlive));
-  };
   const info: WorkerInfo = {
     id,
     grpc: address,
@@ -169,21 +169,10 @@ export async function startWorker(
   };
   await announceWorker(redis, keys, info);
   lifecycle.own('announcement', () => retractWorker(redis, keys, id));
-  const fault = (what: string) => (error: unknown) => logger.warn({ err: error }, what);
-  every(
-    lifecycle,
-    { name: 'heartbeat', ms: HEARTBEAT_MS },
-    () => void announceWorker(redis, keys, info).catch(fault('heartbeat failed')),
-  );
-  await sweep().catch(fault('sweep failed'));
-  every(lifecycle, { name: 'janitor', ms: JANITOR_MS }, () => void sweep().catch(fault('sweep failed')));
-  every(lifecycle, { name: 'self-test', ms: JANITOR_MS }, () => {
-    selfTest.check().catch((error: unknown) => {
-      // An engine that is away is asked again; one that came back weaker ends the worker.
-      if (error instanceof ConfigError) deps.onFatal(error);
-      else logger.warn({ err: error }, 'self-test could not run');
-    });
+  every(lifecycle, { name: 'heartbeat', ms: HEARTBEAT_MS }, () => {
+    announceWorker(redis, keys, info).catch((error: unknown) => logger.warn({ err: error }, 'heartbeat failed'));
   });
+  await startCare(watch, care);
 
   pool.start();
   for (const language of languages.keys()) {
@@ -195,6 +184,7 @@ export async function startWorker(
       keys,
       logger,
       whenCapacity: (signal) => pool.whenCapacity(language, signal),
+      canServe: () => watch.isUp,
       onRequest: (request, entryId) => dispatcher.take(request, entryId),
       onBadEntry: () => metrics.badEntries.inc(),
     });
@@ -264,9 +254,4 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   const startMs = performance.now();
   await work();
   return Math.round(performance.now() - startMs);
-}
-
-function every(lifecycle: Lifecycle, { name, ms }: { name: string; ms: number }, work: () => void): void {
-  const timer = setInterval(work, ms);
-  lifecycle.own(name, () => clearInterval(timer));
 }

@@ -27,6 +27,11 @@ export interface PullerOptions {
   readonly logger: Logger;
   /** Settles when a run of the language could start now. */
   readonly whenCapacity: (signal: AbortSignal) => Promise<void>;
+  /**
+   * Whether the worker may take a request that it has read, or that another abandoned. When not, the entry stays pending as it is, for a
+   * worker that looks for abandoned ones.
+   */
+  readonly canServe: () => boolean;
   /** Takes a request. Must not throw. */
   readonly onRequest: (request: RunRequest, entryId: string) => void;
   /** An entry that is not a request; it is gone from the stream. */
@@ -86,25 +91,29 @@ export class Puller {
 
   async #reclaim(): Promise<void> {
     const { signal } = this.#stop;
-    const { redis, workerId } = this.#options;
     while (!signal.aborted) {
       try {
-        const reply = (await redis.xautoclaim(
-          this.#queue,
-          WORKER_GROUP,
-          workerId,
-          ABANDONED_MS,
-          '0',
-          'COUNT',
-          RECLAIM_COUNT,
-        )) as [string, Entry[]];
-        for (const entry of reply[1]) this.#onEntry(entry);
-        await this.#forgetDeadConsumers();
+        if (this.#options.canServe()) await this.#reclaimOnce();
       } catch (error) {
         await this.#onFault(error);
       }
       await pause(RECLAIM_MS, signal);
     }
+  }
+
+  async #reclaimOnce(): Promise<void> {
+    const { redis, workerId } = this.#options;
+    const reply = (await redis.xautoclaim(
+      this.#queue,
+      WORKER_GROUP,
+      workerId,
+      ABANDONED_MS,
+      '0',
+      'COUNT',
+      RECLAIM_COUNT,
+    )) as [string, Entry[]];
+    for (const entry of reply[1]) this.#onEntry(entry);
+    await this.#forgetDeadConsumers();
   }
 
   async #forgetDeadConsumers(): Promise<void> {
@@ -119,6 +128,7 @@ export class Puller {
   }
 
   #onEntry([id, fields]: Entry): void {
+    if (!this.#options.canServe()) return;
     const text = fields?.[fields.indexOf('request') + 1];
     const request = text === undefined ? undefined : parseRunRequest(text);
     if (request !== undefined && request.language === this.#options.language)
