@@ -160,7 +160,12 @@ export class Stack {
 
   /** Sandboxes of this stack's workers. */
   sandboxes(): Promise<SandboxInfo[]> {
-    return listSandboxes(this.owners);
+    return listSandboxes(this.owners, this.#ownEngine);
+  }
+
+  /** Of the workers, when they have not the engine of the tests. */
+  get #ownEngine(): string | undefined {
+    return this.options.workerEnv?.['DOCKER_HOST'];
   }
 
   /** Sandboxes that serve a run. */
@@ -185,7 +190,7 @@ export class Stack {
       this.#engineProxy.removeFolder();
     }
     await this.redis.close();
-    const left = await removeSandboxes(this.owners);
+    const left = await removeSandboxes(this.owners, this.#ownEngine);
     if (left.length > 0) faults.push(`containers left behind: ${left.join(', ')}`);
     if (faults.length > 0) throw new Error(faults.join('\n'));
   }
