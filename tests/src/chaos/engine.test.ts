@@ -1,13 +1,14 @@
 // The container engine killed, restarted and hanging below a worker: what clients see, what the worker says of itself, what stays behind.
 import { languageImage } from '@rungrid/sandbox/images';
 import { resolveLanguage } from '@rungrid/sandbox/languages';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listSandboxes } from '../testkit/docker.js';
 import { assertNoLeaks } from '../testkit/leaks.js';
 import { scrape, sumOf } from '../testkit/metrics.js';
 import { remainsOf, type Trace, traceOf } from '../testkit/outside.js';
 import { PrivateEngine } from '../testkit/private-engine.js';
-import { Stack, type Worker } from '../testkit/stack.js';
+import type { RunHandle } from '../testkit/run-handle.js';
+import { Stack, type StackOptions, type Worker } from '../testkit/stack.js';
 import { until } from '../testkit/wait.js';
 
 const COUNT = 'import time\nfor i in range(6000):\n    print(i, flush=True)\n    time.sleep(0.05)';
@@ -28,101 +29,115 @@ beforeAll(async () => {
 });
 afterAll(() => engine?.close());
 
-beforeEach(async () => {
-  stack = await Stack.start({ workerEnv: { DOCKER_HOST: engine.host, WORKER_POOL_FLOOR: String(FLOOR) } });
-  await filled();
-});
-afterEach(async () => {
-  // A test that failed half-way: services end cleanly only on an engine that answers.
-  engine.goOn();
+/** Each trouble gets a stack of its own. */
+async function withStack(options: StackOptions, work: () => Promise<void>): Promise<void> {
+  stack = await Stack.start({ ...options, engine: engine.host, workerEnv: { WORKER_POOL_FLOOR: String(FLOOR) } });
   try {
+    await filled();
+    await work();
     await assertNoLeaks(stack);
   } finally {
     await stack.close();
   }
-});
+}
 
 describe('an engine killed with SIGKILL', () => {
   test('ends live runs as worker_lost, takes the worker off duty, and serves again once it is back', async () => {
-    const client = await stack.connect();
-    const runs = [client.run(COUNT, 'python'), client.run(ASK, 'python')];
-    await runs[0]?.output('5\n');
-    await runs[1]?.output('up\n');
-    await filled();
-    const traces = await traced();
-    await engine.kill();
-    try {
-      for (const run of runs) expect(await run.error(SOON_MS)).toMatchObject({ code: 'worker_lost', retryable: true });
-      await off(stack.worker);
-      await until(async () => (await warmOf(stack.worker)) === 0, { what: 'the pool to be empty' });
-      const waiting = client.run('print("at last")', 'python');
-      const elsewhere = await stack.addWorker({ DOCKER_HOST: process.env['DOCKER_HOST'] ?? '' });
-      expect(await waiting.exit()).toMatchObject({ code: 0, reason: 'exited' });
-      await elsewhere.process.stop();
-      stack.forget(elsewhere);
-      expect(await listSandboxes([elsewhere.id])).toEqual([]);
-    } finally {
-      await engine.revive();
-    }
-    await ready(stack.worker);
-    await serves();
-    await onlyThePool(traces);
+    await withStack({}, async () => {
+      const client = await stack.connect();
+      const runs = [client.run(COUNT, 'python'), client.run(ASK, 'python')];
+      await runs[0]?.output('5\n');
+      await runs[1]?.output('up\n');
+      await filled();
+      const traces = await traced();
+      await killed(async () => {
+        for (const run of runs)
+          expect(await run.error(SOON_MS)).toMatchObject({ code: 'worker_lost', retryable: true });
+        await off(stack.worker);
+        await until(async () => (await warmOf(stack.worker)) === 0, { what: 'the pool to be empty' });
+      });
+      await ready(stack.worker);
+      await serves();
+      await onlyThePool(traces);
+    });
   });
 
-  test('leaves runs in the queue meanwhile, until it is back or their time there is over', async () => {
-    const hasty = await stack.addGateway({ GATEWAY_QUEUE_TTL_MS: '1000' });
-    const [client, hurried] = [await stack.connect(), await stack.connect({ gateway: hasty })];
-    const traces = await traced();
-    await engine.kill();
-    try {
-      await off(stack.worker);
-      expect(await hurried.run('print(1)', 'python').error()).toMatchObject({ code: 'queue_timeout', retryable: true });
-    } finally {
-      const waiting = client.run('print("at last")', 'python');
-      await engine.revive();
-      expect(await waiting.exit(BACK_MS)).toMatchObject({ code: 0, reason: 'exited' });
-    }
-    await onlyThePool(traces);
+  test('leaves runs in the queue meanwhile: for other workers, until it is back, or until their time there is over', async () => {
+    await withStack({}, async () => {
+      const hasty = await stack.addGateway({ GATEWAY_QUEUE_TTL_MS: '1000' });
+      const [client, hurried] = [await stack.connect(), await stack.connect({ gateway: hasty })];
+      const traces = await traced();
+      let waiting: RunHandle | undefined;
+      await killed(async () => {
+        await off(stack.worker);
+        const late = hurried.run('print(1)', 'python');
+        expect(await late.error()).toMatchObject({ code: 'queue_timeout', retryable: true });
+        const taken = client.run('print("elsewhere")', 'python');
+        const elsewhere = await stack.addWorker({ DOCKER_HOST: process.env['DOCKER_HOST'] ?? '' });
+        expect(await taken.exit()).toMatchObject({ code: 0, reason: 'exited' });
+        await elsewhere.process.stop();
+        stack.forget(elsewhere);
+        expect(await listSandboxes([elsewhere.id])).toEqual([]);
+        waiting = client.run('print("at last")', 'python');
+      });
+      expect(await waiting?.exit(BACK_MS)).toMatchObject({ code: 0, reason: 'exited' });
+      await onlyThePool(traces);
+    });
+  });
+
+  test('is the same behind an engine proxy', async () => {
+    await withStack({ engineProxy: true }, async () => {
+      const client = await stack.connect();
+      const run = client.run(ASK, 'python');
+      await run.output('up\n');
+      const traces = await traced();
+      await killed(async () => {
+        expect(await run.error(SOON_MS)).toMatchObject({ code: 'worker_lost', retryable: true });
+        await off(stack.worker);
+      });
+      await ready(stack.worker);
+      await serves();
+      await onlyThePool(traces);
+    });
   });
 });
 
 test('an engine restarted ends live runs as worker_lost, and is proved anew before the worker serves on it', async () => {
-  const client = await stack.connect();
-  const run = client.run(ASK, 'python');
-  await run.output('up\n');
-  const traces = await traced();
-  await engine.restart();
-  expect(await run.error(SOON_MS)).toMatchObject({ code: 'worker_lost', retryable: true });
-  await ready(stack.worker);
-  expect(stack.worker.process.log).toContain('the engine is back, and proved');
-  await serves();
-  await onlyThePool(traces);
+  await withStack({}, async () => {
+    const client = await stack.connect();
+    const run = client.run(ASK, 'python');
+    await run.output('up\n');
+    const traces = await traced();
+    await engine.restart();
+    expect(await run.error(SOON_MS)).toMatchObject({ code: 'worker_lost', retryable: true });
+    await ready(stack.worker);
+    expect(stack.worker.process.log).toContain('the engine is back, and proved');
+    await serves();
+    await onlyThePool(traces);
+  });
 });
 
-describe('an engine that hangs', () => {
-  test('takes the worker off duty, while limits hold and live runs wait; after it nothing is doubled', async () => {
+test('an engine that hangs takes the worker off duty; limits hold, live runs wait, and after it nothing is doubled', async () => {
+  await withStack({}, async () => {
     const client = await stack.connect();
     const asking = client.run(ASK, 'python');
     await asking.output('up\n');
     const limited = client.run(COUNT, 'python', { limits: { wall_ms: 4_000 } });
-    const startedMs = performance.now();
     await limited.started();
+    const startedMs = performance.now();
+    let waiting: RunHandle | undefined;
     // While the pool refills: a start is under way.
-    engine.hang();
-    try {
+    await held(async () => {
       await off(stack.worker);
-      const waiting = client.run('print("at last")', 'python');
+      waiting = client.run('print("at last")', 'python');
       expect(await limited.exit(SOON_MS)).toMatchObject({ reason: 'wall_limit' });
       expect(performance.now() - startedMs).toBeLessThan(5_500);
       // Calls under way run into their deadline, and the removal of what has ended is tried again.
       await stack.worker.process.line(/docker remove: no answer within/, 20_000);
       expect(asking.ended).toBeUndefined();
       expect(waiting.ended).toBeUndefined();
-      engine.goOn();
-      expect(await waiting.exit(BACK_MS)).toMatchObject({ code: 0, reason: 'exited' });
-    } finally {
-      engine.goOn();
-    }
+    });
+    expect(await waiting?.exit(BACK_MS)).toMatchObject({ code: 0, reason: 'exited' });
     await ready(stack.worker);
     asking.stdin('still here\n');
     expect(await asking.exit()).toMatchObject({ code: 0 });
@@ -131,6 +146,26 @@ describe('an engine that hangs', () => {
     await onlyThePool([]);
   });
 });
+
+/** What is done while the engine is killed; it is back afterwards, whatever came of it. */
+async function killed(work: () => Promise<void>): Promise<void> {
+  await engine.kill();
+  try {
+    await work();
+  } finally {
+    await engine.revive();
+  }
+}
+
+/** What is done while it hangs. */
+async function held(work: () => Promise<void>): Promise<void> {
+  engine.hang();
+  try {
+    await work();
+  } finally {
+    engine.goOn();
+  }
+}
 
 /** Traces of every sandbox that there is. */
 async function traced(): Promise<Trace[]> {
