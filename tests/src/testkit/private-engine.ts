@@ -34,7 +34,8 @@ export class PrivateEngine {
       await engine.#answers();
       for (const image of images) await engine.#take(image);
     } catch (error) {
-      await engine.close();
+      // What it says of itself explains less than why it did not start.
+      await engine.close().catch(() => undefined);
       throw error;
     }
     return engine;
@@ -76,15 +77,20 @@ export class PrivateEngine {
 
   /** Ends it and all that it left. Rejects, naming what there was to be ended. */
   async close(): Promise<void> {
-    this.goOn();
-    // Only one that runs can end the containers of one that was killed.
-    if (this.#dockerd.exit !== undefined) await this.revive();
-    const left = (await this.containers()).map((id) => `container ${id}`);
+    const left = await this.#lastContainers().catch((error: unknown) => [String(error)]);
     await this.#dockerd.stop(STOP_MS);
     const faults = [...left, ...(await endAll(this.#folder))];
     unmountAll(this.#folder);
     rmSync(this.#folder, { recursive: true, force: true });
     if (faults.length > 0) throw new Error(`left on the private engine: ${faults.join('; ')}`);
+  }
+
+  /** What is there that should not be; it goes with the engine. */
+  async #lastContainers(): Promise<string[]> {
+    this.goOn();
+    // Only one that runs can end the containers of one that was killed.
+    if (this.#dockerd.exit !== undefined) await this.revive();
+    return (await this.containers()).map((id) => `container ${id}`);
   }
 
   #spawn(): ServiceProcess {
