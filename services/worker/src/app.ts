@@ -7,8 +7,9 @@ import { createKeys, type Keys } from '@rungrid/kit/keys';
 import type { Lifecycle } from '@rungrid/kit/lifecycle';
 import type { Logger } from '@rungrid/kit/logger';
 import { createRegistry } from '@rungrid/kit/metrics';
-import { connectRedis, RunRegistry } from '@rungrid/kit/redis';
+import { RunRegistry } from '@rungrid/kit/redis';
 import { ArtefactRedis } from '@rungrid/kit/redis-artefacts';
+import { checkRedis, connectRedis } from '@rungrid/kit/redis-connection';
 import { announceWorker, HEARTBEAT_MS, retractWorker } from '@rungrid/kit/workers';
 import type { WorkerInfo } from '@rungrid/proto/stream-entries';
 import { languageMode } from '@rungrid/sandbox/languages';
@@ -32,6 +33,10 @@ import { redisArtefactStore } from './stream/artefacts.js';
 import { Puller } from './stream/puller.js';
 import { every } from './timers.js';
 
+/** How much longer than it may last it is remembered who holds a run, ms: its start, and its compile step. */
+const HELD_MARGIN_MS = 120_000;
+/** How long telling of a drain may take, ms. */
+const DRAIN_MARGIN_MS = 6_000;
 /** How often the pool's counts are copied to the metrics, ms. */
 const GAUGES_MS = 1_000;
 
@@ -51,11 +56,7 @@ export async function startWorker(
 
   const redis = connectRedis({ url: config.RUNGRID_REDIS_URL, logger, name: 'worker' });
   lifecycle.own('redis', () => redis.disconnect());
-  await redis.ping().catch((error: unknown) => {
-    throw new ConfigError(
-      `Redis does not answer at RUNGRID_REDIS_URL: ${String(error)}. Start it, or set RUNGRID_REDIS_URL.`,
-    );
-  });
+  await checkRedis(redis, config.RUNGRID_REDIS_URL);
 
   const engine = servingEngine(config, { workerId: id, onDisconnect: () => watch.lost() });
   lifecycle.own('engine', () => engine.close());
@@ -93,6 +94,7 @@ export async function startWorker(
   const care = { engine, pool, selfTest, isAlive, lifecycle, metrics, logger, onFatal: deps.onFatal };
   const watch = engineWatch(care);
 
+  let draining = false;
   const table = new RunTable();
   lifecycle.own('pool', () => pool.close());
   const runs = new RunRegistry(redis, keys);
@@ -110,6 +112,7 @@ export async function startWorker(
   lifecycle.own('grpc', () => grpc.close());
   lifecycle.own('runs', () => table.endAll());
   const address = config.WORKER_ADVERTISE ?? `${config.WORKER_GRPC_HOST}:${grpc.port}`;
+  const heldTtlMs = HELD_MARGIN_MS + config.WORKER_WALL_MS + config.WORKER_RESUME_MS;
   const compilations = startCompilations(config, { pool, metrics, lifecycle, logger, keys });
   const dispatcher = new Dispatcher({
     languages,
@@ -122,10 +125,11 @@ export async function startWorker(
     },
     ringBytes: config.WORKER_RING_BYTES,
     unattachedMs: config.WORKER_UNATTACHED_MS,
+    resumeMs: config.WORKER_RESUME_MS,
     pool,
     table,
     streams: grpc.streams,
-    claim: (request) => runs.claim({ ...request, workerId: id, address }),
+    claim: (request) => runs.claim({ ...request, workerId: id, address, heldTtlMs }),
     tell,
     metrics,
     logger,
@@ -135,7 +139,11 @@ export async function startWorker(
     host: config.WORKER_INTERNAL_HOST,
     port: config.WORKER_INTERNAL_PORT,
     registry,
-    notReady: () => [...(redis.status === 'ready' ? [] : ['redis is not connected']), ...watch.notReady],
+    notReady: () => [
+      ...(redis.status === 'ready' ? [] : ['redis is not connected']),
+      ...watch.notReady,
+      ...(draining ? ['draining'] : []),
+    ],
   });
   lifecycle.own('internal http', () => internal.close());
 
@@ -151,12 +159,12 @@ export async function startWorker(
     metrics.liveSandboxes.set(live);
     metrics.destroyingSandboxes.set(destroying);
   });
-  const info: WorkerInfo = {
+  const info = (): WorkerInfo => ({
     id,
     grpc: address,
     metrics: internal.url,
     pid: process.pid,
-    draining: false,
+    draining,
     languages: [...languages.values()].map((language) => ({
       name: language.name,
       title: language.title,
@@ -166,14 +174,24 @@ export async function startWorker(
       mode: languageMode(language),
       hello: language.hello,
     })),
-  };
-  await announceWorker(redis, keys, info);
-  lifecycle.own('announcement', () => retractWorker(redis, keys, id));
-  every(lifecycle, { name: 'heartbeat', ms: HEARTBEAT_MS }, () => {
-    announceWorker(redis, keys, info).catch((error: unknown) => logger.warn({ err: error }, 'heartbeat failed'));
   });
+  await announceWorker(redis, keys, info());
+  lifecycle.own('announcement', () => retractWorker(redis, keys, id));
+  const fault = (what: string) => (error: unknown) => logger.warn({ err: error }, what);
+  every(
+    lifecycle,
+    { name: 'heartbeat', ms: HEARTBEAT_MS },
+    () => void announceWorker(redis, keys, info()).catch(fault('heartbeat failed')),
+  );
   await startCare(watch, care);
 
+  const drain = async () => {
+    draining = true;
+    await announceWorker(redis, keys, info()).catch(fault('draining not told'));
+    await table.drained(config.WORKER_DRAIN_MS);
+  };
+  // Closed right after the pullers: nothing new comes, and what is here goes on with all that it needs.
+  lifecycle.own('live runs', drain, { timeoutMs: config.WORKER_DRAIN_MS + DRAIN_MARGIN_MS });
   pool.start();
   for (const language of languages.keys()) {
     const puller = new Puller({
@@ -185,13 +203,13 @@ export async function startWorker(
       logger,
       whenCapacity: (signal) => pool.whenCapacity(language, signal),
       canServe: () => watch.isUp,
-      onRequest: (request, entryId) => dispatcher.take(request, entryId),
+      onRequest: (request, from) => dispatcher.take(request, from),
       onBadEntry: () => metrics.badEntries.inc(),
     });
     puller.start();
     lifecycle.own(`puller ${language}`, () => puller.stop());
   }
-  return info;
+  return info();
 }
 
 /** Every shelf with how many it keeps warm. */

@@ -1,14 +1,22 @@
 // The worker's configuration: every environment variable, its meaning, unit, default and range.
 import { readConfig } from '@rungrid/kit/config';
 import { GRPC_SECURITY_FIELDS, type GrpcSecurity, readGrpcSecurity, requireSecurity } from '@rungrid/kit/grpc/security';
+import { REDIS_URL_PATTERN } from '@rungrid/kit/redis-url';
 import { type Static, Type } from 'typebox';
 
 const port = (value: number) => Type.Integer({ default: value, minimum: 0, maximum: 65_535 });
 const count = (value: number, maximum: number, minimum = 1) => Type.Integer({ default: value, minimum, maximum });
 
 const WorkerConfigSchema = Type.Object({
-  /** redis[s]://[user:password@]host:port[/db], or unix://[user:password@]/path. Users that may do what this service does, and no more: kit's redis-acl.ts. */
-  RUNGRID_REDIS_URL: Type.String({ default: 'redis://127.0.0.1:6379', pattern: '^(rediss?|unix)://' }),
+  /**
+   * Redis 7 or later of the queue, the gateways' one, in one of these forms (user and password percent-encoded; `rediss` is with TLS):
+   * `redis[s]://[user:password@]host:port[/db]`, one server;
+   * `unix://[user:password@]/path`, one on this machine;
+   * `redis[s]+sentinel://[user:password@]host:port[,host:port…]/master-name[/db]`, the master that these sentinels name, anew after a failover;
+   * `redis[s]+cluster://[user:password@]host:port[,host:port…]`, a cluster by some of its nodes; all keys of a RUNGRID_PREFIX are in one slot.
+   * Users that may do what this service does, and no more: kit's redis-acl.ts.
+   */
+  RUNGRID_REDIS_URL: Type.String({ default: 'redis://127.0.0.1:6379', pattern: REDIS_URL_PATTERN }),
   /** Prefix of every Redis key and fleet of the sandboxes, so that installations can share a Redis or an engine. */
   RUNGRID_PREFIX: Type.String({ default: 'rungrid', pattern: '^[a-z0-9-]{1,32}$' }),
   RUNGRID_LOG_LEVEL: Type.Union(
@@ -102,10 +110,17 @@ const WorkerConfigSchema = Type.Object({
   WORKER_COMPILE_STORE_BYTES: count(268_435_456, 68_719_476_736, 0),
   /** How long a compiled program that nobody runs is kept in Redis, ms. */
   WORKER_COMPILE_STORE_TTL_MS: count(86_400_000, 2_592_000_000, 1_000),
-  /** Output of a run that is kept for a gateway that attaches later, bytes. */
+  /** Events of a run that are kept for a gateway that attaches later, and for a client that comes back, bytes. */
   WORKER_RING_BYTES: count(262_144, 67_108_864, 16_384),
   /** How long a claimed run goes on without a gateway attached, ms. */
   WORKER_UNATTACHED_MS: count(10_000, 600_000),
+  /** The resume window: how long a run whose client was lost goes on, and how long its end is kept, when it asked for that, ms. */
+  WORKER_RESUME_MS: count(30_000, 600_000),
+  /**
+   * How long live runs may go on after SIGTERM, ms, when the worker takes no more: then those that have started end as worker_lost, others are
+   * handed back. Give whatever stops the process twenty seconds more than this.
+   */
+  WORKER_DRAIN_MS: count(300_000, 86_400_000, 0),
 });
 
 export interface WorkerConfig extends Readonly<Static<typeof WorkerConfigSchema>> {

@@ -94,12 +94,7 @@ export class Client {
   /** Sends run_code with a fresh token. */
   run(code: string, language: string, options: RunOptions = {}): RunHandle {
     const { run = `r-${randomBytes(6).toString('hex')}`, ...rest } = options;
-    const handle = new RunHandle(run ?? undefined, {
-      send: (event, data) => this.send(event, data),
-      isClosed: () => this.#close !== undefined,
-      describe: () => this.describeSocket(),
-    });
-    this.runs.push(handle);
+    const handle = this.#handle(run ?? undefined);
     this.send('run_code', {
       code,
       language,
@@ -107,6 +102,14 @@ export class Client {
       ...(run === null ? {} : { run }),
       ...rest,
     });
+    return handle;
+  }
+
+  /** Comes back for a run that has started, after the seq `after`. */
+  resume(ask: { readonly key: string; readonly after: number; readonly run?: string }): RunHandle {
+    const { run = `r-${randomBytes(6).toString('hex')}`, key, after } = ask;
+    const handle = this.#handle(run, after);
+    this.send('resume', { run, key, after });
     return handle;
   }
 
@@ -134,11 +137,23 @@ export class Client {
     return this.#close === undefined ? 'socket open' : `socket closed with ${this.#close.code} ${this.#close.reason}`;
   }
 
+  #handle(name: string | undefined, after?: number): RunHandle {
+    const transport = {
+      send: (event: string, data: unknown) => this.send(event, data),
+      isClosed: () => this.#close !== undefined,
+      describe: () => this.describeSocket(),
+    };
+    const handle = new RunHandle(name, transport, after);
+    this.runs.push(handle);
+    return handle;
+  }
+
   #onFrame(frame: ServerFrame): void {
     this.events.push(frame);
     const run = (frame.data as { run?: string } | null)?.run;
     switch (frame.event) {
       case 'queued':
+      case 'resumed':
       case 'started':
       case 'compile':
       case 'stdout':

@@ -5,7 +5,7 @@ import { until } from './wait.js';
 
 export type RunFrame = Extract<
   ServerFrame,
-  { event: 'queued' | 'started' | 'compile' | 'stdout' | 'stderr' | 'exit' | 'error' }
+  { event: 'queued' | 'resumed' | 'started' | 'compile' | 'stdout' | 'stderr' | 'exit' | 'error' }
 >;
 export type EndFrame = Extract<ServerFrame, { event: 'exit' | 'error' }>;
 
@@ -22,13 +22,27 @@ export class RunHandle {
   readonly name: string | undefined;
   readonly events: RunFrame[] = [];
   readonly #transport: RunTransport;
+  /** Of a run that was resumed: the last seq that was seen before. */
+  readonly #after: number | undefined;
   #stdout = '';
   #stderr = '';
   #compile = '';
 
-  constructor(name: string | undefined, transport: RunTransport) {
+  constructor(name: string | undefined, transport: RunTransport, after?: number) {
     this.name = name;
     this.#transport = transport;
+    this.#after = after;
+  }
+
+  /** The last seq that came. */
+  get seq(): number {
+    return this.events.reduce((last, frame) => ('seq' in frame.data ? frame.data.seq : last), this.#after ?? 0);
+  }
+  /** What brings a client back to it. Throws before `started`. */
+  get resumeKey(): string {
+    const started = this.events.find((frame) => frame.event === 'started');
+    if (started?.event !== 'started') throw new Error(`it has not started; ${this.describe()}`);
+    return started.data.resume_key;
   }
 
   get stdout(): string {
@@ -109,19 +123,27 @@ export class RunHandle {
     return frame.data;
   }
 
-  /** The rules of every run: seq counts from 1 without a gap, output is after started, one terminal event, nothing behind it. */
+  /** The rules of every run: seq counts from 1 (resumed: from where it was) without a gap, output is after started, one terminal event, nothing behind it. */
   check(): void {
     const faults: string[] = [];
     const seqs = this.events.flatMap((frame) => ('seq' in frame.data ? [frame.data.seq] : []));
-    if (seqs.some((seq, index) => seq !== index + 1)) faults.push(`seq is ${seqs.slice(0, 20).join(',')}…`);
+    const seen = this.#after ?? 0;
+    if (seqs.some((seq, index) => seq !== seen + index + 1)) faults.push(`seq is ${seqs.slice(0, 20).join(',')}…`);
     const end = this.events.findIndex((frame) => isEnd(frame));
     if (end !== -1 && end !== this.events.length - 1) faults.push('there are events after the terminal one');
+    if (this.#after === undefined) faults.push(...this.#startFaults());
+    else if (seqs.length > 0 && this.events[0]?.event !== 'resumed') faults.push('events came before resumed');
+    if (faults.length > 0) throw new Error(`${faults.join('; ')}; ${this.describe()}`);
+  }
+
+  #startFaults(): string[] {
+    const faults: string[] = [];
     const first = this.events.findIndex((frame) => frame.event === 'stdout' || frame.event === 'stderr');
     const started = this.events.findIndex((frame) => frame.event === 'started');
     if (first !== -1 && (started === -1 || first < started)) faults.push('output came before started');
     const queued = this.events.findIndex((frame) => frame.event === 'queued');
     if (started !== -1 && (queued === -1 || queued > started)) faults.push('started came without queued before it');
-    if (faults.length > 0) throw new Error(`${faults.join('; ')}; ${this.describe()}`);
+    return faults;
   }
 
   describe(): string {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Keys, WORKER_GROUP } from '@rungrid/kit/keys';
 import type { Logger } from '@rungrid/kit/logger';
-import { connectRedis, type Redis } from '@rungrid/kit/redis';
+import { connectRedis, type Redis } from '@rungrid/kit/redis-connection';
 import { parseRunRequest, type RunRequest } from '@rungrid/proto/stream-entries';
 
 /** How long one read blocks, ms: bounds how long a stop takes. */
@@ -27,18 +27,16 @@ export interface PullerOptions {
   readonly logger: Logger;
   /** Settles when a run of the language could start now. */
   readonly whenCapacity: (signal: AbortSignal) => Promise<void>;
-  /**
-   * Whether the worker may take a request that it has read, or that another abandoned. When not, the entry stays pending as it is, for a
-   * worker that looks for abandoned ones.
-   */
+  /** Whether the worker may take a request now. When not, one that it has read goes back to the queue for another. */
   readonly canServe: () => boolean;
-  /** Takes a request. Must not throw. */
-  readonly onRequest: (request: RunRequest, entryId: string) => void;
+  /** Takes a request. Must not throw. `deliveries`: to how many workers it came, this one included. */
+  readonly onRequest: (request: RunRequest, from: { readonly entryId: string; readonly deliveries: number }) => void;
   /** An entry that is not a request; it is gone from the stream. */
   readonly onBadEntry: () => void;
 }
 
 type Entry = [id: string, fields: string[] | null];
+type Reply = [string, Entry[]][] | null;
 
 export class Puller {
   readonly #options: PullerOptions;
@@ -58,11 +56,19 @@ export class Puller {
     this.#loops = Promise.all([this.#pull(), this.#reclaim()]);
   }
 
-  /** Stops pulling. A request that was read already is still handed on. */
+  /** Stops pulling. What was read already, or was on its way here, is still handed on. */
   async stop(): Promise<void> {
     this.#stop.abort();
     this.#blocking.disconnect();
     await this.#loops;
+    try {
+      const from = ['GROUP', WORKER_GROUP, this.#options.workerId, 'COUNT', RECLAIM_COUNT] as const;
+      const reply: Reply = await this.#options.redis.xreadgroup(...from, 'STREAMS', this.#queue, '0');
+      for (const entry of reply?.[0]?.[1] ?? []) this.#onEntry(entry);
+    } catch (error) {
+      // Another worker finds them in a few seconds.
+      this.#options.logger.warn({ err: error, language: this.#options.language }, 'what was on its way is left behind');
+    }
   }
 
   async #pull(): Promise<void> {
@@ -70,7 +76,7 @@ export class Puller {
     while (!signal.aborted) {
       try {
         await this.#options.whenCapacity(signal);
-        const reply: [string, Entry[]][] | null = await this.#blocking.xreadgroup(
+        const reply: Reply = await this.#blocking.xreadgroup(
           'GROUP',
           WORKER_GROUP,
           this.#options.workerId,
@@ -112,8 +118,14 @@ export class Puller {
       'COUNT',
       RECLAIM_COUNT,
     )) as [string, Entry[]];
-    for (const entry of reply[1]) this.#onEntry(entry);
+    for (const entry of reply[1]) this.#onEntry(entry, await this.#deliveries(entry[0]));
     await this.#forgetDeadConsumers();
+  }
+
+  async #deliveries(entryId: string): Promise<number> {
+    const pending = await this.#options.redis.xpending(this.#queue, WORKER_GROUP, entryId, entryId, 1);
+    const [first] = pending as [id: string, consumer: string, idleMs: number, deliveries: number][];
+    return first?.[3] ?? 1;
   }
 
   async #forgetDeadConsumers(): Promise<void> {
@@ -127,15 +139,24 @@ export class Puller {
     }
   }
 
-  #onEntry([id, fields]: Entry): void {
-    if (!this.#options.canServe()) return;
+  #onEntry([id, fields]: Entry, deliveries = 1): void {
+    if (!this.#options.canServe()) return this.#giveBack(id, deliveries);
     const text = fields?.[fields.indexOf('request') + 1];
     const request = text === undefined ? undefined : parseRunRequest(text);
     if (request !== undefined && request.language === this.#options.language)
-      return this.#options.onRequest(request, id);
+      return this.#options.onRequest(request, { entryId: id, deliveries });
     this.#options.onBadEntry();
     const drop = this.#options.redis.multi().xack(this.#queue, WORKER_GROUP, id).xdel(this.#queue, id).exec();
     drop.catch((error: unknown) => this.#options.logger.warn({ err: error }, 'a bad queue entry could not be dropped'));
+  }
+
+  /** Pending as if abandoned long ago, and as if it had never come here: whoever looks for such next takes it. */
+  #giveBack(id: string, deliveries: number): void {
+    const { redis, workerId, logger } = this.#options;
+    const as = ['IDLE', ABANDONED_MS, 'RETRYCOUNT', deliveries - 1, 'JUSTID'] as const;
+    redis
+      .xclaim(this.#queue, WORKER_GROUP, workerId, 0, id, ...as)
+      .catch((error: unknown) => logger.warn({ err: error }, 'a queue entry could not be given back yet'));
   }
 
   async #createGroup(): Promise<void> {
