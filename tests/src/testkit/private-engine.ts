@@ -17,6 +17,8 @@ export class PrivateEngine {
   readonly host: string;
   readonly #folder: string;
   readonly #docker: Docker;
+  /** Apart from dockerd, as where an init system starts both: it stays when that is killed. */
+  readonly #containerd: ServiceProcess;
   #dockerd: ServiceProcess;
 
   private constructor(folder: string) {
@@ -24,6 +26,11 @@ export class PrivateEngine {
     this.host = `unix://${join(folder, 'docker.sock')}`;
     this.#docker = dockerAt(this.host);
     writeFileSync(join(folder, 'daemon.json'), '{}');
+    writeFileSync(join(folder, 'containerd.toml'), containerdSettings(folder));
+    this.#containerd = new ServiceProcess(['containerd', `--config=${join(folder, 'containerd.toml')}`], {
+      name: 'private containerd',
+      env: {},
+    });
     this.#dockerd = this.#spawn();
   }
 
@@ -41,7 +48,7 @@ export class PrivateEngine {
     return engine;
   }
 
-  /** Ends it with SIGKILL, and its containerd with it; what it had running is left to itself. */
+  /** Ends it with SIGKILL; what it had running is left to itself. */
   async kill(): Promise<void> {
     this.#dockerd.signal('SIGKILL');
     await this.#dockerd.exited;
@@ -79,6 +86,7 @@ export class PrivateEngine {
   async close(): Promise<void> {
     const left = await this.#lastContainers().catch((error: unknown) => [String(error)]);
     await this.#dockerd.stop(STOP_MS);
+    await this.#containerd.stop(STOP_MS);
     const faults = [...left, ...(await endAll(this.#folder))];
     unmountAll(this.#folder);
     rmSync(this.#folder, { recursive: true, force: true });
@@ -103,6 +111,7 @@ export class PrivateEngine {
         `--data-root=${within('data')}`,
         `--exec-root=${within('exec')}`,
         `--host=${this.host}`,
+        `--containerd=${containerdSocket(this.#folder)}`,
         `--pidfile=${within('pid')}`,
         // Nothing of the machine's network setup is touched.
         '--bridge=none',
@@ -122,7 +131,7 @@ export class PrivateEngine {
         () => this.#dockerd.exit !== undefined,
       );
     await until(answers, {
-      what: () => `the private engine to answer; its log:\n${this.#dockerd.log}`,
+      what: () => `the private engine to answer; its log:\n${this.#dockerd.log}\n${this.#containerd.log}`,
       timeoutMs: START_MS,
       everyMs: 50,
     });
@@ -139,7 +148,25 @@ export class PrivateEngine {
   }
 }
 
-/** Ends processes that were started with this folder: containerd and the containers' shims. Says which there were. */
+function containerdSocket(folder: string): string {
+  return join(folder, 'containerd.sock');
+}
+
+function containerdSettings(folder: string): string {
+  return [
+    'version = 2',
+    `root = "${join(folder, 'containerd-data')}"`,
+    `state = "${join(folder, 'containerd-state')}"`,
+    'disabled_plugins = ["io.containerd.grpc.v1.cri"]',
+    '[debug]',
+    '  level = "warn"',
+    '[grpc]',
+    `  address = "${containerdSocket(folder)}"`,
+    '',
+  ].join('\n');
+}
+
+/** Ends processes that were started with this folder and are still there, such as the shims of containers. Says which there were. */
 async function endAll(folder: string): Promise<string[]> {
   const found: string[] = [];
   const ended = until(() => processesIn(folder).length === 0, { what: 'its processes to end', timeoutMs: 5_000 });
