@@ -17,6 +17,7 @@ import { Compilations } from './compile/compilations.js';
 import { artefactSource, type CompiledLanguage } from './compile/source.js';
 import type { WorkerConfig } from './config.js';
 import { selfTestEngine, servingEngine, sandboxKind } from './engine.js';
+import { engineWatch, startCare } from './engine-care.js';
 import { startGrpcServer } from './grpc/server.js';
 import { createWorkerMetrics, shelfLabels, type WorkerMetrics } from './metrics.js';
 import { shelfFloors } from './pool/floor.js';
@@ -31,9 +32,8 @@ import { provedSpecs, type Served, servedLanguages } from './served.js';
 import { redisArtefactStore } from './stream/artefacts.js';
 import { Liveness } from './stream/liveness.js';
 import { Puller } from './stream/puller.js';
+import { every } from './timers.js';
 
-/** How often orphans of dead workers and overdue sandboxes are looked for, ms. */
-const JANITOR_MS = 10_000;
 /** How much longer than it may last it is remembered who holds a run, ms: its start, and its compile step. */
 const HELD_MARGIN_MS = 120_000;
 /** How long telling of a drain may take, ms. */
@@ -59,7 +59,7 @@ export async function startWorker(
   lifecycle.own('redis', () => redis.disconnect());
   await checkRedis(redis, config.RUNGRID_REDIS_URL);
 
-  const engine = servingEngine(config, id);
+  const engine = servingEngine(config, { workerId: id, onDisconnect: () => watch.lost() });
   lifecycle.own('engine', () => engine.close());
   await engine.ping().catch((error: unknown) => {
     throw new ConfigError(
@@ -90,6 +90,11 @@ export async function startWorker(
       destroyed: (spec, ms) => metrics.sandboxDestroySeconds.observe(shelfLabels(spec), ms / 1000),
     },
   });
+
+  const liveness = new Liveness({ redis, keys, workerId: id });
+  const isAlive = (workerId: string) => liveness.isAlive(workerId);
+  const care = { engine, pool, selfTest, isAlive, lifecycle, metrics, logger, onFatal: deps.onFatal };
+  const watch = engineWatch(care);
 
   let draining = false;
   const table = new RunTable();
@@ -138,6 +143,7 @@ export async function startWorker(
     registry,
     notReady: () => [
       ...(redis.status === 'ready' ? [] : ['redis is not connected']),
+      ...watch.notReady,
       ...(draining ? ['draining'] : []),
     ],
   });
@@ -155,10 +161,6 @@ export async function startWorker(
     metrics.liveSandboxes.set(live);
     metrics.destroyingSandboxes.set(destroying);
   });
-  const liveness = new Liveness({ redis, keys, workerId: id });
-  const sweep = async () => {
-    metrics.swept.inc(await engine.sweep((workerId) => liveness.isAlive(workerId)));
-  };
   const info = (): WorkerInfo => ({
     id,
     grpc: address,
@@ -183,15 +185,7 @@ export async function startWorker(
     { name: 'heartbeat', ms: HEARTBEAT_MS },
     () => void liveness.announce(info()).catch(fault('heartbeat failed')),
   );
-  await sweep().catch(fault('sweep failed'));
-  every(lifecycle, { name: 'janitor', ms: JANITOR_MS }, () => void sweep().catch(fault('sweep failed')));
-  every(lifecycle, { name: 'self-test', ms: JANITOR_MS }, () => {
-    selfTest.check().catch((error: unknown) => {
-      // An engine that is away is asked again; one that came back weaker ends the worker.
-      if (error instanceof ConfigError) deps.onFatal(error);
-      else logger.warn({ err: error }, 'self-test could not run');
-    });
-  });
+  await startCare(watch, care);
 
   const drain = async () => {
     draining = true;
@@ -210,6 +204,7 @@ export async function startWorker(
       keys,
       logger,
       whenCapacity: (signal) => pool.whenCapacity(language, signal),
+      canServe: () => watch.isUp,
       onRequest: (request, from) => dispatcher.take(request, from),
       onBadEntry: () => metrics.badEntries.inc(),
     });
@@ -279,9 +274,4 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   const startMs = performance.now();
   await work();
   return Math.round(performance.now() - startMs);
-}
-
-function every(lifecycle: Lifecycle, { name, ms }: { name: string; ms: number }, work: () => void): void {
-  const timer = setInterval(work, ms);
-  lifecycle.own(name, () => clearInterval(timer));
 }

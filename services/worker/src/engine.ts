@@ -2,15 +2,30 @@
 import type { SandboxPromise } from '@rungrid/sandbox/selftest';
 import type { WorkerConfig } from './config.js';
 import { DockerEngine } from './docker/engine.js';
+import type { DockerOptions } from './docker/options.js';
 
-/** An engine whose sandboxes serve runs; other workers of this installation sweep them once their owner is gone. */
-export function servingEngine(config: WorkerConfig, workerId: string): DockerEngine {
-  return makeEngine(config, { workerId, fleet: config.RUNGRID_PREFIX });
+/**
+ * Age at which a sandbox of the self-test is anybody's to remove, ms: a probe takes seconds, and what one leaves that an engine's trouble cut
+ * short has no other end.
+ */
+const PROBE_DEADLINE_MS = 120_000;
+
+/**
+ * An engine whose sandboxes serve runs; other workers of this installation sweep them once their owner is gone. `onDisconnect` as in
+ * DockerEngine.
+ */
+export function servingEngine(
+  config: WorkerConfig,
+  owner: { workerId: string; onDisconnect: () => void },
+): DockerEngine {
+  const { workerId, onDisconnect } = owner;
+  return new DockerEngine(engineOptions(config, { workerId, fleet: config.RUNGRID_PREFIX }), { onDisconnect });
 }
 
 /** An engine for the self-test: a fleet apart, so that no worker takes its sandboxes for those of one that is gone. */
 export function selfTestEngine(config: WorkerConfig, workerId: string): DockerEngine {
-  return makeEngine(config, { workerId, fleet: `${config.RUNGRID_PREFIX}-selftest` });
+  const options = engineOptions(config, { workerId, fleet: `${config.RUNGRID_PREFIX}-selftest` });
+  return new DockerEngine({ ...options, idleDeadlineMs: PROBE_DEADLINE_MS });
 }
 
 /** Whose system call filter the sandboxes of this configuration have, and what runs them. */
@@ -18,13 +33,13 @@ export function sandboxKind(config: WorkerConfig): Pick<SandboxPromise, 'systemC
   return { systemCalls: config.WORKER_SECCOMP === 'engine' ? 'engine' : 'own', runtime: config.SANDBOX_RUNTIME };
 }
 
-function makeEngine(config: WorkerConfig, owner: { workerId: string; fleet: string }): DockerEngine {
-  return new DockerEngine({
+function engineOptions(config: WorkerConfig, owner: { workerId: string; fleet: string }): DockerOptions {
+  return {
     ...owner,
     host: config.DOCKER_HOST,
     // runc is every engine's own: leaving it out keeps an engine that knows it by another name.
     ...(config.SANDBOX_RUNTIME === 'runc' ? {} : { runtime: config.SANDBOX_RUNTIME }),
     ...(config.WORKER_SECCOMP === 'engine' ? { seccompProfile: 'engine' } : {}),
     ...(config.WORKER_CGROUP_PARENT === undefined ? {} : { cgroupParent: config.WORKER_CGROUP_PARENT }),
-  });
+  };
 }

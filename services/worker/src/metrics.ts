@@ -101,6 +101,8 @@ export function createWorkerMetrics(registry: Registry) {
       help: 'Damaged compiled programs in Redis',
       registers,
     }),
+    /** 1 while the engine answers and its sandboxes are proved; 0: nothing is claimed. */
+    engineUp: new Gauge({ name: 'rungrid_worker_engine_up', help: 'Whether the engine serves', registers }),
     /** Sandboxes of dead workers, and overdue ones, that this worker's janitor removed. */
     swept: new Counter({ name: 'rungrid_worker_swept_sandboxes_total', help: 'Orphans removed', registers }),
   };

@@ -23,11 +23,18 @@ export interface SandboxInfo {
   readonly alive: boolean;
 }
 
-const docker = new Docker();
+/** An engine that hangs must fail a test, not hold it. */
+const CALL_TIMEOUT_MS = 20_000;
 
-/** All sandboxes of these workers, whatever their state; without `owners`, everybody's. */
-export async function listSandboxes(owners?: readonly string[]): Promise<SandboxInfo[]> {
-  const list = await docker.listContainers({ all: true, filters: { label: [OWNER_LABEL] } });
+/** The engine at `host`, a DOCKER_HOST of the form unix:///path; default: the one of this process. */
+export function dockerAt(host?: string): Docker {
+  if (host === undefined) return new Docker();
+  return new Docker({ socketPath: host.replace(/^unix:\/\//, ''), timeout: CALL_TIMEOUT_MS });
+}
+
+/** All sandboxes of these workers on the engine at `host`, whatever their state; without `owners`, everybody's. */
+export async function listSandboxes(owners?: readonly string[], host?: string): Promise<SandboxInfo[]> {
+  const list = await dockerAt(host).listContainers({ all: true, filters: { label: [OWNER_LABEL] } });
   return list
     .map((entry) => ({
       id: entry.Id,
@@ -42,8 +49,9 @@ export async function listSandboxes(owners?: readonly string[]): Promise<Sandbox
 }
 
 /** Removes what these workers left. Returns the names: a test that did not expect any fails on them. */
-export async function removeSandboxes(owners: readonly string[]): Promise<string[]> {
-  const left = await listSandboxes(owners);
+export async function removeSandboxes(owners: readonly string[], host?: string): Promise<string[]> {
+  const left = await listSandboxes(owners, host);
+  const docker = dockerAt(host);
   await Promise.all(
     left.map((sandbox) =>
       docker
@@ -60,10 +68,10 @@ export async function removeSandboxes(owners: readonly string[]): Promise<string
 
 /** Whether an image is there. */
 export async function hasImage(name: string): Promise<boolean> {
-  const images = await docker.listImages({ filters: { reference: [name] } });
+  const images = await dockerAt().listImages({ filters: { reference: [name] } });
   return images.length > 0;
 }
 
-export async function inspectSandbox(id: string): Promise<Docker.ContainerInspectInfo> {
-  return docker.getContainer(id).inspect();
+export async function inspectSandbox(id: string, host?: string): Promise<Docker.ContainerInspectInfo> {
+  return dockerAt(host).getContainer(id).inspect();
 }

@@ -17,11 +17,11 @@ export interface EngineProxy {
   removeFolder(): void;
 }
 
-/** For the fleet of `prefix`. Resolves when it is ready. */
-export async function startEngineProxy(options: { prefix: string }): Promise<EngineProxy> {
+/** For the fleet of `prefix`, in front of the engine of this DOCKER_HOST (default: that of this process). Resolves when it is ready. */
+export async function startEngineProxy(options: { prefix: string; engine?: string | undefined }): Promise<EngineProxy> {
   const folder = mkdtempSync(join(tmpdir(), 'rungrid-proxy-'));
   const socket = join(folder, 'engine.sock');
-  const engine = process.env['DOCKER_HOST'] || 'unix:///var/run/docker.sock';
+  const engine = options.engine ?? (process.env['DOCKER_HOST'] || 'unix:///var/run/docker.sock');
   const service = new ServiceProcess([process.execPath, ENGINE_PROXY_MAIN], {
     name: 'engine proxy',
     env: {

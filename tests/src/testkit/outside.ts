@@ -14,9 +14,9 @@ export interface Trace {
   readonly folders: readonly string[];
 }
 
-/** Notes a running sandbox. Rejects when its groups are not to be seen: a check of their end would then prove nothing. */
-export async function traceOf(id: string): Promise<Trace> {
-  const info = await inspectSandbox(id);
+/** Notes a running sandbox of the engine at `host`. Rejects when its groups are not to be seen: a check of their end would then prove nothing. */
+export async function traceOf(id: string, host?: string): Promise<Trace> {
+  const info = await inspectSandbox(id, host);
   const { Pid: pid } = info.State;
   const groups = groupsOf(pid).filter((group) => group.includes(id));
   if (groups.length === 0 || !groups.every((group) => existsSync(group)))

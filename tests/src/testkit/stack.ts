@@ -22,6 +22,8 @@ export interface StackOptions {
   readonly languages?: readonly string[];
   readonly gatewayEnv?: Readonly<Record<string, string>>;
   readonly workerEnv?: Readonly<Record<string, string>>;
+  /** DOCKER_HOST of the workers' engine. Default: that of this process. */
+  readonly engine?: string;
   /** Workers get the socket of an engine proxy, and the engine's own is nowhere in their environment. Default false. */
   readonly engineProxy?: boolean;
 }
@@ -76,7 +78,7 @@ export class Stack {
     const prefix = `t${randomBytes(5).toString('hex')}`;
     const stack = new Stack(prefix, await startRedis(prefix), options);
     try {
-      if (options.engineProxy === true) stack.#engineProxy = await startEngineProxy({ prefix: stack.prefix });
+      if (options.engineProxy === true) stack.#engineProxy = await startEngineProxy({ prefix, engine: options.engine });
       await Promise.all(Array.from({ length: options.workers ?? 1 }, () => stack.addWorker()));
       await Promise.all(Array.from({ length: options.gateways ?? 1 }, () => stack.addGateway()));
     } catch (error) {
@@ -163,7 +165,7 @@ export class Stack {
 
   /** Sandboxes of this stack's workers. */
   sandboxes(): Promise<SandboxInfo[]> {
-    return listSandboxes(this.owners);
+    return listSandboxes(this.owners, this.options.engine);
   }
 
   /** Sandboxes that serve a run. */
@@ -188,14 +190,14 @@ export class Stack {
       this.#engineProxy.removeFolder();
     }
     await this.redis.close();
-    const left = await removeSandboxes(this.owners);
+    const left = await removeSandboxes(this.owners, this.options.engine);
     if (left.length > 0) faults.push(`containers left behind: ${left.join(', ')}`);
     if (faults.length > 0) throw new Error(faults.join('\n'));
   }
 
   #spawn(service: 'gateway' | 'worker', env: Readonly<Record<string, string>>): ServiceProcess {
     const main = service === 'gateway' ? GATEWAY_MAIN : WORKER_MAIN;
-    const dockerHost = this.#engineProxy?.host ?? process.env['DOCKER_HOST'];
+    const dockerHost = this.#engineProxy?.host ?? this.options.engine ?? process.env['DOCKER_HOST'];
     return new ServiceProcess([process.execPath, main], {
       name: service,
       env: {

@@ -6,6 +6,21 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DockerApi, parseEvent } from './api.js';
 import { resolveDockerOptions } from './options.js';
+import type { CreateOptions } from './spec.js';
+
+const CALLS: readonly [string, (api: DockerApi) => Promise<unknown>][] = [
+  ['info', (api) => api.info()],
+  ['inspect image', (api) => api.imageId('a:b')],
+  ['create', (api) => api.create('name', {} as CreateOptions)],
+  ['attach', (api) => api.attach('abc')],
+  ['start', (api) => api.start('abc')],
+  ['rename', (api) => api.rename('abc', 'name')],
+  ['remove', (api) => api.remove('abc')],
+  ['inspect', (api) => api.exitState('abc')],
+  ['stats', (api) => api.stats('abc')],
+  ['list', (api) => api.list()],
+  ['events', (api) => api.events('w')],
+];
 
 describe('DockerApi', () => {
   let directory = '';
@@ -45,6 +60,25 @@ describe('DockerApi', () => {
   it('gives up on an engine that does not answer', async () => {
     const api = await serve(() => undefined);
     await expect(api.ping()).rejects.toMatchObject({ name: 'EngineError', retryable: true });
+    api.close();
+  });
+
+  it.each(CALLS)('takes %s back when there is no answer in time', async (_, call) => {
+    const api = await serve(() => undefined);
+    await expect(call(api)).rejects.toMatchObject({ name: 'EngineError', retryable: true });
+    // A request that stays would hold its connection from those that come after.
+    await vi.waitFor(() => expect(peers.map((peer) => peer.closed)).toEqual(peers.map(() => true)));
+    api.close();
+  });
+
+  it('has an answer to a ping while other calls wait for theirs', async () => {
+    const api = await serve((peer) => {
+      if (received.startsWith('GET /_ping')) peer.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK');
+      received = '';
+    });
+    const hanging = Array.from({ length: 40 }, () => api.start('abc').catch((error: unknown) => error));
+    await api.ping();
+    for (const error of await Promise.all(hanging)) expect(error).toMatchObject({ retryable: true });
     api.close();
   });
 

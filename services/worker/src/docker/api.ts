@@ -50,28 +50,37 @@ interface Dialer {
   dial(request: DialRequest, callback: (error: unknown, reply: unknown) => void): void;
 }
 
+/** How long the answers may take that a run's last words wait for, ms: past it the run ends without them, for its client is waiting. */
+const LAST_WORDS_MS = 1_500;
 /** CPU quota of a container that is killed, in billionths of a CPU: the least that every machine has. */
 const KILL_NANO_CPUS = 1e9;
 
+interface CallOptions {
+  /** Default: the deadline of all calls. */
+  readonly timeoutMs?: number;
+  readonly by?: Connections;
+}
+
+interface Connections {
+  readonly docker: Docker;
+  readonly agent: Agent;
+}
+
 export class DockerApi {
-  readonly #agent: Agent;
-  readonly #docker: Docker;
+  readonly #calls: Connections;
+  /** Of pings alone: one that waits behind sixteen slow calls would say that the engine is away. */
+  readonly #pings: Connections;
   readonly #timeoutMs: number;
 
   constructor(options: ResolvedDockerOptions) {
-    this.#agent = new OpaqueAgent({
-      keepAlive: true,
-      maxSockets: options.maxSockets,
-      maxFreeSockets: options.maxSockets,
-    });
-    // dockerode's types do not know that docker-modem takes an agent.
-    const connection: Docker.DockerOptions & { agent: Agent } = { ...engineAddress(options.host), agent: this.#agent };
-    this.#docker = new Docker(connection);
+    this.#calls = connections(options.host, options.maxSockets);
+    this.#pings = connections(options.host, 1);
     this.#timeoutMs = options.callTimeoutMs;
   }
 
-  async ping(): Promise<void> {
-    await this.#dial('ping', { method: 'GET', path: '/_ping', statusCodes: { 200: true } });
+  async ping(options: { timeoutMs?: number } = {}): Promise<void> {
+    const request = { method: 'GET', path: '/_ping', statusCodes: { 200: true } } as const;
+    await this.#dial('ping', request, { ...options, by: this.#pings });
   }
 
   async info(): Promise<{
@@ -80,7 +89,8 @@ export class DockerApi {
     identity: string;
     runtimes: readonly string[];
   }> {
-    const info = (await this.#call('info', () => this.#docker.info())) as {
+    const request = { method: 'GET', path: '/info', statusCodes: { 200: true } } as const;
+    const info = (await this.#dial('info', request)) as {
       CgroupDriver?: string;
       CgroupVersion?: string;
       ID?: string;
@@ -152,16 +162,16 @@ export class DockerApi {
   }
 
   async start(id: string): Promise<void> {
-    await this.#call('start', (abortSignal) => this.#docker.getContainer(id).start({ abortSignal }));
+    await this.#call('start', (abortSignal) => this.#calls.docker.getContainer(id).start({ abortSignal }));
   }
 
   async rename(id: string, name: string): Promise<void> {
-    await this.#call('rename', (abortSignal) => this.#docker.getContainer(id).rename({ name, abortSignal }));
+    await this.#call('rename', (abortSignal) => this.#calls.docker.getContainer(id).rename({ name, abortSignal }));
   }
 
   /** Kills a container and lifts its CPU quota, so that it dies at the machine's speed. Settles when it is dead, or could not be told to. */
   async killFast(id: string): Promise<void> {
-    const container = this.#docker.getContainer(id);
+    const container = this.#calls.docker.getContainer(id);
     const killed = this.#call('kill', (abortSignal) => container.kill({ signal: 'SIGKILL', abortSignal }));
     const lifted = this.#call('update', (abortSignal) => container.update({ NanoCpus: KILL_NANO_CPUS, abortSignal }));
     // Whatever failed, the removal that follows says whether it is gone.
@@ -170,7 +180,7 @@ export class DockerApi {
 
   /** Kills and removes a container; settles when it is gone, whoever removed it. */
   async remove(id: string): Promise<void> {
-    const container = this.#docker.getContainer(id);
+    const container = this.#calls.docker.getContainer(id);
     try {
       await this.#call('remove', (abortSignal) => container.remove({ force: true, v: true, abortSignal }));
     } catch (error) {
@@ -184,7 +194,7 @@ export class DockerApi {
   async #waitRemoved(id: string): Promise<void> {
     try {
       await this.#call('wait', (abortSignal) =>
-        this.#docker.getContainer(id).wait({ condition: 'removed', abortSignal }),
+        this.#calls.docker.getContainer(id).wait({ condition: 'removed', abortSignal }),
       );
     } catch (error) {
       if (statusOf(error) !== 404) throw error;
@@ -194,8 +204,10 @@ export class DockerApi {
   /** Exit status and out-of-memory mark of a container that has ended; undefined when it is gone or runs. */
   async exitState(id: string): Promise<{ status: number; oom: boolean } | undefined> {
     try {
-      const { State } = await this.#call('inspect', (abortSignal) =>
-        this.#docker.getContainer(id).inspect({ abortSignal }),
+      const { State } = await this.#call(
+        'inspect',
+        (abortSignal) => this.#calls.docker.getContainer(id).inspect({ abortSignal }),
+        { timeoutMs: LAST_WORDS_MS },
       );
       return State.Running ? undefined : { status: State.ExitCode, oom: State.OOMKilled };
     } catch (error) {
@@ -205,18 +217,19 @@ export class DockerApi {
   }
 
   async stats(id: string): Promise<StatsAnswer> {
-    return (await this.#dial('stats', {
+    const request: Omit<DialRequest, 'abortSignal'> = {
       method: 'GET',
       path: `/containers/${id}/stats?`,
       statusCodes: { 200: true, 404: 'no such container' },
       options: { _query: { stream: 'false', 'one-shot': 'true' } },
-    })) as StatsAnswer;
+    };
+    return (await this.#dial('stats', request, { timeoutMs: LAST_WORDS_MS })) as StatsAnswer;
   }
 
   /** Every sandbox on this engine, whoever owns it and whatever its state. */
   async list(): Promise<ListedContainer[]> {
     const listed = await this.#call('list', (abortSignal) =>
-      this.#docker.listContainers({ all: true, filters: { label: [OWNER_LABEL] }, abortSignal }),
+      this.#calls.docker.listContainers({ all: true, filters: { label: [OWNER_LABEL] }, abortSignal }),
     );
     return listed.map((entry) => ({
       id: entry.Id,
@@ -230,33 +243,43 @@ export class DockerApi {
   /** The engine's live events of one owner's containers: JSON, one a line. The caller destroys it. */
   async events(owner: string): Promise<Readable> {
     const filters = {
-      type: ['container' as const],
+      type: ['container'],
       event: ['oom', 'die', 'destroy'],
       label: [`${OWNER_LABEL}=${owner}`],
     };
-    return (await this.#call('events', () => this.#docker.getEvents({ filters }))) as Readable;
+    return (await this.#dial('events', {
+      method: 'GET',
+      path: '/events?',
+      statusCodes: { 200: true },
+      options: { _query: { filters: JSON.stringify(filters) } },
+      isStream: true,
+    })) as Readable;
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.#calls.agent.destroy();
+    this.#pings.agent.destroy();
   }
 
-  #dial(verb: string, request: Omit<DialRequest, 'abortSignal'>): Promise<unknown> {
-    const modem = this.#docker.modem as Dialer;
-    return this.#call(verb, (abortSignal) => {
+  #dial(verb: string, request: Omit<DialRequest, 'abortSignal'>, options: CallOptions = {}): Promise<unknown> {
+    const modem = (options.by ?? this.#calls).docker.modem as Dialer;
+    const dial = (abortSignal: AbortSignal): Promise<unknown> => {
       const { promise, settle } = callback<unknown>();
       modem.dial({ ...request, abortSignal }, settle);
       return promise;
-    });
+    };
+    return this.#call(verb, dial, options);
   }
 
-  async #call<T>(verb: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  /** Past its deadline a call is taken back, so that it holds no connection of those that come after. */
+  async #call<T>(verb: string, call: (signal: AbortSignal) => Promise<T>, options: CallOptions = {}): Promise<T> {
+    const timeoutMs = Math.min(options.timeoutMs ?? this.#timeoutMs, this.#timeoutMs);
     const deadline = new AbortController();
     const { promise: expired, settle } = callback<never>();
     const timer = setTimeout(() => {
-      settle(new EngineError(`docker ${verb}: no answer within ${this.#timeoutMs} ms`, { retryable: true }), undefined);
+      settle(new EngineError(`docker ${verb}: no answer within ${timeoutMs} ms`, { retryable: true }), undefined);
       deadline.abort();
-    }, this.#timeoutMs);
+    }, timeoutMs);
     try {
       return await Promise.race([call(deadline.signal), expired]);
     } catch (error) {
@@ -281,6 +304,13 @@ export function parseEvent(line: string): EngineEvent | undefined {
   if (typeof event.Action !== 'string' || typeof containerId !== 'string') return undefined;
   const exitCode = Number(event.Actor?.Attributes?.exitCode ?? Number.NaN);
   return { action: event.Action, containerId, exitCode: Number.isInteger(exitCode) ? exitCode : undefined };
+}
+
+function connections(host: string, maxSockets: number): Connections {
+  const agent = new OpaqueAgent({ keepAlive: true, maxSockets, maxFreeSockets: maxSockets });
+  // dockerode's types do not know that docker-modem takes an agent.
+  const options: Docker.DockerOptions & { agent: Agent } = { ...engineAddress(host), agent };
+  return { docker: new Docker(options), agent };
 }
 
 function callback<T>(): { promise: Promise<T>; settle: (error: unknown, value: T | undefined) => void } {

@@ -29,20 +29,24 @@ export class DockerEngine implements Engine {
   #cgroups: CgroupLayout | undefined;
   #closed = false;
 
-  /** Connects on first use. Throws RangeError for options out of range. */
-  constructor(options: DockerOptions) {
+  /**
+   * Connects on first use. Throws RangeError for options out of range. `onDisconnect`: the engine, or what is between, ended the lasting
+   * connection that there is since the first create().
+   */
+  constructor(options: DockerOptions, hooks: { onDisconnect?: () => void } = {}) {
     this.#options = resolveDockerOptions(options);
     this.#api = new DockerApi(this.#options);
     this.#events = new EngineEvents(this.#api, {
       owner: this.#options.workerId,
       onEvent: (event: EngineEvent) => this.#sandboxes.get(event.containerId)?.onEvent(event),
+      onLost: () => hooks.onDisconnect?.(),
     });
     const { uidBase: base, uidCount: count, uidLane: lane } = this.#options;
     this.#uids = new UidSlots({ base, count, lane });
   }
 
-  async ping(): Promise<void> {
-    await this.#api.ping();
+  async ping(options: { timeoutMs?: number } = {}): Promise<void> {
+    await this.#api.ping(options);
   }
 
   async imageId(image: string): Promise<string | undefined> {

@@ -11,15 +11,21 @@ export class EngineEvents {
   readonly #api: DockerApi;
   readonly #owner: string;
   readonly #onEvent: (event: EngineEvent) => void;
+  readonly #onLost: () => void;
   #stream: Readable | undefined;
   #timer: NodeJS.Timeout | undefined;
   #pauseMs = RECONNECT_MS.first;
   #closed = false;
 
-  constructor(api: DockerApi, subscription: { owner: string; onEvent: (event: EngineEvent) => void }) {
+  /** `onLost`: an open connection ended, and nobody closed it. */
+  constructor(
+    api: DockerApi,
+    subscription: { owner: string; onEvent: (event: EngineEvent) => void; onLost: () => void },
+  ) {
     this.#api = api;
     this.#owner = subscription.owner;
     this.#onEvent = subscription.onEvent;
+    this.#onLost = subscription.onLost;
   }
 
   /** Connects. Never rejects: without events a sandbox's end is asked for instead, which is slower. */
@@ -54,7 +60,10 @@ export class EngineEvents {
     });
     stream.on('error', () => stream.destroy());
     stream.on('end', () => stream.destroy());
-    stream.once('close', () => this.#retry());
+    stream.once('close', () => {
+      if (!this.#closed) this.#onLost();
+      this.#retry();
+    });
   }
 
   #take(stream: Readable, line: string): void {

@@ -1,9 +1,11 @@
-// Removes sandboxes in the background, a few at once, and tries again what fails.
+// Removes sandboxes in the background, a few at once, and tries again what fails until it is gone.
 import type { Sandbox, SandboxSpec } from '../run/ports.js';
+import { backoffPauseMs } from './rate.js';
 
-/** Tries before a sandbox is left to the engine's sweep, and the pause between them, ms. */
-const TRIES = 4;
-const RETRY_MS = 500;
+/** First and longest pause before a removal that failed is tried again, ms, doubling: an engine that hangs may do so for minutes. */
+const RETRY_MS = { first: 500, longest: 10_000 };
+/** Tries of each once nothing else is waited for; what is left then falls to another worker's sweep. */
+const LAST_TRIES = 4;
 
 export interface DestroyerOptions {
   /** How many at once, asked before each: it may depend on who waits. */
@@ -11,7 +13,9 @@ export interface DestroyerOptions {
   /** Not before this time, ms of performance.now(): a click has just come. Ignored by what has waited `longestHoldMs`. */
   readonly holdUntilMs: () => number;
   readonly longestHoldMs: number;
-  /** One is gone, or given up. */
+  /** The first try failed; more follow. */
+  readonly onFault: (spec: SandboxSpec, error: unknown) => void;
+  /** One is gone, or given up with the last try's error. */
   readonly onSettled: (result: { spec: SandboxSpec; destroyMs: number; error: unknown }) => void;
 }
 
@@ -19,12 +23,17 @@ interface Job {
   readonly sandbox: Sandbox;
   readonly spec: SandboxSpec;
   readonly addedMs: number;
+  /** When the first try began, ms; 0 before. */
+  beganMs: number;
+  failures: number;
 }
 
 /** Holds at most the sandboxes that exist, which the pool's ceiling bounds. */
 export class Destroyer {
   readonly #options: DestroyerOptions;
   readonly #queue: Job[] = [];
+  /** Those that failed and wait for their next try: they keep no place from others meanwhile. */
+  readonly #failed = new Map<Job, NodeJS.Timeout>();
   readonly #idle: Array<() => void> = [];
   #running = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -34,13 +43,13 @@ export class Destroyer {
     this.#options = options;
   }
 
-  /** Queued and under way. */
+  /** Queued, under way, and waiting for another try. */
   get size(): number {
-    return this.#queue.length + this.#running;
+    return this.#queue.length + this.#running + this.#failed.size;
   }
 
   add(sandbox: Sandbox, spec: SandboxSpec): void {
-    this.#queue.push({ sandbox, spec, addedMs: performance.now() });
+    this.#queue.push({ sandbox, spec, addedMs: performance.now(), beganMs: 0, failures: 0 });
     this.pump();
   }
 
@@ -58,10 +67,21 @@ export class Destroyer {
     }
   }
 
-  /** Settles when nothing is left; holds nothing back any more. */
+  /** What failed is tried now: why it did is over. */
+  retryNow(): void {
+    for (const [job, timer] of this.#failed) {
+      clearTimeout(timer);
+      job.failures = 0;
+      this.#queue.push(job);
+    }
+    this.#failed.clear();
+    this.pump();
+  }
+
+  /** Settles when nothing is left, or nothing more can be done; holds nothing back any more. */
   async finish(): Promise<void> {
     this.#hurried = true;
-    this.pump();
+    this.retryNow();
     if (this.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
@@ -75,24 +95,32 @@ export class Destroyer {
 
   async #run(job: Job): Promise<void> {
     this.#running += 1;
-    const beganMs = performance.now();
-    const error = await this.#destroy(job.sandbox);
+    job.beganMs ||= performance.now();
+    const error = await job.sandbox.destroy().then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
     this.#running -= 1;
-    this.#options.onSettled({ spec: job.spec, destroyMs: performance.now() - beganMs, error });
-    if (this.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    if (error !== undefined) job.failures += 1;
+    if (error === undefined || (this.#hurried && job.failures >= LAST_TRIES)) this.#settle(job, error);
+    else this.#tryLater(job, error);
     this.pump();
   }
 
-  /** The last error; undefined when it is gone. */
-  async #destroy(sandbox: Sandbox): Promise<unknown> {
-    for (let left = TRIES - 1; ; left -= 1) {
-      try {
-        await sandbox.destroy();
-        return undefined;
-      } catch (error) {
-        if (left === 0) return error;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-      }
-    }
+  #settle(job: Job, error: unknown): void {
+    this.#options.onSettled({ spec: job.spec, destroyMs: performance.now() - job.beganMs, error });
+    if (this.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #tryLater(job: Job, error: unknown): void {
+    if (job.failures === 1) this.#options.onFault(job.spec, error);
+    const longest = this.#hurried ? RETRY_MS.first : RETRY_MS.longest;
+    const pauseMs = backoffPauseMs(job.failures, { first: RETRY_MS.first, longest, random: Math.random() });
+    const again = (): void => {
+      this.#failed.delete(job);
+      this.#queue.push(job);
+      this.pump();
+    };
+    this.#failed.set(job, setTimeout(again, pauseMs));
   }
 }

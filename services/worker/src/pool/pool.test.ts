@@ -171,6 +171,87 @@ describe('Pool', () => {
     await closed(pool);
   });
 
+  it('goes on trying until what an engine away could not remove is gone', async () => {
+    const { pool, engine } = make({ floor: 0 });
+    const lease = await coldNow(pool);
+    engine.stuck = Number.POSITIVE_INFINITY;
+    lease.release();
+    await vi.advanceTimersByTimeAsync(300_000);
+    expect(pool.stats().destroying).toBe(1);
+    engine.stuck = 0;
+    await gone(engine, 0);
+    await closed(pool);
+  });
+
+  it('removes others while one can not be removed', async () => {
+    const { pool, engine } = make({ floor: 0, tuning: { destroysAtOnce: 1 } });
+    const [stuck, other] = [await coldNow(pool), await coldNow(pool)];
+    engine.stuck = 5;
+    stuck.release();
+    await vi.advanceTimersByTimeAsync(100);
+    engine.stuck = 0;
+    other.release();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(engine.alive.size).toBe(1);
+    await closed(pool);
+  });
+
+  it('gives up what can not be removed when it closes', async () => {
+    const { pool, engine } = make({ floor: 2 });
+    await filled(pool, 2);
+    engine.stuck = Number.POSITIVE_INFINITY;
+    await closed(pool);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('suspended, refuses who waits and starts nothing; resumed, goes on with what lives', async () => {
+    const { pool, engine } = make({ floor: 1, tuning: { ceiling: 2 } });
+    await filled(pool, 1);
+    const leases = [await coldNow(pool), await coldNow(pool)];
+    const waiting = pool.acquireCold('a', NEVER).catch((error: unknown) => error);
+    pool.suspend();
+    expect(await waiting).toMatchObject({ name: 'EngineError', message: 'the engine is away', retryable: true });
+    await expect(pool.acquireCold('a', NEVER)).rejects.toThrow('the engine is away');
+    expect(pool.hasCapacity('a')).toBe(false);
+    const told = vi.fn();
+    const capacity = pool.whenCapacity('a', NEVER).then(told);
+    for (const lease of leases) lease.release();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(told).not.toHaveBeenCalled();
+    expect(engine.asked).toBe(2);
+    pool.resume();
+    await capacity;
+    await filled(pool, 1);
+    await closed(pool);
+    expect(engine.alive.size).toBe(0);
+  });
+
+  it('suspended, keeps idle sandboxes whose streams are open, and hands none out', async () => {
+    const { pool, engine } = make({ floor: 2 });
+    await filled(pool, 2);
+    pool.suspend();
+    expect(pool.tryAcquire('a')).toBeUndefined();
+    engine.oldest()?.listener?.end();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(pool.stats().warm).toBe(1);
+    pool.resume();
+    await filled(pool, 2);
+    expect(engine.created).toBe(3);
+    await closed(pool);
+  });
+
+  it('fills at once when it is resumed, however often it failed before', async () => {
+    const { pool, engine } = make({ floor: 2 });
+    engine.failure = new EngineError('engine is away', { retryable: true });
+    await vi.advanceTimersByTimeAsync(120_000);
+    pool.suspend();
+    engine.failure = undefined;
+    pool.resume();
+    await vi.advanceTimersByTimeAsync(200);
+    expect(pool.stats().warm).toBe(2);
+    await closed(pool);
+  });
+
   it('drains: refuses, destroys the idle, lets live runs finish', async () => {
     const { pool, engine } = make({ floor: 2 });
     await filled(pool, 2);

@@ -14,6 +14,7 @@ import {
 } from './options.js';
 import { decide, hasCapacity, type PoolCounts } from './policy.js';
 import { TokenBucket } from './rate.js';
+import { readyWithin } from './ready.js';
 import { type Ready, Shelf } from './shelf.js';
 import type { PoolStats } from './stats.js';
 
@@ -38,7 +39,7 @@ export class Pool {
   readonly #starts = new Set<Promise<void>>();
   readonly #capacity = new CapacityWaiters();
   readonly #liveWaiters: Array<() => void> = [];
-  #state: 'new' | 'running' | 'draining' = 'new';
+  #state: 'new' | 'running' | 'suspended' | 'draining' = 'new';
   #holdUntilMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Immediate | undefined;
@@ -69,6 +70,7 @@ export class Pool {
       atOnce: () => (this.#isPressed() ? tuning.destroysAtOnce * 2 : tuning.destroysAtOnce),
       holdUntilMs: () => this.#holdUntilMs,
       longestHoldMs: tuning.refillDelayMs * 2,
+      onFault: (spec, error) => this.#observer.failed?.(spec, error),
       onSettled: ({ spec, destroyMs, error }) => {
         if (error === undefined) this.#observer.destroyed?.(spec, destroyMs);
         else this.#observer.failed?.(spec, error);
@@ -84,9 +86,28 @@ export class Pool {
     this.#pump();
   }
 
+  /**
+   * The engine is away: nothing is started or handed out, and who waits for a sandbox is refused. Idle sandboxes stay while their streams
+   * are open: an engine that only hung gives them back.
+   */
+  suspend(): void {
+    if (this.#state !== 'running') return;
+    this.#state = 'suspended';
+    for (const shelf of this.#shelves.values()) shelf.refuse(away());
+  }
+
+  /** The engine is back: fills what is missing at once, and removes what could not be removed. */
+  resume(): void {
+    if (this.#state !== 'suspended') return;
+    this.#state = 'running';
+    for (const shelf of this.#shelves.values()) shelf.forgive();
+    this.#destroyer.retryNow();
+    this.#pump();
+  }
+
   /** A warm sandbox of this shelf (shelfName) at once, or undefined. */
   tryAcquire(name: string): Lease | undefined {
-    if (this.#state === 'draining') return undefined;
+    if (this.#state === 'draining' || this.#state === 'suspended') return undefined;
     const shelf = this.#shelves.get(name);
     const ready = shelf?.take();
     if (ready === undefined) return undefined;
@@ -105,7 +126,7 @@ export class Pool {
     const shelf = this.#shelves.get(name);
     if (shelf === undefined)
       throw new EngineError(`no such shelf in the pool: ${name.slice(0, 40)}`, { retryable: false });
-    if (this.#state !== 'running') throw closing();
+    if (this.#state !== 'running') throw this.#state === 'suspended' ? away() : closing();
     if (this.#waiting() >= this.#tuning.maxWaiting)
       throw new EngineError('too many wait for a sandbox', { retryable: true });
     const ready = shelf.wait(signal);
@@ -253,32 +274,17 @@ export class Pool {
     let sandbox: Sandbox | undefined;
     try {
       sandbox = await this.#engine.create(shelf.config.spec);
-      const { version } = await this.#untilReady(sandbox);
+      const { version } = await readyWithin(sandbox, {
+        waitReady: this.#waitReady,
+        timeoutMs: this.#tuning.readyTimeoutMs,
+      });
       this.#observer.ready?.(shelf.config.spec, performance.now() - beganMs);
-      if (this.#state === 'running') shelf.put({ sandbox, version, spec: shelf.config.spec });
+      if (this.#state !== 'draining') shelf.put({ sandbox, version, spec: shelf.config.spec });
       else this.#destroyer.add(sandbox, shelf.config.spec);
     } catch (error) {
       if (sandbox !== undefined) this.#destroyer.add(sandbox, shelf.config.spec);
       this.#observer.failed?.(shelf.config.spec, error);
       shelf.failed(error);
-    }
-  }
-
-  async #untilReady(sandbox: Sandbox): Promise<{ version: string }> {
-    const deadline = new AbortController();
-    let expire: (error: EngineError) => void = () => undefined;
-    const expired = new Promise<never>((_, reject) => {
-      expire = reject;
-    });
-    const timer = setTimeout(() => {
-      const error = new EngineError(`sandbox not ready within ${this.#tuning.readyTimeoutMs} ms`, { retryable: true });
-      expire(error);
-      deadline.abort(error);
-    }, this.#tuning.readyTimeoutMs);
-    try {
-      return await Promise.race([this.#waitReady(sandbox, deadline.signal), expired]);
-    } finally {
-      clearTimeout(timer);
     }
   }
 
@@ -324,4 +330,8 @@ export class Pool {
 
 function closing(): EngineError {
   return new EngineError('the pool is closing', { retryable: true });
+}
+
+function away(): EngineError {
+  return new EngineError('the engine is away', { retryable: true });
 }

@@ -1,6 +1,6 @@
 // Waits for the agent's READY: the sandbox's language process is up.
 import { AgentFrameDecoder, FromAgent } from '@rungrid/sandbox/agent-frames';
-import { EngineError } from '../run/ports.js';
+import { EngineError, type Sandbox } from '../run/ports.js';
 import type { WaitReady } from './options.js';
 
 /** Settles with READY's version. Rejects with EngineError when the stream ends, the agent reports a fault, or anything else comes first. */
@@ -24,3 +24,25 @@ export const waitForReady: WaitReady = (sandbox, signal) =>
       end: () => fail('its stream ended'),
     });
   });
+
+/** `waitReady` under a deadline: past it, EngineError. */
+export async function readyWithin(
+  sandbox: Sandbox,
+  { waitReady, timeoutMs }: { waitReady: WaitReady; timeoutMs: number },
+): Promise<{ version: string }> {
+  const deadline = new AbortController();
+  let expire: (error: EngineError) => void = () => undefined;
+  const expired = new Promise<never>((_, reject) => {
+    expire = reject;
+  });
+  const timer = setTimeout(() => {
+    const error = new EngineError(`sandbox not ready within ${timeoutMs} ms`, { retryable: true });
+    expire(error);
+    deadline.abort(error);
+  }, timeoutMs);
+  try {
+    return await Promise.race([waitReady(sandbox, deadline.signal), expired]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

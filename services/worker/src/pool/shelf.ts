@@ -139,6 +139,12 @@ export class Shelf {
     if (hopeless || this.#failures >= FAILURES_TOLD) this.refuse(error);
   }
 
+  /** What failed before says nothing about what comes: the engine was away, and is back. */
+  forgive(): void {
+    this.#failures = 0;
+    this.blockedUntilMs = 0;
+  }
+
   /** Tells everybody who waits. */
   refuse(error: unknown): void {
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error);

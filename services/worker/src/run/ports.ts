@@ -91,8 +91,8 @@ export interface SandboxListener {
 export interface Engine {
   /** Name for metrics and hello: "docker". */
   readonly name: string;
-  /** Checks that the engine answers; rejects with EngineError. */
-  ping(): Promise<void>;
+  /** Checks that the engine answers; rejects with EngineError, at the latest after `timeoutMs` (default: the deadline of all calls). */
+  ping(options?: { timeoutMs?: number }): Promise<void>;
   /** Creates, attaches, then starts a sandbox. Its PID 1 may not be READY yet. */
   create(spec: SandboxSpec): Promise<Sandbox>;
   /** The immutable id of the image with this name; undefined when it is not there. */

@@ -30,7 +30,7 @@ describe('the message', () => {
 });
 
 describe('SelfTest', () => {
-  it('proves once for an engine, and again for another one', async () => {
+  it('proves once for an engine, and again for another one and for one that was away', async () => {
     let identity = 'one';
     let engines = 0;
     const selfTest = new SelfTest({
@@ -48,6 +48,10 @@ describe('SelfTest', () => {
     identity = 'two';
     expect(await selfTest.check()).toEqual([]);
     expect(engines).toBe(2);
+    // It was away meanwhile, and says the same as before.
+    selfTest.forget();
+    expect(await selfTest.check()).toEqual([]);
+    expect(engines).toBe(3);
   });
 
   it('says no more than the engine does when that is away, and tries again', async () => {

@@ -73,6 +73,11 @@ export class SelfTest {
     return this.#running;
   }
 
+  /** The engine was away: the next check proves anew, whatever the engine says of itself. */
+  forget(): void {
+    this.#identity = undefined;
+  }
+
   async #check(): Promise<readonly Proof[] | undefined> {
     const identity = await this.#parts.identity();
     if (identity === this.#identity) return undefined;

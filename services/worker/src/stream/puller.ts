@@ -27,6 +27,8 @@ export interface PullerOptions {
   readonly logger: Logger;
   /** Settles when a run of the language could start now. */
   readonly whenCapacity: (signal: AbortSignal) => Promise<void>;
+  /** Whether the worker may take a request now. When not, one that it has read goes back to the queue for another. */
+  readonly canServe: () => boolean;
   /** Takes a request. Must not throw. `deliveries`: to how many workers it came, this one included. */
   readonly onRequest: (request: RunRequest, from: { readonly entryId: string; readonly deliveries: number }) => void;
   /** An entry that is not a request; it is gone from the stream. */
@@ -95,25 +97,29 @@ export class Puller {
 
   async #reclaim(): Promise<void> {
     const { signal } = this.#stop;
-    const { redis, workerId } = this.#options;
     while (!signal.aborted) {
       try {
-        const reply = (await redis.xautoclaim(
-          this.#queue,
-          WORKER_GROUP,
-          workerId,
-          ABANDONED_MS,
-          '0',
-          'COUNT',
-          RECLAIM_COUNT,
-        )) as [string, Entry[]];
-        for (const entry of reply[1]) this.#onEntry(entry, await this.#deliveries(entry[0]));
-        await this.#forgetDeadConsumers();
+        if (this.#options.canServe()) await this.#reclaimOnce();
       } catch (error) {
         await this.#onFault(error);
       }
       await pause(RECLAIM_MS, signal);
     }
+  }
+
+  async #reclaimOnce(): Promise<void> {
+    const { redis, workerId } = this.#options;
+    const reply = (await redis.xautoclaim(
+      this.#queue,
+      WORKER_GROUP,
+      workerId,
+      ABANDONED_MS,
+      '0',
+      'COUNT',
+      RECLAIM_COUNT,
+    )) as [string, Entry[]];
+    for (const entry of reply[1]) this.#onEntry(entry, await this.#deliveries(entry[0]));
+    await this.#forgetDeadConsumers();
   }
 
   async #deliveries(entryId: string): Promise<number> {
@@ -134,6 +140,7 @@ export class Puller {
   }
 
   #onEntry([id, fields]: Entry, deliveries = 1): void {
+    if (!this.#options.canServe()) return this.#giveBack(id, deliveries);
     const text = fields?.[fields.indexOf('request') + 1];
     const request = text === undefined ? undefined : parseRunRequest(text);
     if (request !== undefined && request.language === this.#options.language)
@@ -141,6 +148,15 @@ export class Puller {
     this.#options.onBadEntry();
     const drop = this.#options.redis.multi().xack(this.#queue, WORKER_GROUP, id).xdel(this.#queue, id).exec();
     drop.catch((error: unknown) => this.#options.logger.warn({ err: error }, 'a bad queue entry could not be dropped'));
+  }
+
+  /** Pending as if abandoned long ago, and as if it had never come here: whoever looks for such next takes it. */
+  #giveBack(id: string, deliveries: number): void {
+    const { redis, workerId, logger } = this.#options;
+    const as = ['IDLE', ABANDONED_MS, 'RETRYCOUNT', deliveries - 1, 'JUSTID'] as const;
+    redis
+      .xclaim(this.#queue, WORKER_GROUP, workerId, 0, id, ...as)
+      .catch((error: unknown) => logger.warn({ err: error }, 'a queue entry could not be given back yet'));
   }
 
   async #createGroup(): Promise<void> {

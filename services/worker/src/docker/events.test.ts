@@ -1,0 +1,59 @@
+// The event stream's connection, against a server of a few lines: what is told, and when it counts as lost.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { DockerApi, type EngineEvent } from './api.js';
+import { EngineEvents } from './events.js';
+import { resolveDockerOptions } from './options.js';
+
+const HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n';
+
+describe('EngineEvents', () => {
+  let directory = '';
+  let server: Server;
+  const peers: Socket[] = [];
+  const told: EngineEvent[] = [];
+  const onLost = vi.fn();
+  let api: DockerApi;
+  let events: EngineEvents;
+
+  beforeEach(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'docker-'));
+    const path = join(directory, 'engine.sock');
+    server = createServer((peer) => {
+      peers.push(peer);
+      peer.on('error', () => undefined);
+      peer.once('data', () => peer.write(HEAD));
+    });
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    onLost.mockClear();
+    told.length = 0;
+    api = new DockerApi(resolveDockerOptions({ workerId: 'w', host: `unix://${path}`, callTimeoutMs: 1_000 }));
+    events = new EngineEvents(api, { owner: 'w', onEvent: (event) => told.push(event), onLost });
+    await events.open();
+  });
+  afterEach(() => {
+    events.close();
+    api.close();
+    for (const peer of peers.splice(0)) peer.destroy();
+    server.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  it('says that the connection is lost, and tells what comes on the next one', async () => {
+    peers[0]?.destroy();
+    await vi.waitFor(() => expect(onLost).toHaveBeenCalledTimes(1));
+    await vi.waitFor(() => expect(peers).toHaveLength(2));
+    peers[1]?.write('{"Action":"die","Actor":{"ID":"abc"}}\n');
+    await vi.waitFor(() => expect(told).toMatchObject([{ action: 'die', containerId: 'abc' }]));
+    expect(onLost).toHaveBeenCalledTimes(1);
+  });
+
+  it('says nothing of a connection that it closes itself', async () => {
+    events.close();
+    await vi.waitFor(() => expect(peers[0]?.closed).toBe(true));
+    expect(onLost).not.toHaveBeenCalled();
+  });
+});
