@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { RunCode, ServerEvents, ServerFrame } from '@rungrid/proto/frames';
 import { WebSocket } from 'ws';
-import { RunHandle, type RunFrame } from './run-handle.js';
+import { type ResumedFrame, RunHandle, type RunFrame } from './run-handle.js';
 import { until, type UntilOptions } from './wait.js';
 
 export interface ClientOptions {
@@ -47,7 +47,9 @@ export class Client {
       });
     });
     this.#socket.on('error', () => undefined);
-    this.#socket.on('message', (data: Buffer) => this.#onFrame(JSON.parse(data.toString('utf8')) as ServerFrame));
+    this.#socket.on('message', (data: Buffer) =>
+      this.#onFrame(JSON.parse(data.toString('utf8')) as ServerFrame | ResumedFrame),
+    );
   }
 
   get socket(): WebSocket {
@@ -94,12 +96,7 @@ export class Client {
   /** Sends run_code with a fresh token. */
   run(code: string, language: string, options: RunOptions = {}): RunHandle {
     const { run = `r-${randomBytes(6).toString('hex')}`, ...rest } = options;
-    const handle = new RunHandle(run ?? undefined, {
-      send: (event, data) => this.send(event, data),
-      isClosed: () => this.#close !== undefined,
-      describe: () => this.describeSocket(),
-    });
-    this.runs.push(handle);
+    const handle = this.#handle(run ?? undefined);
     this.send('run_code', {
       code,
       language,
@@ -107,6 +104,24 @@ export class Client {
       ...(run === null ? {} : { run }),
       ...rest,
     });
+    return handle;
+  }
+
+  /** Comes back for a run that began on another socket: `key` is its resume_key, `after` the last seq that was seen of it. */
+  resume(name: string | undefined, from: { key: string; after: number }): RunHandle {
+    const handle = this.#handle(name, { resumedAfter: from.after });
+    handle.send('resume', from);
+    return handle;
+  }
+
+  #handle(name: string | undefined, options: { resumedAfter?: number } = {}): RunHandle {
+    const transport = {
+      send: (event: string, data: unknown) => this.send(event, data),
+      isClosed: () => this.#close !== undefined,
+      describe: () => this.describeSocket(),
+    };
+    const handle = new RunHandle(name, transport, options);
+    this.runs.push(handle);
     return handle;
   }
 
@@ -134,11 +149,12 @@ export class Client {
     return this.#close === undefined ? 'socket open' : `socket closed with ${this.#close.code} ${this.#close.reason}`;
   }
 
-  #onFrame(frame: ServerFrame): void {
-    this.events.push(frame);
+  #onFrame(frame: ServerFrame | ResumedFrame): void {
+    if (frame.event !== 'resumed') this.events.push(frame);
     const run = (frame.data as { run?: string } | null)?.run;
     switch (frame.event) {
       case 'queued':
+      case 'resumed':
       case 'started':
       case 'compile':
       case 'stdout':

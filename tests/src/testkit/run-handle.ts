@@ -3,10 +3,14 @@ import type { ServerEvents, ServerFrame } from '@rungrid/proto/frames';
 import type { SignalName } from '@rungrid/proto/limits';
 import { until } from './wait.js';
 
-export type RunFrame = Extract<
-  ServerFrame,
-  { event: 'queued' | 'started' | 'compile' | 'stdout' | 'stderr' | 'exit' | 'error' }
->;
+/** The answer to `resume`: events from `replayed_from` on follow; `stdin_bytes`: all that the program has received so far. */
+export interface ResumedFrame {
+  event: 'resumed';
+  data: { run?: string; replayed_from: number; stdin_bytes: number };
+}
+export type RunFrame =
+  | ResumedFrame
+  | Extract<ServerFrame, { event: 'queued' | 'started' | 'compile' | 'stdout' | 'stderr' | 'exit' | 'error' }>;
 export type EndFrame = Extract<ServerFrame, { event: 'exit' | 'error' }>;
 
 export interface RunTransport {
@@ -21,13 +25,18 @@ const PATIENCE_MS = 20_000;
 export class RunHandle {
   readonly name: string | undefined;
   readonly events: RunFrame[] = [];
+  /** When each of `events` came, ms of performance.now(). */
+  readonly timesMs: number[] = [];
+  /** The last seq that its client had seen before this socket; undefined: the run began on this one. */
+  readonly resumedAfter: number | undefined;
   readonly #transport: RunTransport;
   #stdout = '';
   #stderr = '';
   #compile = '';
 
-  constructor(name: string | undefined, transport: RunTransport) {
+  constructor(name: string | undefined, transport: RunTransport, options: { resumedAfter?: number } = {}) {
     this.name = name;
+    this.resumedAfter = options.resumedAfter;
     this.#transport = transport;
   }
 
@@ -47,6 +56,7 @@ export class RunHandle {
   /** The client hands every frame of this run over. */
   take(frame: RunFrame): void {
     this.events.push(frame);
+    this.timesMs.push(performance.now());
     if (frame.event === 'stdout') this.#stdout += frame.data.text;
     if (frame.event === 'stderr') this.#stderr += frame.data.text;
     if (frame.event === 'compile') this.#compile += frame.data.text;
@@ -109,19 +119,29 @@ export class RunHandle {
     return frame.data;
   }
 
-  /** The rules of every run: seq counts from 1 without a gap, output is after started, one terminal event, nothing behind it. */
+  /**
+   * The rules of every run: seq counts from 1 (or from where it was resumed) without a gap, output is after started, one terminal event,
+   * nothing behind it.
+   */
   check(): void {
     const faults: string[] = [];
     const seqs = this.events.flatMap((frame) => ('seq' in frame.data ? [frame.data.seq] : []));
-    if (seqs.some((seq, index) => seq !== index + 1)) faults.push(`seq is ${seqs.slice(0, 20).join(',')}…`);
+    if (seqs.some((seq, index) => seq !== (this.resumedAfter ?? 0) + index + 1))
+      faults.push(`seq is ${seqs.slice(0, 20).join(',')}…`);
     const end = this.events.findIndex((frame) => isEnd(frame));
     if (end !== -1 && end !== this.events.length - 1) faults.push('there are events after the terminal one');
+    if (this.resumedAfter === undefined) faults.push(...this.#orderFaults());
+    if (faults.length > 0) throw new Error(`${faults.join('; ')}; ${this.describe()}`);
+  }
+
+  #orderFaults(): string[] {
+    const faults: string[] = [];
     const first = this.events.findIndex((frame) => frame.event === 'stdout' || frame.event === 'stderr');
     const started = this.events.findIndex((frame) => frame.event === 'started');
     if (first !== -1 && (started === -1 || first < started)) faults.push('output came before started');
     const queued = this.events.findIndex((frame) => frame.event === 'queued');
     if (started !== -1 && (queued === -1 || queued > started)) faults.push('started came without queued before it');
-    if (faults.length > 0) throw new Error(`${faults.join('; ')}; ${this.describe()}`);
+    return faults;
   }
 
   describe(): string {
