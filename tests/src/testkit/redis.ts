@@ -24,8 +24,10 @@ export interface PrivateRedis {
   readonly process: ServiceProcess;
   /** Writes all that it holds to its file, which nothing else does. */
   save(): Promise<void>;
-  /** Kills the server with SIGKILL, and starts another one on the same port: with what was saved last, or with nothing. */
-  restart(options: { data: 'saved' | 'none' }): Promise<void>;
+  /** SIGKILL, waited for. */
+  kill(): Promise<void>;
+  /** After `kill`: another server on the same port, with what was saved last or with nothing. */
+  start(options: { data: 'saved' | 'none' }): Promise<void>;
   /** Entries still in run queues, or delivered and not acknowledged; one line each. */
   queueLeaks(prefix: string): Promise<string[]>;
   close(): Promise<void>;
@@ -58,9 +60,11 @@ export async function startRedis(prefix: string): Promise<PrivateRedis> {
     save: async () => {
       await client.save();
     },
-    restart: async ({ data }) => {
+    kill: async () => {
       server.signal('SIGKILL');
       await server.exited;
+    },
+    start: async ({ data }) => {
       if (data === 'none') rmSync(join(folder, SAVED_FILE), { force: true });
       server = await start();
     },

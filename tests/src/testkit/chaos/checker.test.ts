@@ -68,6 +68,15 @@ describe('a good history has no violation', () => {
       ]),
     ],
     [
+      'a resume that is asked for again while Redis is away',
+      'exited',
+      history([
+        leg([queued, started, line(0)], lost),
+        leg([error('unavailable')], { resumedAfter: 2 }),
+        leg([resumed(3), ...all.slice(1), exit(6)], { resumedAfter: 2 }),
+      ]),
+    ],
+    [
       'a resume after the worker is lost',
       'resume_failed',
       history([leg([queued, started, line(0)], lost), leg([error('resume_failed')], { resumedAfter: 2 })]),
@@ -95,6 +104,11 @@ describe('a bad history is found', () => {
     ['no end', 'terminal_missing', history([leg([queued, started, ...all])])],
     ['no answer at all on a socket that lives', 'terminal_missing', history([leg([])])],
     ['a kept run whose client never came back', 'terminal_missing', history([leg([queued, started], lost)])],
+    [
+      'a hole where there can be none',
+      'terminal_missing',
+      history([leg([queued, started, line(0)], lost), leg([error('resume_gap')], { resumedAfter: 2 })]),
+    ],
     ['an end twice on one socket', 'terminal_doubled', history([leg([queued, started, ...all, exit(6), exit(7)])])],
     [
       'an end on each of two sockets',

@@ -1,6 +1,6 @@
 // The judge of a run's history: what it saw against what the protocol promises. Pure.
 import { isEnd, type EndFrame, type RunFrame } from '../run-handle.js';
-import { type Leg, lastSeq, RESUME_GAP, type RunHistory, TAKEN_OVER } from './history.js';
+import { isRetriedResume, type Leg, lastSeq, RESUME_GAP, type RunHistory, TAKEN_OVER } from './history.js';
 
 export type Rule =
   /** An accepted run has no terminal event, and its client could have got one. */
@@ -55,7 +55,7 @@ export function judge(history: RunHistory): Verdict {
   const { legs } = history;
   const frames = legs.flatMap((leg) => leg.frames);
   const accepted = frames.some((frame) => frame.event === 'queued' || frame.event === 'started');
-  const ends = frames.filter((frame): frame is EndFrame => isRunEnd(frame));
+  const ends = legs.flatMap((leg) => leg.frames.filter((frame): frame is EndFrame => isRunEnd(leg, frame)));
   const [end] = ends;
   const faults: [Rule, string][] = [];
   const add = (rule: Rule, detail: string) => faults.push([rule, detail]);
@@ -78,8 +78,8 @@ export function judge(history: RunHistory): Verdict {
 }
 
 /** Whether it ends the run, not just this socket's part of it. */
-function isRunEnd(frame: RunFrame): frame is EndFrame {
-  return isEnd(frame) && !(frame.event === 'error' && isCode(frame, TAKEN_OVER, RESUME_GAP));
+function isRunEnd(leg: Leg, frame: RunFrame): frame is EndFrame {
+  return isEnd(frame) && !isCode(frame, TAKEN_OVER, RESUME_GAP) && !isRetriedResume(leg, frame);
 }
 
 function isCode(frame: RunFrame, ...codes: string[]): boolean {
@@ -89,7 +89,7 @@ function isCode(frame: RunFrame, ...codes: string[]): boolean {
 function legFaults(leg: Leg): [Rule, string][] {
   const faults: [Rule, string][] = [];
   const { frames, resumedAfter } = leg;
-  const last = frames.findIndex((frame) => isEnd(frame) || isCode(frame, TAKEN_OVER));
+  const last = frames.findIndex((frame) => isEnd(frame));
   const behind = last === -1 ? undefined : frames[last + 1];
   if (behind !== undefined) faults.push(['terminal_doubled', `${behind.event} after the terminal event of its socket`]);
   let expected = (resumedAfter ?? 0) + 1;

@@ -1,4 +1,4 @@
-// The plan of a chaos run: which fault comes when, on which part, for how long. A seed decides all of it. Pure.
+// The plan of a chaos run: which fault comes next, on which part, for how long. A seed decides all of it. Pure.
 import type { Seeded } from './seeded.js';
 
 export const FAULT_KINDS = [
@@ -12,6 +12,7 @@ export const FAULT_KINDS = [
   'worker paused',
   'worker told to go',
   'worker cut from Redis',
+  'worker reset from Redis',
   'worker cut from gateways',
   'worker reset from gateways',
   'worker clock jumped',
@@ -24,48 +25,39 @@ export const FAULT_KINDS = [
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
 export interface PlannedFault {
+  /** Counted from 1. */
   readonly number: number;
   readonly kind: FaultKind;
-  /** Since the start of the chaos, ms. */
-  readonly atMs: number;
+  /** How long nothing is wrong before it, ms. */
+  readonly peaceMs: number;
   /** How long it holds before it is mended, ms. */
   readonly holdMs: number;
   /** Which part of its kind, counted from 0. */
   readonly part: number;
-  /** For kinds that have a size: from 0 to 1. */
-  readonly size: number;
+  /** For a clock: how far it jumps, ms. */
+  readonly jumpMs: number;
 }
 
-export interface PlanOptions {
-  readonly durationMs: number;
-  /** Parts of a kind. */
-  readonly parts: number;
-  /** Default: all. */
-  readonly kinds?: readonly FaultKind[];
-}
-
-/** A fault holds this long, ms. */
-const HOLD_MS = { low: 300, high: 5_000 } as const;
-/** And is followed by this much peace, ms, counted from its mending. */
 const PEACE_MS = { low: 500, high: 4_000 } as const;
+const HOLD_MS = { low: 300, high: 5_000 } as const;
+/** What a time service mends at once, what it mends at the first try after a boot, and a clock that was set wrong by hand. */
+const JUMPS_MS = [-3_600_000, -60_000, -3_000, 3_000, 60_000, 3_600_000] as const;
 
-/** Every kind comes once, in any order, before any comes again. */
-export function planFaults(random: Seeded, options: PlanOptions): PlannedFault[] {
-  const plan: PlannedFault[] = [];
-  let atMs = random.int(PEACE_MS.low, PEACE_MS.high);
-  for (;;) {
+/** Without an end. Every kind comes once, in any order, before any comes again. `parts`: how many there are of a kind. */
+export function* faultPlan(
+  random: Seeded,
+  options: { parts: number; kinds?: readonly FaultKind[] },
+): Generator<PlannedFault, never> {
+  for (let number = 1; ; ) {
     for (const kind of random.shuffled(options.kinds ?? FAULT_KINDS)) {
-      if (atMs >= options.durationMs) return plan;
-      const holdMs = random.int(HOLD_MS.low, HOLD_MS.high);
-      plan.push({
-        number: plan.length + 1,
+      yield {
+        number: number++,
         kind,
-        atMs,
-        holdMs,
+        peaceMs: random.int(PEACE_MS.low, PEACE_MS.high),
+        holdMs: random.int(HOLD_MS.low, HOLD_MS.high),
         part: random.int(0, options.parts - 1),
-        size: random.next(),
-      });
-      atMs += holdMs + random.int(PEACE_MS.low, PEACE_MS.high);
+        jumpMs: random.pick(JUMPS_MS),
+      };
     }
   }
 }
