@@ -56,12 +56,18 @@ export class Visitor {
   readonly #habits: Habits;
   #client: Client | undefined;
   #gateway = '';
+  #visit: LiveVisit | undefined;
 
   /** `stack`: its gateways are asked for anew with each socket. */
   constructor(stack: Pick<Stack, 'gateways' | 'mint'>, options: { random: Seeded; habits: Habits }) {
     this.#stack = stack;
     this.#random = options.random;
     this.#habits = options.habits;
+  }
+
+  /** The last seq that it has seen of the run that it looks at, over all sockets; 0 without one. */
+  get seen(): number {
+    return this.#visit === undefined ? 0 : seenUpTo(this.#visit.legs);
   }
 
   /** Runs it to its end, whatever that is; what was seen of it is for the checker. */
@@ -75,6 +81,7 @@ export class Visitor {
       dropAfter: drops ? this.#random.int(1, 10) : undefined,
       typed: 0,
     };
+    this.#visit = visit;
     const client = await this.#connected();
     const onDisconnect = keep ? 'keep' : 'kill';
     this.#addLeg(visit, client.run(program.code, 'python', { run: nameOf(program), on_disconnect: onDisconnect }));
