@@ -1,5 +1,6 @@
 // What each kind of fault does to a fleet, and how it is mended.
 import type { FaultKind, PlannedFault } from '../testkit/chaos/plan.js';
+import type { EngineProxy } from '../testkit/engine-proxy.js';
 import type { Fleet, Place } from './fleet.js';
 
 /** Ends the fault. Rejects when what should come back does not. */
@@ -15,7 +16,7 @@ export async function strike(fleet: Fleet, planned: PlannedFault): Promise<Mend>
 
 /** What it is done to, for the log. */
 export function targetOf(fleet: Fleet, planned: PlannedFault): string {
-  if (planned.kind.startsWith('Redis')) return 'Redis';
+  for (const only of ['Redis', 'engine proxy']) if (planned.kind.startsWith(only)) return only;
   return planned.kind.startsWith('gateway') ? gateway(fleet, planned).name : worker(fleet, planned).name;
 }
 
@@ -34,10 +35,13 @@ const FAULTS: Readonly<Record<FaultKind, Fault>> = {
   'worker cut from gateways': (fleet, planned) => cut(worker(fleet, planned).grpc),
   'worker reset from gateways': (fleet, planned) => reset(worker(fleet, planned).grpc),
   'worker clock jumped': (fleet, planned) => jumped(worker(fleet, planned), planned.jumpMs),
-  'Redis paused': ({ stack }) => {
-    stack.redis.process.signal('SIGSTOP');
-    return async () => stack.redis.process.signal('SIGCONT');
+  'engine proxy killed': async (fleet) => {
+    const proxy = engineProxy(fleet);
+    await proxy.kill();
+    return () => proxy.start();
   },
+  'engine proxy paused': (fleet) => paused(engineProxy(fleet).process),
+  'Redis paused': ({ stack }) => paused(stack.redis.process),
   'Redis flushed': async ({ stack }) => {
     await stack.redis.client.flushall();
     return nothing;
@@ -69,6 +73,11 @@ function worker(fleet: Fleet, { part }: PlannedFault): Place {
   return nth(fleet.workers, part);
 }
 
+function engineProxy({ stack }: Fleet): EngineProxy {
+  if (stack.engineProxy === undefined) throw new Error('the fleet has no engine proxy');
+  return stack.engineProxy;
+}
+
 function nth(places: readonly Place[], part: number): Place {
   const place = places[part % places.length];
   if (place === undefined) throw new Error('the fleet has no such part');
@@ -80,9 +89,9 @@ async function killed(place: Place): Promise<Mend> {
   return () => place.start();
 }
 
-function paused(place: Place): Mend {
-  place.signal('SIGSTOP');
-  return async () => place.signal('SIGCONT');
+function paused(process: { signal(name: NodeJS.Signals): void }): Mend {
+  process.signal('SIGSTOP');
+  return async () => process.signal('SIGCONT');
 }
 
 function toldToGo(place: Place): Mend {

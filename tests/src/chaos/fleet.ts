@@ -103,9 +103,9 @@ export class Fleet {
     this.#folder = given.folder;
   }
 
-  /** `size` gateways and as many workers. */
-  static async start(size: number, options: Omit<StackOptions, 'gateways' | 'workers'> = {}): Promise<Fleet> {
-    const stack = await Stack.start({ ...options, gateways: 0, workers: 0 });
+  /** `size` gateways and as many workers, which reach the engine through a proxy. */
+  static async start(size: number, options: Pick<StackOptions, 'gatewayEnv' | 'workerEnv'> = {}): Promise<Fleet> {
+    const stack = await Stack.start({ ...options, gateways: 0, workers: 0, engineProxy: true });
     const folder = mkdtempSync(join(tmpdir(), 'rungrid-clocks-'));
     const numbers = Array.from({ length: size }, (_, index) => index + 1);
     const workers = await Promise.all(

@@ -16,6 +16,8 @@ export const FAULT_KINDS = [
   'worker cut from gateways',
   'worker reset from gateways',
   'worker clock jumped',
+  'engine proxy killed',
+  'engine proxy paused',
   'Redis paused',
   'Redis flushed',
   'Redis restarted with its data',
