@@ -4,7 +4,7 @@ import { anyProgram, type Program } from '../testkit/chaos/program.js';
 import { Seeded } from '../testkit/chaos/seeded.js';
 import type { Stack } from '../testkit/stack.js';
 import { quietFor, until } from '../testkit/wait.js';
-import { type Habits, Visitor, type Visit } from './visitor.js';
+import { type Habits, type Town, type Visit, Visitor } from '../testkit/chaos/visitor.js';
 
 /** After a refusal a visitor waits this long, ms, at most. */
 const AFTER_REFUSAL_MS = 1_000;
@@ -75,7 +75,7 @@ export class Load {
   }
 
   async #visit(random: Seeded): Promise<void> {
-    const visitor = new Visitor(this.#stack, { random, habits: this.#options.habits });
+    const visitor = new Visitor(townOf(this.#stack), { random, habits: this.#options.habits });
     try {
       while (!this.#stopped) {
         const visit = await visitor.run(this.#program());
@@ -102,6 +102,10 @@ export class Load {
     if (verdict.violations.length > 0 && this.suspects.length < KEPT_HISTORIES) this.suspects.push(visit);
     return verdict;
   }
+}
+
+function townOf(stack: Stack): Town {
+  return { gateways: () => stack.gateways, mint: (origin) => stack.mint(origin) };
 }
 
 function isAccepted(ending: string): boolean {

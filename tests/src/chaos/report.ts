@@ -1,7 +1,7 @@
 // What a chaos test prints: the log of faults, the checker's table, and whole histories of what went wrong.
 import type { Load } from './load.js';
 import type { Strike } from './nemesis.js';
-import type { Visit } from './visitor.js';
+import type { Visit } from '../testkit/chaos/visitor.js';
 
 /** Frames of a history that are printed, from its end. */
 const SHOWN_FRAMES = 12;

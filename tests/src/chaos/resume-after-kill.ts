@@ -6,7 +6,7 @@ import { Seeded } from '../testkit/chaos/seeded.js';
 import { assertNoLeaks } from '../testkit/leaks.js';
 import { type Gateway, Stack } from '../testkit/stack.js';
 import { until } from '../testkit/wait.js';
-import { type Visit, Visitor } from './visitor.js';
+import { type Visit, Visitor } from '../testkit/chaos/visitor.js';
 
 /** The gateway goes once a visitor has seen so many events, of 60 and more. */
 const SEEN = { low: 2, high: 40 } as const;
@@ -40,12 +40,7 @@ async function oneKill(stack: Stack, { random, number }: { random: Seeded; numbe
   const [victim, other] = stack.gateways;
   if (victim === undefined || other === undefined) throw new Error('two gateways are wanted');
   let gateways: readonly Gateway[] = [victim];
-  const town = {
-    get gateways() {
-      return [...gateways];
-    },
-    mint: (origin: string) => stack.mint(origin),
-  };
+  const town = { gateways: () => gateways, mint: (origin: string) => stack.mint(origin) };
   const programs: Program[] = [
     counter(number, { lines: 60, pauseMs: random.int(10, 40) }),
     dialogue(number + 1, { questions: 60 }),

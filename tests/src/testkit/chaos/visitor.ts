@@ -1,13 +1,12 @@
 // A visitor as a good client is: one socket to any gateway, a run after another on it, and when it is lost, another socket and resume.
 import { Buffer } from 'node:buffer';
-import { outputOf, seenUpTo } from '../testkit/chaos/checker.js';
-import { isRetriedResume, type Leg, RESUME_GAP, type RunHistory } from '../testkit/chaos/history.js';
-import { askedFor, type Program } from '../testkit/chaos/program.js';
-import type { Seeded } from '../testkit/chaos/seeded.js';
-import { Client } from '../testkit/client.js';
-import { isEnd, type RunHandle } from '../testkit/run-handle.js';
-import type { Stack } from '../testkit/stack.js';
-import { quietFor, until } from '../testkit/wait.js';
+import { outputOf, seenUpTo } from './checker.js';
+import { isRetriedResume, type Leg, RESUME_GAP, type RunHistory } from './history.js';
+import { askedFor, type Program } from './program.js';
+import type { Seeded } from './seeded.js';
+import { Client } from '../client.js';
+import { isEnd, type RunHandle } from '../run-handle.js';
+import { quietFor, until } from '../wait.js';
 
 /** What the protocol promises as the longest life of a run, with the limits of the chaos tests, and some more, ms. */
 const PATIENCE_MS = 150_000;
@@ -23,6 +22,14 @@ export interface Habits {
   readonly keeps: number;
   /** How likely the visitor's own network fails in a run that is kept. */
   readonly drops: number;
+}
+
+/** Where a visitor goes. */
+export interface Town {
+  /** The gateways that are there just now. */
+  gateways(): readonly { readonly url: string }[];
+  /** A token for `origin`. */
+  mint(origin: string): string;
 }
 
 export interface Visit extends RunHistory {
@@ -51,16 +58,16 @@ interface LiveVisit {
 }
 
 export class Visitor {
-  readonly #stack: Pick<Stack, 'gateways' | 'mint'>;
+  readonly #town: Town;
   readonly #random: Seeded;
   readonly #habits: Habits;
   #client: Client | undefined;
   #gateway = '';
   #visit: LiveVisit | undefined;
 
-  /** `stack`: its gateways are asked for anew with each socket. */
-  constructor(stack: Pick<Stack, 'gateways' | 'mint'>, options: { random: Seeded; habits: Habits }) {
-    this.#stack = stack;
+  /** `town`: its gateways are asked for anew with each socket. */
+  constructor(town: Town, options: { random: Seeded; habits: Habits }) {
+    this.#town = town;
     this.#random = options.random;
     this.#habits = options.habits;
   }
@@ -169,9 +176,10 @@ export class Visitor {
   }
 
   async #connect(): Promise<Client | undefined> {
-    if (this.#stack.gateways.length === 0) return undefined;
-    const { url } = this.#random.pick(this.#stack.gateways);
-    const client = new Client({ url: `${url.replace(/^http/, 'ws')}/ws`, mint: (origin) => this.#stack.mint(origin) });
+    const gateways = this.#town.gateways();
+    if (gateways.length === 0) return undefined;
+    const { url } = this.#random.pick(gateways);
+    const client = new Client({ url: `${url.replace(/^http/, 'ws')}/ws`, mint: (origin) => this.#town.mint(origin) });
     const answered = () => client.events.some((frame) => frame.event === 'hello');
     await until(() => answered() || client.closeInfo !== undefined, { what: 'hello', timeoutMs: CONNECT_MS }).catch(
       () => undefined,
