@@ -26,10 +26,10 @@ export interface ChaosOptions {
   readonly kinds?: readonly FaultKind[];
 }
 
-/** What the limits of a run are in chaos: a run that nobody serves is told so before its visitor loses patience. */
+/** A run that nobody serves is told so before its visitor loses patience, and one that nobody comes back for is over before all must be given back. */
 export const CHAOS_ENV = {
   gatewayEnv: { GATEWAY_QUEUE_TTL_MS: '20000', GATEWAY_START_MS: '20000', GATEWAY_DRAIN_MS: '3000' },
-  workerEnv: { WORKER_POOL_FLOOR: '4', WORKER_MAX_SANDBOXES: '12' },
+  workerEnv: { WORKER_POOL_FLOOR: '4', WORKER_MAX_SANDBOXES: '12', WORKER_RESUME_MS: '20000' },
 } as const;
 
 export async function faultsUnderLoad(options: ChaosOptions): Promise<void> {
@@ -37,7 +37,7 @@ export async function faultsUnderLoad(options: ChaosOptions): Promise<void> {
   console.info(`chaos seed=${seed}: the same again by RUNGRID_CHAOS_SEED=${seed} RUNGRID_CHAOS_MS=${durationMs}`);
   const fleet = await Fleet.start(options.size, CHAOS_ENV);
   try {
-    const load = new Load(fleet.stack, { seed, visitors, habits: { keeps: 0.6, drops: 0.1 } });
+    const load = new Load(fleet.stack, { seed, visitors, habits: { keeps: 0.6, drops: 0.1, fades: 0.1 } });
     const kinds = options.kinds ?? FAULT_KINDS;
     const nemesis = new Nemesis({ fleet, random: new Seeded(seed), kinds });
     try {
@@ -49,6 +49,7 @@ export async function faultsUnderLoad(options: ChaosOptions): Promise<void> {
     }
     await assertNoLeaks(fleet.stack, { settleMs: SETTLE_MS });
     expect(load.violations).toEqual([]);
+    expect(load.accepted).toBe(load.terminals + load.lostWithSocket);
     expect(load.endings.get('exited')).toBeGreaterThan(0);
     await serves(fleet);
   } finally {

@@ -62,12 +62,23 @@ export class Load {
     await this.#over;
   }
 
+  /** Accepted runs that ended by a terminal event. */
+  get terminals(): number {
+    return [...this.endings].reduce((sum, [ending, count]) => (isTerminal(ending) ? sum + count : sum), 0);
+  }
+
+  /** Accepted runs whose client lost its socket and could not resume them. */
+  get lostWithSocket(): number {
+    return this.endings.get('socket_lost') ?? 0;
+  }
+
   /** The checker's table. */
   table(): Record<string, number> {
     return {
       runs: this.runs,
       accepted: this.accepted,
-      'terminal or truly lost': [...this.endings].reduce((sum, [ending, n]) => (isAccepted(ending) ? sum + n : sum), 0),
+      'with a terminal event': this.terminals,
+      'lost with their socket, not to be resumed': this.lostWithSocket,
       resumes: this.resumes,
       violations: this.violations.length,
       ...Object.fromEntries([...this.endings].map(([ending, count]) => [`ended: ${ending}`, count])),
@@ -108,6 +119,6 @@ function townOf(stack: Stack): Town {
   return { gateways: () => stack.gateways, mint: (origin) => stack.mint(origin) };
 }
 
-function isAccepted(ending: string): boolean {
-  return !ending.startsWith('refused') && ending !== 'never_accepted';
+function isTerminal(ending: string): boolean {
+  return !ending.startsWith('refused') && !['never_accepted', 'socket_lost', 'missing'].includes(ending);
 }

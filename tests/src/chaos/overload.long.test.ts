@@ -81,7 +81,7 @@ async function oneAfterTheOther(stack: Stack): Promise<number[]> {
 
 /** Runs a second that end well while there is always one more. */
 async function capacityOf(stack: Stack): Promise<number> {
-  const habits = { keeps: 0, drops: 0 };
+  const habits = { keeps: 0, drops: 0, fades: 0 };
   const load = new Load(stack, { seed: seedOf(5), visitors: SATURATING_VISITORS, habits, program });
   await load.reached(2 * SATURATING_VISITORS, 60_000);
   const before = { runs: load.runs, ms: performance.now() };

@@ -16,7 +16,7 @@ export async function redisLosesAll(options: { times: number; seed: number; visi
   const random = new Seeded(seed);
   const stack = await Stack.start({ gateways: 2, workers: 2, ...CHAOS_ENV });
   try {
-    const load = new Load(stack, { seed, visitors, habits: { keeps: 0.5, drops: 0 } });
+    const load = new Load(stack, { seed, visitors, habits: { keeps: 0.5, drops: 0, fades: 0 } });
     const wellMs: number[] = [];
     try {
       await load.reached(2 * visitors, 60_000);

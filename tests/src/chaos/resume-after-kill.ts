@@ -46,7 +46,7 @@ async function oneKill(stack: Stack, { random, number }: { random: Seeded; numbe
     dialogue(number + 1, { questions: 60 }),
   ];
   const visitors = programs.map(
-    (_, index) => new Visitor(town, { random: random.fork(number + index), habits: { keeps: 1, drops: 0 } }),
+    (_, index) => new Visitor(town, { random: random.fork(number + index), habits: { keeps: 1, drops: 0, fades: 0 } }),
   );
   const visits = Promise.all(programs.map((program, index) => visitors[index]?.run(program) ?? never()));
   const due = random.int(SEEN.low, SEEN.high);

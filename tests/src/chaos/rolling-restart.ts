@@ -16,7 +16,7 @@ export async function rollingRestart(options: { rounds: number; seed: number; vi
   const { seed, visitors } = options;
   const stack = await Stack.start({ gateways: 2, workers: 2, workerEnv: CHAOS_ENV.workerEnv });
   try {
-    const load = new Load(stack, { seed, visitors, habits: { keeps: 0.5, drops: 0 } });
+    const load = new Load(stack, { seed, visitors, habits: { keeps: 0.5, drops: 0, fades: 0 } });
     let startMs = 0;
     let endMs = 0;
     const leaving: string[] = [];

@@ -26,7 +26,7 @@ export interface Violation {
   readonly detail: string;
 }
 
-/** How a run ended, for the table: `exited`, the code of an error, `refused CODE`, `socket_lost`, `never_accepted`. */
+/** How a run ended, for the table: `exited`, the code of an error, `refused CODE`, `socket_lost`, `never_accepted`, `missing`. */
 export type Ending = string;
 
 export interface Verdict {
@@ -66,12 +66,13 @@ export function judge(history: RunHistory): Verdict {
   if (starts > 1) add('start_doubled', `${starts} started`);
   for (const fault of outputFaults(history, end)) add(...fault);
   if (end !== undefined && accepted) for (const fault of endFaults(history, end)) add(...fault);
-  if (end === undefined && (accepted || !legs.some((leg) => leg.lost)) && !mayEndBySocket(history)) {
+  const missing = end === undefined && (accepted || !legs.some((leg) => leg.lost)) && !mayEndBySocket(history);
+  if (missing) {
     add('terminal_missing', `${legs.length} sockets, the last frame is ${JSON.stringify(frames.at(-1) ?? null)}`);
   }
   return {
     accepted,
-    ending: endingOfRun(end, accepted),
+    ending: missing ? 'missing' : endingOfRun(end, accepted),
     resumes: frames.filter((frame) => frame.event === 'resumed').length,
     violations: faults.map(([rule, detail]) => ({ run: history.program.number, rule, detail })),
   };

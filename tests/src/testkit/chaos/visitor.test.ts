@@ -8,7 +8,7 @@ import { Seeded } from './seeded.js';
 import { type Habits, type Visit, Visitor } from './visitor.js';
 
 const PROGRAMS: Program[] = [counter(1, { lines: 100, pauseMs: 0 }), dialogue(2, { questions: 20 })];
-const KEEPS: Habits = { keeps: 1, drops: 0 };
+const KEEPS: Habits = { keeps: 1, drops: 0, fades: 0 };
 
 let service: ScriptedService;
 afterEach(() => service.close());
@@ -26,7 +26,7 @@ function expectWhole(visit: Visit, program: Program): void {
 }
 
 test.each(PROGRAMS)('program $number is seen to its end on one socket', async (program) => {
-  const { visitor } = await setUp({ keeps: 0, drops: 0 });
+  const { visitor } = await setUp({ keeps: 0, drops: 0, fades: 0 });
   const visit = await visitor.run(program);
   expectWhole(visit, program);
   expect(visit.legs).toHaveLength(1);
@@ -47,10 +47,18 @@ test.each(PROGRAMS)('program $number goes on, unbroken, on another gateway when 
 });
 
 test.each(PROGRAMS)('program $number goes on, unbroken, after the visitor’s own network failed', async (program) => {
-  const { visitor } = await setUp({ keeps: 1, drops: 1 });
+  const { visitor } = await setUp({ keeps: 1, drops: 1, fades: 0 });
   const visit = await visitor.run(program);
   expectWhole(visit, program);
   expect(visit.legs).toHaveLength(2);
+  await visitor.leave();
+});
+
+test.each(PROGRAMS)('program $number goes on, unbroken, while its old socket looks alive', async (program) => {
+  const { visitor } = await setUp({ keeps: 1, drops: 0, fades: 1 });
+  const visit = await visitor.run(program);
+  expectWhole(visit, program);
+  expect(visit.legs.map((leg) => leg.lost)).toEqual([true, false]);
   await visitor.leave();
 });
 
@@ -66,7 +74,7 @@ test('a run that is lost with its worker ends by the answer to resume', async ()
 });
 
 test('a run that is not to be kept ends with its socket', async () => {
-  const { visitor, gateways } = await setUp({ keeps: 0, drops: 0 });
+  const { visitor, gateways } = await setUp({ keeps: 0, drops: 0, fades: 0 });
   const running = visitor.run(counter(1, { lines: 100, pauseMs: 0 }));
   await until(() => visitor.seen > 10, { what: 'the middle of its output', everyMs: 1 });
   gateways[0]?.kill();

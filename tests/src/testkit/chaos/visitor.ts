@@ -5,7 +5,7 @@ import { isRetriedResume, type Leg, RESUME_GAP, type RunHistory } from './histor
 import { askedFor, type Program } from './program.js';
 import type { Seeded } from './seeded.js';
 import { Client } from '../client.js';
-import { isEnd, type RunHandle } from '../run-handle.js';
+import { isEnd, type RunFrame, type RunHandle } from '../run-handle.js';
 import { quietFor, until } from '../wait.js';
 
 /** What the protocol promises as the longest life of a run, with the limits of the chaos tests, and some more, ms. */
@@ -20,8 +20,10 @@ const LOOK_MS = 15;
 export interface Habits {
   /** How likely a run is one to be kept (on_disconnect), 0 to 1. */
   readonly keeps: number;
-  /** How likely the visitor's own network fails in a run that is kept. */
+  /** How likely the visitor's own network fails in a run that is kept, and the gateway hears of it. */
   readonly drops: number;
+  /** How likely it fails and the gateway does not: the old socket looks alive while the visitor comes back on another. */
+  readonly fades: number;
 }
 
 /** Where a visitor goes. */
@@ -41,7 +43,8 @@ export interface Visit extends RunHistory {
   readonly refusedMs: number | undefined;
 }
 
-interface LiveLeg extends Leg {
+interface LiveLeg extends Omit<Leg, 'frames'> {
+  frames: readonly RunFrame[];
   readonly client: Client;
   readonly handle: RunHandle;
   readonly sentMs: number;
@@ -52,7 +55,8 @@ interface LiveVisit {
   readonly keep: boolean;
   readonly legs: LiveLeg[];
   /** The visitor's network fails once so many events are seen; undefined: never. */
-  dropAfter: number | undefined;
+  failsAfter: number | undefined;
+  readonly fades: boolean;
   /** Bytes of stdin that this socket has sent, or that an earlier one is known to have. */
   typed: number;
 }
@@ -64,6 +68,7 @@ export class Visitor {
   #client: Client | undefined;
   #gateway = '';
   #visit: LiveVisit | undefined;
+  readonly #faded = new Set<Client>();
 
   /** `town`: its gateways are asked for anew with each socket. */
   constructor(town: Town, options: { random: Seeded; habits: Habits }) {
@@ -81,11 +86,13 @@ export class Visitor {
   async run(program: Program): Promise<Visit> {
     const keep = this.#random.chance(this.#habits.keeps);
     const drops = keep && this.#random.chance(this.#habits.drops);
+    const fades = keep && !drops && this.#random.chance(this.#habits.fades);
     const visit: LiveVisit = {
       program,
       keep,
       legs: [],
-      dropAfter: drops ? this.#random.int(1, 10) : undefined,
+      failsAfter: drops || fades ? this.#random.int(1, 10) : undefined,
+      fades,
       typed: 0,
     };
     this.#visit = visit;
@@ -98,7 +105,10 @@ export class Visitor {
       timeoutMs: PATIENCE_MS,
       everyMs: LOOK_MS,
     }).catch(() => undefined);
-    return seenOf(visit);
+    const seen = seenOf(visit);
+    for (const faded of this.#faded) faded.vanish();
+    this.#faded.clear();
+    return seen;
   }
 
   async leave(): Promise<void> {
@@ -117,11 +127,20 @@ export class Visitor {
     }
     if (leg.lost) return this.#comeBack(visit);
     this.#type(visit, leg);
-    if (visit.dropAfter !== undefined && seenUpTo(visit.legs) >= visit.dropAfter) {
-      visit.dropAfter = undefined;
-      leg.client.vanish();
+    if (visit.failsAfter !== undefined && seenUpTo(visit.legs) >= visit.failsAfter) {
+      visit.failsAfter = undefined;
+      if (visit.fades) this.#fade(leg);
+      else leg.client.vanish();
     }
     return false;
+  }
+
+  /** Nothing of the socket is read any more, and it stays open until the run is over. */
+  #fade(leg: LiveLeg): void {
+    leg.client.socket.pause();
+    leg.frames = [...leg.frames];
+    this.#faded.add(leg.client);
+    this.#client = undefined;
   }
 
   /** Types what the program has asked for and was not sent yet. */
@@ -155,7 +174,8 @@ export class Visitor {
   #addLeg(visit: LiveVisit, handle: RunHandle): void {
     const client = this.#client;
     if (client === undefined) throw new Error('no socket');
-    visit.legs.push({
+    const isFaded = () => this.#faded.has(client);
+    const leg: LiveLeg = {
       gateway: this.#gateway,
       client,
       handle,
@@ -163,9 +183,10 @@ export class Visitor {
       resumedAfter: handle.resumedAfter,
       frames: handle.events,
       get lost() {
-        return client.closeInfo !== undefined && handle.ended === undefined;
+        return (client.closeInfo !== undefined || isFaded()) && !leg.frames.some((frame) => isEnd(frame));
       },
-    });
+    };
+    visit.legs.push(leg);
   }
 
   /** The socket that it has, or another one to any gateway; asks until one answers. */
