@@ -26,10 +26,24 @@ export interface ChaosOptions {
   readonly kinds?: readonly FaultKind[];
 }
 
-/** A run that nobody serves is told so before its visitor loses patience, and one that nobody comes back for is over before all must be given back. */
+/**
+ * A run that nobody serves is told so before its visitor loses patience, one that nobody comes back for is over before all must be given
+ * back, and all visitors, who share one address, may take all the room.
+ */
 export const CHAOS_ENV = {
-  gatewayEnv: { GATEWAY_QUEUE_TTL_MS: '20000', GATEWAY_START_MS: '20000', GATEWAY_DRAIN_MS: '3000' },
-  workerEnv: { WORKER_POOL_FLOOR: '4', WORKER_MAX_SANDBOXES: '12', WORKER_RESUME_MS: '20000' },
+  gatewayEnv: {
+    GATEWAY_QUEUE_TTL_MS: '20000',
+    GATEWAY_START_MS: '20000',
+    GATEWAY_DRAIN_MS: '3000',
+    GATEWAY_ADDRESS_SHARE: '1',
+    GATEWAY_SITE_SHARE: '1',
+  },
+  workerEnv: {
+    WORKER_POOL_FLOOR: '4',
+    WORKER_MAX_SANDBOXES: '12',
+    WORKER_RESUME_MS: '20000',
+    WORKER_DRAIN_MS: '20000',
+  },
 } as const;
 
 export async function faultsUnderLoad(options: ChaosOptions): Promise<void> {

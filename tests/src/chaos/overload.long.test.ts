@@ -18,9 +18,9 @@ const OVERLOAD = 5;
 const OVERLOADED_MS = 20_000;
 /** Sockets on which the clicks come, in turn. */
 const SOCKETS = 20;
+/** As delivered, but that all visitors share one address here. */
 const SETTINGS = {
-  // About what can be served in two seconds: who is accepted does not wait for longer.
-  gatewayEnv: { GATEWAY_MAX_QUEUE: '16', GATEWAY_RUNS_PER_SOCKET: '256' },
+  gatewayEnv: { GATEWAY_ADDRESS_SHARE: '1', GATEWAY_SITE_SHARE: '1', GATEWAY_RUNS_PER_SOCKET: '256' },
   workerEnv: { WORKER_POOL_FLOOR: '6', WORKER_MAX_SANDBOXES: '12' },
 } as const;
 

@@ -14,7 +14,7 @@ const LEAVE_MS = 60_000;
 /** `rounds`: how often all of them are replaced. */
 export async function rollingRestart(options: { rounds: number; seed: number; visitors: number }): Promise<void> {
   const { seed, visitors } = options;
-  const stack = await Stack.start({ gateways: 2, workers: 2, workerEnv: CHAOS_ENV.workerEnv });
+  const stack = await Stack.start({ gateways: 2, workers: 2, ...CHAOS_ENV });
   try {
     const load = new Load(stack, { seed, visitors, habits: { keeps: 0.5, drops: 0, fades: 0 } });
     let startMs = 0;

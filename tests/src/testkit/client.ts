@@ -107,21 +107,11 @@ export class Client {
     return handle;
   }
 
-  /** Comes back for a run that began on another socket: `key` is its resume_key, `after` the last seq that was seen of it. */
-  resume(name: string | undefined, from: { key: string; after: number }): RunHandle {
-    const handle = this.#handle(name, { resumedAfter: from.after });
-    handle.send('resume', from);
-    return handle;
-  }
-
-  #handle(name: string | undefined, options: { resumedAfter?: number } = {}): RunHandle {
-    const transport = {
-      send: (event: string, data: unknown) => this.send(event, data),
-      isClosed: () => this.#close !== undefined,
-      describe: () => this.describeSocket(),
-    };
-    const handle = new RunHandle(name, transport, options);
-    this.runs.push(handle);
+  /** Comes back for a run that has started, after the seq `after`. */
+  resume(ask: { readonly key: string; readonly after: number; readonly run?: string }): RunHandle {
+    const { run = `r-${randomBytes(6).toString('hex')}`, key, after } = ask;
+    const handle = this.#handle(run, after);
+    this.send('resume', { run, key, after });
     return handle;
   }
 
@@ -147,6 +137,17 @@ export class Client {
 
   describeSocket(): string {
     return this.#close === undefined ? 'socket open' : `socket closed with ${this.#close.code} ${this.#close.reason}`;
+  }
+
+  #handle(name: string | undefined, after?: number): RunHandle {
+    const transport = {
+      send: (event: string, data: unknown) => this.send(event, data),
+      isClosed: () => this.#close !== undefined,
+      describe: () => this.describeSocket(),
+    };
+    const handle = new RunHandle(name, transport, after);
+    this.runs.push(handle);
+    return handle;
   }
 
   #onFrame(frame: ServerFrame | ResumedFrame): void {

@@ -27,17 +27,28 @@ export class RunHandle {
   readonly events: RunFrame[] = [];
   /** When each of `events` came, ms of performance.now(). */
   readonly timesMs: number[] = [];
-  /** The last seq that its client had seen before this socket; undefined: the run began on this one. */
-  readonly resumedAfter: number | undefined;
   readonly #transport: RunTransport;
+  /** Of a run that was resumed: the last seq that was seen before. */
+  readonly #after: number | undefined;
   #stdout = '';
   #stderr = '';
   #compile = '';
 
-  constructor(name: string | undefined, transport: RunTransport, options: { resumedAfter?: number } = {}) {
+  constructor(name: string | undefined, transport: RunTransport, after?: number) {
     this.name = name;
-    this.resumedAfter = options.resumedAfter;
     this.#transport = transport;
+    this.#after = after;
+  }
+
+  /** The last seq that came. */
+  get seq(): number {
+    return this.events.reduce((last, frame) => ('seq' in frame.data ? frame.data.seq : last), this.#after ?? 0);
+  }
+  /** What brings a client back to it. Throws before `started`. */
+  get resumeKey(): string {
+    const started = this.events.find((frame) => frame.event === 'started');
+    if (started?.event !== 'started') throw new Error(`it has not started; ${this.describe()}`);
+    return (started.data as { resume_key?: string }).resume_key ?? '';
   }
 
   get stdout(): string {
@@ -119,22 +130,20 @@ export class RunHandle {
     return frame.data;
   }
 
-  /**
-   * The rules of every run: seq counts from 1 (or from where it was resumed) without a gap, output is after started, one terminal event,
-   * nothing behind it.
-   */
+  /** The rules of every run: seq counts from 1 (resumed: from where it was) without a gap, output is after started, one terminal event, nothing behind it. */
   check(): void {
     const faults: string[] = [];
     const seqs = this.events.flatMap((frame) => ('seq' in frame.data ? [frame.data.seq] : []));
-    if (seqs.some((seq, index) => seq !== (this.resumedAfter ?? 0) + index + 1))
-      faults.push(`seq is ${seqs.slice(0, 20).join(',')}…`);
+    const seen = this.#after ?? 0;
+    if (seqs.some((seq, index) => seq !== seen + index + 1)) faults.push(`seq is ${seqs.slice(0, 20).join(',')}…`);
     const end = this.events.findIndex((frame) => isEnd(frame));
     if (end !== -1 && end !== this.events.length - 1) faults.push('there are events after the terminal one');
-    if (this.resumedAfter === undefined) faults.push(...this.#orderFaults());
+    if (this.#after === undefined) faults.push(...this.#startFaults());
+    else if (seqs.length > 0 && this.events[0]?.event !== 'resumed') faults.push('events came before resumed');
     if (faults.length > 0) throw new Error(`${faults.join('; ')}; ${this.describe()}`);
   }
 
-  #orderFaults(): string[] {
+  #startFaults(): string[] {
     const faults: string[] = [];
     const first = this.events.findIndex((frame) => frame.event === 'stdout' || frame.event === 'stderr');
     const started = this.events.findIndex((frame) => frame.event === 'started');

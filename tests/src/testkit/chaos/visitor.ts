@@ -167,11 +167,11 @@ export class Visitor {
     const after = seenUpTo(visit.legs);
     // What the last socket sent and the program did not get is lost with it: the answer tells.
     visit.typed = 0;
-    this.#addLeg(visit, client.resume(nameOf(visit.program), { key, after }));
+    this.#addLeg(visit, client.resume({ run: nameOf(visit.program), key, after }), after);
     return false;
   }
 
-  #addLeg(visit: LiveVisit, handle: RunHandle): void {
+  #addLeg(visit: LiveVisit, handle: RunHandle, resumedAfter?: number): void {
     const client = this.#client;
     if (client === undefined) throw new Error('no socket');
     const isFaded = () => this.#faded.has(client);
@@ -180,7 +180,7 @@ export class Visitor {
       client,
       handle,
       sentMs: performance.now(),
-      resumedAfter: handle.resumedAfter,
+      resumedAfter,
       frames: handle.events,
       get lost() {
         return (client.closeInfo !== undefined || isFaded()) && !leg.frames.some((frame) => isEnd(frame));
