@@ -37,10 +37,9 @@ export interface Verdict {
   readonly violations: readonly Violation[];
 }
 
-/** Ends of an accepted run that faults of the service explain. */
-const TRUE_ERRORS: ReadonlySet<string> = new Set([
+/** Errors with which faults of the service may end an accepted run, before its client saw it start and after that. */
+const TRUE_BEFORE_START: ReadonlySet<string> = new Set([
   'worker_lost',
-  'resume_failed',
   'queue_timeout',
   'start_failed',
   'unavailable',
@@ -48,8 +47,7 @@ const TRUE_ERRORS: ReadonlySet<string> = new Set([
   'draining',
   'poison',
 ]);
-/** Of those, the ones that say that the program never ran. */
-const BEFORE_START: ReadonlySet<string> = new Set(['queue_timeout', 'overloaded', 'draining', 'poison']);
+const TRUE_AFTER_START: ReadonlySet<string> = new Set(['worker_lost', 'resume_failed']);
 
 export function judge(history: RunHistory): Verdict {
   const { legs } = history;
@@ -147,9 +145,10 @@ function endFaults({ legs }: RunHistory, end: EndFrame): [Rule, string][] {
     if (code !== 0) return [['end_untrue', `exited with code ${code}, where 0 was due`]];
     return started ? [] : [['order_wrong', 'exited without started']];
   }
-  if (!TRUE_ERRORS.has(end.data.code)) return [['end_untrue', `error ${end.data.code}: ${end.data.message}`]];
-  if (started && BEFORE_START.has(end.data.code)) return [['end_untrue', `${end.data.code} after started`]];
-  return [];
+  const allowed = started ? TRUE_AFTER_START : TRUE_BEFORE_START;
+  if (allowed.has(end.data.code)) return [];
+  const when = started ? 'after' : 'before';
+  return [['end_untrue', `error ${end.data.code} ${when} started: ${end.data.message}`]];
 }
 
 /** A client that lost its socket, and could not or need not come back, has the loss for an end. */
