@@ -8,6 +8,7 @@ import {
   type ClientEvent,
   type ClientFrame,
   ResizeSchema,
+  ResumeSchema,
   RunCodeSchema,
   RunOnlySchema,
   SignalSchema,
@@ -37,6 +38,7 @@ const checks: Record<Exclude<ClientEvent, 'ping'>, ReturnType<typeof compile>> =
   resize: compile(ResizeSchema),
   signal: compile(SignalSchema),
   stop: compile(RunOnlySchema),
+  resume: compile(ResumeSchema),
 };
 const runName = new RegExp(RUN_NAME);
 

@@ -62,6 +62,22 @@ export const ERRORS = {
     retryable: true,
     http: 503,
   },
+  poison: {
+    meaning: 'Two workers were lost with the run before it started: it is not tried again.',
+    retryable: false,
+    http: 500,
+  },
+  resume_failed: {
+    meaning: 'There is nothing to resume: the run is over or lost, was not kept, or the key is not its key.',
+    retryable: false,
+    http: 404,
+  },
+  resume_gap: {
+    meaning: 'Events after `after` are no longer held; the run goes on, and resume with a later `after` skips them.',
+    retryable: false,
+    http: 410,
+  },
+  taken_over: { meaning: 'The run was resumed on another connection.', retryable: false, http: 409 },
   draining: { meaning: 'This server is going away; connect again.', retryable: true, http: 503 },
   not_found: { meaning: 'No such resource (HTTP).', retryable: false, http: 404 },
   internal: { meaning: 'A fault of ours; it is logged.', retryable: true, http: 500 },

@@ -8,6 +8,9 @@ export const RUN_NAME = '^[A-Za-z0-9_-]{1,64}$';
 /** A file name in /tmp: no path, no hidden file, no option. */
 export const FILE_NAME = '^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$';
 
+/** What lets a client come back for a run: the run's id and its secret. */
+export const RESUME_KEY = '^[A-Za-z0-9_-]{8,64}[.][A-Za-z0-9_-]{22}$';
+
 const runName = Type.Optional(Type.String({ pattern: RUN_NAME }));
 const positive = (maximum: number) => Type.Optional(Type.Integer({ minimum: 1, maximum }));
 
@@ -53,6 +56,7 @@ export const RunCodeSchema = Type.Object({
   /** On a terminal; absent: on pipes. */
   tty: Type.Optional(TerminalSizeSchema),
   limits: Type.Optional(RunLimitsSchema),
+  /** What losing the socket does to the run: `kill` (default) ends it, `keep` lets it go on for the resume window. */
   on_disconnect: Type.Optional(Type.Union([Type.Literal('kill'), Type.Literal('keep')])),
 });
 export const StdinSchema = Type.Object({ text: Type.String(), run: runName });
@@ -66,8 +70,17 @@ export const SignalSchema = Type.Object({
   name: Type.Union((Object.keys(SIGNALS) as SignalName[]).map((name) => Type.Literal(name))),
 });
 
+export const ResumeSchema = Type.Object({
+  run: runName,
+  /** `started.resume_key` of the run. */
+  key: Type.String({ pattern: RESUME_KEY }),
+  /** The last `seq` that the client has seen; 0 for none. */
+  after: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+});
+
 export type RunLimits = Static<typeof RunLimitsSchema>;
 export type RunCode = Static<typeof RunCodeSchema>;
+export type Resume = Static<typeof ResumeSchema>;
 
 /** A frame that the parser let through. */
 export type ClientFrame =
@@ -77,6 +90,7 @@ export type ClientFrame =
   | { readonly event: 'resize'; readonly data: { readonly run?: string; readonly cols: number; readonly rows: number } }
   | { readonly event: 'signal'; readonly data: { readonly run?: string; readonly name: SignalName } }
   | { readonly event: 'stop'; readonly data: { readonly run?: string } }
+  | { readonly event: 'resume'; readonly data: Resume }
   | { readonly event: 'ping'; readonly data: unknown };
 export type ClientEvent = ClientFrame['event'];
 
@@ -116,7 +130,8 @@ export interface UsageData {
 export interface ServerEvents {
   hello: { protocol: number; limits: HelloLimits; languages: HelloLanguage[] };
   queued: { run?: string; position: number };
-  started: { run?: string; language: string; version: string; warm: boolean; seq: number };
+  /** `resume_key`: with it a client that lost its socket comes back for the run (`resume`). It is a secret. */
+  started: { run?: string; language: string; version: string; warm: boolean; resume_key: string; seq: number };
   compile: { run?: string; text: string; seq: number };
   stdout: { run?: string; text: string; seq: number };
   stderr: { run?: string; text: string; seq: number };
@@ -129,7 +144,17 @@ export interface ServerEvents {
     truncated: boolean;
     seq: number;
   };
-  error: { run?: string; code: ErrorCode; message: string; retryable: boolean; retry_after_ms?: number };
+  /** `replay_from`: of resume_gap, seq of the first event that is held. */
+  error: {
+    run?: string;
+    code: ErrorCode;
+    message: string;
+    retryable: boolean;
+    retry_after_ms?: number;
+    replay_from?: number;
+  };
+  /** The run goes on here: events from `replayed_from` on follow; `stdin_bytes`: all that it has received so far. */
+  resumed: { run?: string; replayed_from: number; stdin_bytes: number };
   draining: { reconnect_after_ms: number };
   pong: unknown;
 }

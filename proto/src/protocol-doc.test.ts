@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { CLOSE } from './close-codes.js';
 import { parseClientFrame } from './codec.js';
 import { ERRORS } from './errors.js';
-import { ResizeSchema, RunCodeSchema, SignalSchema, StdinSchema } from './frames.js';
+import { ResizeSchema, ResumeSchema, RunCodeSchema, SignalSchema, StdinSchema } from './frames.js';
 import * as limits from './limits.js';
 import { checkToken, TOKEN_FUTURE_SKEW_MS, TOKEN_WINDOW_MS } from './token.js';
 
@@ -79,6 +79,7 @@ test('client events: their names, and every field of their data', () => {
     resize: Object.keys(ResizeSchema.properties),
     signal: Object.keys(SignalSchema.properties),
     stop: ['run'],
+    resume: Object.keys(ResumeSchema.properties),
     ping: [],
   };
   expect([...rows.keys()]).toEqual(Object.keys(fields));

@@ -29,6 +29,8 @@ export const RunRequestSchema = Type.Object({
   stdin: Type.Optional(Type.String()),
   /** On a terminal of this size; absent: on pipes. */
   tty: Type.Optional(TerminalSizeSchema),
+  /** What losing its client does to it: absent is kill, `keep` lets it go on for the resume window. */
+  on_disconnect: Type.Optional(Type.Literal('keep')),
   /** Lower limits that the client or its token asked for. */
   limits: Type.Object({
     wall_ms: Type.Optional(Type.Integer({ minimum: 1 })),

@@ -22,6 +22,9 @@ import { createRegistry } from './stream/run-registry.js';
 /** How long the workers may take to let go of abandoned runs at the end, ms. */
 const RELEASE_MS = 4000;
 
+/** How long sockets may take to close after the drain, ms. */
+const CLOSE_MS = 5000;
+
 export interface Gateway {
   readonly url: string;
   readonly internalUrl: string;
@@ -69,7 +72,9 @@ async function start(config: GatewayConfig, base: { logger: Logger; lifecycle: L
   lifecycle.own('redis', () => redis.close());
   const notReady = () => reasonsNotReady(edge, redis);
   lifecycle.own('grpc channels', () => channels.close());
-  const router = createRouter({ config, gatewayId, keys, redis, channels, metrics, logger });
+  let alive: ReadonlySet<string> = new Set();
+  const isAlive = (workerId: string) => alive.has(workerId);
+  const router = createRouter({ config, gatewayId, keys, redis, channels, metrics, logger, isAlive });
   const replies = new ReplyReader({
     redis: redis.replies,
     keys,
@@ -85,6 +90,7 @@ async function start(config: GatewayConfig, base: { logger: Logger; lifecycle: L
     keys,
     logger,
     onWorkers: (workers) => {
+      alive = new Set(workers.map((worker) => worker.id));
       edge.workers = workers.filter((worker) => !worker.draining).length;
       channels.announced(workers.map((worker) => worker.grpc));
       if (catalog.update(workers, performance.now())) edge.hello = encodeHello(config, catalog.languages);
@@ -113,6 +119,7 @@ function createRouter(parts: {
   channels: WorkerChannels;
   metrics: GatewayMetrics;
   logger: Logger;
+  isAlive: (workerId: string) => boolean;
 }): Router {
   const { config } = parts;
   return new Router({
@@ -122,12 +129,16 @@ function createRouter(parts: {
       rateLimit: config.GATEWAY_RUNS_PER_ADDRESS,
       rateWindowMs: config.GATEWAY_RUNS_WINDOW_MS,
       maxQueue: config.GATEWAY_MAX_QUEUE,
+      maxWaitMs: config.GATEWAY_MAX_WAIT_MS,
+      addressShare: config.GATEWAY_ADDRESS_SHARE,
+      siteShare: config.GATEWAY_SITE_SHARE,
       queueTtlMs: config.GATEWAY_QUEUE_TTL_MS,
     }),
     openStream: parts.channels.open,
     metrics: parts.metrics.routing,
     settings: { queueTtlMs: config.GATEWAY_QUEUE_TTL_MS, startMs: config.GATEWAY_START_MS },
     logger: parts.logger,
+    isAlive: parts.isAlive,
   });
 }
 
@@ -137,12 +148,13 @@ async function listen(
 ): Promise<string> {
   const { config, edge, sessions } = parts;
   const server = createServer(parts);
-  parts.lifecycle.own('sessions', async () => {
+  const drain = async () => {
     edge.draining = true;
     server.close();
     await sessions.drain(config.GATEWAY_DRAIN_MS);
     sessions.close('restart');
-  });
+  };
+  parts.lifecycle.own('sessions', drain, { timeoutMs: config.GATEWAY_DRAIN_MS + CLOSE_MS });
   const port = await server.listen(config.GATEWAY_HOST, config.GATEWAY_PORT);
   edge.origins = new Set(config.allowedOrigins ?? [`http://localhost:${port}`, `http://127.0.0.1:${port}`]);
   const host = config.GATEWAY_HOST.includes(':') ? `[${config.GATEWAY_HOST}]` : config.GATEWAY_HOST;

@@ -8,6 +8,7 @@ import { Type } from 'typebox';
 
 const port = (value: number) => Type.Integer({ minimum: 0, maximum: 65_535, default: value });
 const count = (value: number, maximum = 1_000_000) => Type.Integer({ minimum: 1, maximum, default: value });
+const share = (value: number) => Type.Number({ minimum: 0.01, maximum: 1, default: value });
 const ms = (value: number, maximum = 86_400_000) => Type.Integer({ minimum: 1, maximum, default: value });
 
 export const GatewayConfigSchema = Type.Object({
@@ -60,6 +61,12 @@ export const GatewayConfigSchema = Type.Object({
   GATEWAY_HTTP_PER_ADDRESS: count(3000),
   /** Runs waiting for a worker, per language. Past it: error overloaded. */
   GATEWAY_MAX_QUEUE: count(1000),
+  /** How long a run may have to wait for a worker, as the pace of the last seconds has it. Past it: error overloaded, at once. */
+  GATEWAY_MAX_WAIT_MS: ms(5_000, 600_000),
+  /** While runs wait: what those of one address may take of the room, 0.01 to 1, but four in any case. Past it: error overloaded. */
+  GATEWAY_ADDRESS_SHARE: share(0.25),
+  /** The same for those of one site (the page's origin), so that one page can not starve the others. */
+  GATEWAY_SITE_SHARE: share(0.8),
   /** How long a run may wait for a worker. Past it: error queue_timeout. */
   GATEWAY_QUEUE_TTL_MS: ms(30_000, 600_000),
   /** How long a claimed run may take to start, compiler included. Past it: error start_failed. */
@@ -72,8 +79,11 @@ export const GatewayConfigSchema = Type.Object({
   GATEWAY_FIRST_FRAME_MS: ms(60_000),
   /** How long a socket without live runs may stay without any frame. Past it: close 4409. */
   GATEWAY_IDLE_MS: ms(1_800_000),
-  /** How long live runs may go on after SIGTERM, before the sockets are closed with 1012. */
-  GATEWAY_DRAIN_MS: Type.Integer({ minimum: 0, maximum: 10_000, default: 1000 }),
+  /**
+   * How long live runs may go on after SIGTERM before all sockets are closed with 1012. A client can come back for its run on another
+   * gateway; give whatever stops the process ten seconds more than this.
+   */
+  GATEWAY_DRAIN_MS: Type.Integer({ minimum: 0, maximum: 600_000, default: 10_000 }),
 
   /** The workers' limits: hello tells them, and the last deadline of a run is counted from the wall clock. Give both the same values. */
   WORKER_WALL_MS: ms(300_000),

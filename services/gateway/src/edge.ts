@@ -53,6 +53,7 @@ export function createSessions(parts: SessionParts): Sessions {
     deps: {
       admit: (data, client) => admission.admit(data, client),
       submit: (spec, listener) => router.submit(spec, listener),
+      resume: (ask, listener) => router.resume(ask, listener),
       hello: () => edge.hello,
       draining: () => edge.draining,
       metrics: parts.metrics.session,
@@ -122,7 +123,8 @@ function webSocketOptions(parts: ServerParts): WebSocketOptions {
   return {
     clientOf: ({ remote, forwarded, origin }): Client => {
       const address = clientAddress(config, { remote, forwarded });
-      return { origin, address, addressHash: hashAddress(address, secret) };
+      const siteHash = origin === '' ? '' : hashAddress(origin, secret);
+      return { origin, address, addressHash: hashAddress(address, secret), siteHash };
     },
     // A page always sends its origin. A client without one is no page, and needs a token that was signed for it.
     originAllowed: (origin) => origin === '' || edge.origins.has(origin),

@@ -109,10 +109,24 @@ function routingMetrics(registry: Registry): RoutingMetrics {
     help: 'Events of workers that came twice or after a hole',
     registers,
   });
+  const requeued = new Counter({
+    name: 'rungrid_gateway_requeued_runs_total',
+    help: 'Runs that were queued again before their start. worker_lost: with their worker; handed_back: by a worker that goes away',
+    labelNames: ['why'],
+    registers,
+  });
+  const resumes = new Counter({
+    name: 'rungrid_gateway_resumes_total',
+    help: 'Clients that came back for a run, by outcome: resumed, or an error code',
+    labelNames: ['outcome'],
+    registers,
+  });
   return {
     hop: (hop, seconds) => hops.observe({ hop }, seconds),
     ended: (language, outcome) => ended.inc({ language, outcome }),
     strayClaim: () => stray.inc(),
+    requeued: (why) => requeued.inc({ why }),
+    resume: (outcome) => resumes.inc({ outcome }),
     streamViolation: () => violations.inc(),
   };
 }

@@ -8,7 +8,11 @@ export const WORKER_GROUP = 'workers';
 export interface Keys {
   /** Stream of run requests of one language. */
   queue(language: string): string;
-  /** Registry hash of one run: state, epoch, worker, gateway, entry. */
+  /** Hash: how many runs of each client address and each site wait in the stream of one language. */
+  waiting(language: string): string;
+  /** Hash: how many runs of one language were claimed lately. */
+  pace(language: string): string;
+  /** Registry hash of one run: state, epoch, worker and its address, gateway, entry. */
   run(runId: string): string;
   /** A spent token nonce. */
   nonce(nonceKey: string): string;
@@ -16,6 +20,8 @@ export interface Keys {
   rate(addressHash: string): string;
   /** Reply stream of one gateway. */
   replies(gatewayId: string): string;
+  /** Stream of notes of runs that are not tried again. */
+  readonly deadLetters: string;
   /** Set of worker ids that may be alive. */
   readonly workers: string;
   /** What one worker says of itself; gone when it stops renewing it. */
@@ -33,10 +39,13 @@ export function createKeys(prefix: string): Keys {
   const tag = `{${prefix}}`;
   return {
     queue: (language) => `${tag}:queue:${language}`,
+    waiting: (language) => `${tag}:waiting:${language}`,
+    pace: (language) => `${tag}:pace:${language}`,
     run: (runId) => `${tag}:run:${runId}`,
     nonce: (nonceKey) => `${tag}:nonce:${nonceKey}`,
     rate: (addressHash) => `${tag}:rate:${addressHash}`,
     replies: (gatewayId) => `${tag}:replies:${gatewayId}`,
+    deadLetters: `${tag}:dead-letters`,
     workers: `${tag}:workers`,
     worker: (workerId) => `${tag}:worker:${workerId}`,
     artefactPrefix: `${tag}:artefact:`,

@@ -1,11 +1,11 @@
 // What starts has an owner that stops it: a list of closers that run once, in reverse order, each under a deadline.
 import type { Logger } from './logger.js';
 
-/** How long one closer may take, ms, before the next one runs anyway. */
+/** How long one closer may take by default, ms, before the next one runs anyway. */
 const CLOSER_TIMEOUT_MS = 15_000;
 
 export class Lifecycle {
-  readonly #closers: { name: string; close: () => Promise<void> | void }[] = [];
+  readonly #closers: { name: string; close: () => Promise<void> | void; timeoutMs: number }[] = [];
   readonly #logger: Logger;
   #closed: Promise<void> | undefined;
 
@@ -13,9 +13,9 @@ export class Lifecycle {
     this.#logger = logger;
   }
 
-  /** Registers a closer. The last one registered closes first. */
-  own(name: string, close: () => Promise<void> | void): void {
-    this.#closers.push({ name, close });
+  /** Registers a closer. The last one registered closes first. `timeoutMs`: how long it may take, ms. */
+  own(name: string, close: () => Promise<void> | void, options: { timeoutMs?: number } = {}): void {
+    this.#closers.push({ name, close, timeoutMs: options.timeoutMs ?? CLOSER_TIMEOUT_MS });
   }
 
   /** Closes everything once; later calls get the same promise. Never rejects: faults are logged. */
@@ -38,9 +38,9 @@ export class Lifecycle {
   }
 
   async #closeAll(): Promise<void> {
-    for (const { name, close } of this.#closers.toReversed()) {
+    for (const { name, close, timeoutMs } of this.#closers.toReversed()) {
       try {
-        await withDeadline(Promise.resolve(close()), { timeoutMs: CLOSER_TIMEOUT_MS, what: `closing ${name}` });
+        await withDeadline(Promise.resolve(close()), { timeoutMs, what: `closing ${name}` });
       } catch (error) {
         this.#logger.error({ err: error, name }, 'a part did not close cleanly');
       }

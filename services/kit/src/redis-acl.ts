@@ -10,20 +10,45 @@ const CONNECTION = ['ping', 'hello', 'auth', 'info', 'select', 'client|setname',
 
 /** Commands by service: those of its code, and those of the Lua scripts that it runs, which count as its own. */
 const COMMANDS: Readonly<Record<RedisService, readonly string[]>> = {
-  // submit-run and cancel-run; then its reply stream, and who is alive
-  gateway: 'get set incr pexpire pttl xlen xadd hget hset xack xdel xread smembers mget srem'.split(' '),
+  // submit-run, cancel-run and requeue-run; then who holds a run; then its reply stream, and who is alive
+  gateway:
+    'get set incr pexpire pttl xlen xadd hget hset hincrby hdel del time xack xdel hmget xrange xread smembers mget srem'.split(
+      ' ',
+    ),
   // claim-run and tell-claim; then the queue, and what others left in it; then what it says of itself, and whose sandboxes are orphans;
   // then put-artefact and get-artefact
   worker:
-    'xack xdel hget hincrby hset xadd pexpire xreadgroup xautoclaim xgroup xinfo multi exec set sadd srem del exists get zadd zrem zrange hdel'.split(
+    'xack xdel hget hmget hincrby hset time xadd pexpire xreadgroup xautoclaim xgroup xinfo multi exec set sadd srem del exists get zadd zrem zrange hdel'.split(
       ' ',
     ),
 };
 
 /** Keys by user, behind `{PREFIX}:`. */
 const KEYS: Readonly<Record<RedisService, readonly string[]>> = {
-  gateway: ['nonce:*', 'rate:*', 'queue:*', 'run:*', 'replies:*', 'workers', 'worker:*'],
-  worker: ['queue:*', 'run:*', 'replies:*', 'workers', 'worker:*', 'artefact:*', 'artefacts', 'artefact-sizes'],
+  gateway: [
+    'nonce:*',
+    'rate:*',
+    'queue:*',
+    'waiting:*',
+    'pace:*',
+    'run:*',
+    'replies:*',
+    'dead-letters',
+    'workers',
+    'worker:*',
+  ],
+  worker: [
+    'queue:*',
+    'waiting:*',
+    'pace:*',
+    'run:*',
+    'replies:*',
+    'workers',
+    'worker:*',
+    'artefact:*',
+    'artefacts',
+    'artefact-sizes',
+  ],
 };
 
 /**

@@ -15,6 +15,8 @@ const BLOCKING_STALL_MS = 8_000;
 const MAX_RECONNECT_MS = 2_000;
 /** Replies kept for a gateway that does not read: far above what waits while it is alive. */
 const MAX_REPLIES = 10_000;
+/** Notes kept of runs that are not tried again. */
+const MAX_DEAD_LETTERS = 1_000;
 
 export interface RedisOptions {
   /** redis[s]://[user:password@]host:port[/db] or unix://[user:password@]/path */
@@ -52,6 +54,7 @@ interface RunScripts {
   claimRun(...args: (string | number)[]): Promise<number>;
   tellClaim(...args: (string | number)[]): Promise<null>;
   cancelRun(...args: (string | number)[]): Promise<number>;
+  requeueRun(...args: (string | number)[]): Promise<[number, string, string] | null>;
 }
 
 export interface SubmitInput {
@@ -59,9 +62,16 @@ export interface SubmitInput {
   readonly nonceTtlMs: number;
   /** Hash of the client's address. */
   readonly address: string;
+  /** Hash of the page's origin; empty: there is none. */
+  readonly site: string;
   readonly rateLimit: number;
   readonly rateWindowMs: number;
   readonly maxQueue: number;
+  /** How long a run may have to wait, as far as can be told, ms. */
+  readonly maxWaitMs: number;
+  /** What one address, and one site, may have of those that wait, 0 to 1. */
+  readonly addressShare: number;
+  readonly siteShare: number;
   readonly language: string;
   readonly runId: string;
   readonly request: string;
@@ -71,8 +81,8 @@ export interface SubmitInput {
 export type SubmitResult =
   | { readonly outcome: 'ok'; readonly position: number }
   | { readonly outcome: 'replayed' }
-  | { readonly outcome: 'rate'; readonly retryAfterMs: number }
-  | { readonly outcome: 'full'; readonly length: number };
+  /** Of the address's rate, of the queue, or of the address's or the site's share of it. */
+  | { readonly outcome: 'rate' | 'full' | 'share'; readonly retryAfterMs: number };
 
 export interface ClaimInput {
   readonly runId: string;
@@ -83,6 +93,25 @@ export interface ClaimInput {
   readonly address: string;
   /** Whether the gateway is told on its reply stream. */
   readonly tell: boolean;
+  /** How long it is remembered who holds the run, ms: as long as a client may come back for it. */
+  readonly heldTtlMs: number;
+}
+
+export interface RequeueInput {
+  readonly language: string;
+  readonly runId: string;
+  readonly request: string;
+  readonly gatewayId: string;
+  readonly runTtlMs: number;
+  /** The last claim that is known to be lost; 0: there was none. */
+  readonly epoch: number;
+}
+
+/** Who holds a claimed run. */
+export interface HeldRun {
+  readonly epoch: number;
+  readonly worker: string;
+  readonly address: string;
 }
 
 export interface TellInput {
@@ -99,10 +128,11 @@ export class RunRegistry {
   readonly #keys: Keys;
 
   constructor(redis: Redis, keys: Keys) {
-    redis.defineCommand('submitRun', { numberOfKeys: 4, lua: script('submit-run') });
-    redis.defineCommand('claimRun', { numberOfKeys: 3, lua: script('claim-run') });
+    redis.defineCommand('submitRun', { numberOfKeys: 6, lua: script('submit-run') });
+    redis.defineCommand('claimRun', { numberOfKeys: 5, lua: script('claim-run') });
     redis.defineCommand('tellClaim', { numberOfKeys: 1, lua: script('tell-claim') });
-    redis.defineCommand('cancelRun', { numberOfKeys: 2, lua: script('cancel-run') });
+    redis.defineCommand('cancelRun', { numberOfKeys: 3, lua: script('cancel-run') });
+    redis.defineCommand('requeueRun', { numberOfKeys: 2, lua: script('requeue-run') });
     this.#redis = redis as Redis & RunScripts;
     this.#keys = keys;
   }
@@ -113,6 +143,8 @@ export class RunRegistry {
       this.#keys.rate(input.address),
       this.#keys.queue(input.language),
       this.#keys.run(input.runId),
+      this.#keys.waiting(input.language),
+      this.#keys.pace(input.language),
       input.nonceTtlMs,
       input.rateLimit,
       input.rateWindowMs,
@@ -120,6 +152,11 @@ export class RunRegistry {
       input.request,
       input.gatewayId,
       input.runTtlMs,
+      input.maxWaitMs,
+      `who:${input.address}`,
+      input.addressShare,
+      input.site === '' ? '' : `site:${input.site}`,
+      input.siteShare,
     );
     switch (outcome) {
       case 'ok':
@@ -127,9 +164,9 @@ export class RunRegistry {
       case 'replayed':
         return { outcome };
       case 'rate':
-        return { outcome, retryAfterMs: value };
       case 'full':
-        return { outcome, length: value };
+      case 'share':
+        return { outcome, retryAfterMs: value };
       default:
         throw new Error(`submit-run.lua answered ${outcome}`);
     }
@@ -141,6 +178,8 @@ export class RunRegistry {
       this.#keys.run(input.runId),
       this.#keys.queue(input.language),
       this.#keys.replies(input.gatewayId),
+      this.#keys.waiting(input.language),
+      this.#keys.pace(input.language),
       WORKER_GROUP,
       input.entryId,
       input.workerId,
@@ -148,6 +187,7 @@ export class RunRegistry {
       input.address,
       MAX_REPLIES,
       input.tell ? 1 : 0,
+      input.heldTtlMs,
     );
   }
 
@@ -157,9 +197,51 @@ export class RunRegistry {
     await this.#redis.tellClaim(replies, claim.runId, claim.epoch, claim.workerId, claim.address, MAX_REPLIES);
   }
 
+  /** Queues a run again, if it does not wait and no later claim than `epoch` holds it. Returns that claim, if there is one. */
+  async requeue(input: RequeueInput): Promise<HeldRun | undefined> {
+    const held = await this.#redis.requeueRun(
+      this.#keys.run(input.runId),
+      this.#keys.queue(input.language),
+      input.request,
+      input.gatewayId,
+      input.runTtlMs,
+      input.epoch,
+    );
+    return held === null ? undefined : { epoch: held[0], worker: held[1], address: held[2] };
+  }
+
+  /** Who holds a run. */
+  async find(runId: string): Promise<HeldRun | undefined> {
+    const [state, epoch, worker = null, address = null] = await this.#redis.hmget(
+      this.#keys.run(runId),
+      'state',
+      'epoch',
+      'worker',
+      'address',
+    );
+    if (state !== 'claimed' || worker === null || address === null) return undefined;
+    return { epoch: Number(epoch), worker, address };
+  }
+
+  /** Notes a run that took its workers with it, for an operator: its id and language, nothing that a visitor wrote. */
+  async bury(runId: string, language: string): Promise<void> {
+    await this.#redis.xadd(
+      this.#keys.deadLetters,
+      'MAXLEN',
+      '~',
+      MAX_DEAD_LETTERS,
+      '*',
+      'run',
+      runId,
+      'language',
+      language,
+    );
+  }
+
   /** Whether the run was still queued, and is cancelled now. */
   async cancel(runId: string, language: string): Promise<boolean> {
-    return (await this.#redis.cancelRun(this.#keys.run(runId), this.#keys.queue(language), WORKER_GROUP)) === 1;
+    const keys = [this.#keys.run(runId), this.#keys.queue(language), this.#keys.waiting(language)];
+    return (await this.#redis.cancelRun(...keys, WORKER_GROUP)) === 1;
   }
 }
 

@@ -2,10 +2,10 @@
 import { Connection, TokenStock } from './connection.js';
 import { Editor, load, save } from './editor.js';
 import { explainError, explainExit } from './explain.js';
+import { LiveRun } from './live-run.js';
 import { Output } from './output.js';
 
 /** @typedef {{ name: string, title: string, version: string, file_name: string, hello: string }} Language */
-/** @typedef {{ name: string, started: boolean, open: boolean }} Run a run that lives; `open`: it still takes input */
 
 /**
  * @template {HTMLElement} T
@@ -33,7 +33,7 @@ const tokens = new TokenStock();
 
 /** @type {Map<string, Language>} */
 const languages = new Map();
-/** @type {Run | undefined} */
+/** @type {LiveRun | undefined} */
 let run;
 let runCount = 0;
 
@@ -42,28 +42,40 @@ const connection = new Connection({
   onState: (state, why) => {
     connectionLine.dataset.state = state === 'asleep' ? 'open' : state;
     connectionLine.textContent = why;
-    if (state !== 'open' && run !== undefined) endRun('bad', 'Lost the connection', 'the program was stopped');
+    if (state !== 'open') onLost(state);
     updateControls();
   },
 });
+
+/** @param {string} state of the connection */
+function onLost(state) {
+  if (run === undefined) return;
+  const gone = () => endRun('bad', 'Lost the connection', 'the program was stopped');
+  if (state === 'connecting' && run.lose(gone))
+    setStatus('warn', 'Lost the connection', 'the program goes on, and so will you');
+  else gone();
+}
 
 /** @param {{ event: string, data: any }} frame */
 function onFrame({ event, data }) {
   if (event === 'hello') {
     showLanguages(data.languages);
     tokens.prepare();
+    run?.comeBack();
     return;
   }
   // What is left of an earlier run is not shown; an error without a name is about this page's last frame.
   if (run === undefined || (data?.run !== undefined && data.run !== run.name)) return;
+  run.take({ event, data });
   if (event === 'queued') {
     setStatus('busy', 'Queued', data.position > 0 ? `position ${data.position}` : '');
   } else if (event === 'started') {
-    run.started = true;
     element('version', HTMLElement).textContent =
       `${languages.get(data.language)?.title ?? data.language} · ${data.version}`;
     setStatus('busy', 'Running', '');
     updateControls();
+  } else if (event === 'resumed') {
+    setStatus('busy', 'Running', '');
   } else if (event === 'stdout' || event === 'stderr' || event === 'compile') {
     output.write(event, data.text);
   } else if (event === 'exit') {
@@ -76,7 +88,8 @@ function onFrame({ event, data }) {
 
 /** @param {{ code: string, message: string, retryable: boolean, retry_after_ms?: number }} error */
 function onError(error) {
-  if (error.code === 'stdin_full') output.write('note', '(the program does not read: this input was dropped)\n');
+  if (run?.lost === true) endRun('bad', 'Lost the connection', 'the program was stopped');
+  else if (error.code === 'stdin_full') output.write('note', '(the program does not read: this input was dropped)\n');
   else endRun('bad', 'Could not run', explainError(error));
 }
 
@@ -109,7 +122,7 @@ async function start() {
     setStatus('warn', 'Not connected yet', 'try again in a moment');
     return;
   }
-  const mine = { name: `page-${++runCount}`, started: false, open: true };
+  const mine = new LiveRun(`page-${++runCount}`, (event, data) => connection.send(event, data));
   run = mine;
   output.clear();
   setStatus('busy', 'Starting', '');
@@ -118,7 +131,8 @@ async function start() {
   try {
     const token = await tokens.take();
     if (run !== mine) return;
-    connection.send('run_code', { code: editor.text, language: languageSelect.value, token, run: mine.name });
+    const language = languageSelect.value;
+    connection.send('run_code', { code: editor.text, language, token, run: mine.name, on_disconnect: 'keep' });
     tokens.prepare();
   } catch (error) {
     if (run === mine) endRun('bad', 'Could not run', error instanceof Error ? error.message : String(error));
@@ -132,6 +146,7 @@ async function start() {
  */
 function endRun(kind, title, detail) {
   const hadFocus = document.activeElement === input || document.activeElement === stopButton;
+  run?.end();
   run = undefined;
   setStatus(kind, title, detail);
   updateControls();
@@ -166,18 +181,17 @@ function sendLine() {
   const text = `${input.value}\n`;
   input.value = '';
   output.write('typed', text);
-  connection.send('stdin', { text, run: run.name });
+  run.type(text);
 }
 
 function sendEof() {
   if (run === undefined || !run.open) return;
   if (input.value !== '') {
-    connection.send('stdin', { text: input.value, run: run.name });
+    run.type(input.value);
     output.write('typed', input.value);
     input.value = '';
   }
-  connection.send('stdin_close', { run: run.name });
-  run.open = false;
+  run.close();
   updateControls();
   stopButton.focus();
 }
@@ -220,4 +234,6 @@ languageSelect.addEventListener('change', () => {
   save('language', languageSelect.value);
   openLanguage();
 });
+// Who leaves the page does not come back for its run.
+addEventListener('pagehide', () => run !== undefined && connection.send('stop', { run: run.name }));
 connection.start();

@@ -32,6 +32,10 @@ import { Puller } from './stream/puller.js';
 
 /** How often orphans of dead workers and overdue sandboxes are looked for, ms. */
 const JANITOR_MS = 10_000;
+/** How much longer than it may last it is remembered who holds a run, ms: its start, and its compile step. */
+const HELD_MARGIN_MS = 120_000;
+/** How long telling of a drain may take, ms. */
+const DRAIN_MARGIN_MS = 6_000;
 /** How often the pool's counts are copied to the metrics, ms. */
 const GAUGES_MS = 1_000;
 
@@ -89,6 +93,7 @@ export async function startWorker(
     },
   });
 
+  let draining = false;
   const table = new RunTable();
   lifecycle.own('pool', () => pool.close());
   const runs = new RunRegistry(redis, keys);
@@ -106,6 +111,7 @@ export async function startWorker(
   lifecycle.own('grpc', () => grpc.close());
   lifecycle.own('runs', () => table.endAll());
   const address = config.WORKER_ADVERTISE ?? `${config.WORKER_GRPC_HOST}:${grpc.port}`;
+  const heldTtlMs = HELD_MARGIN_MS + config.WORKER_WALL_MS + config.WORKER_RESUME_MS;
   const compilations = startCompilations(config, { pool, metrics, lifecycle, logger, keys });
   const dispatcher = new Dispatcher({
     languages,
@@ -118,10 +124,11 @@ export async function startWorker(
     },
     ringBytes: config.WORKER_RING_BYTES,
     unattachedMs: config.WORKER_UNATTACHED_MS,
+    resumeMs: config.WORKER_RESUME_MS,
     pool,
     table,
     streams: grpc.streams,
-    claim: (request) => runs.claim({ ...request, workerId: id, address }),
+    claim: (request) => runs.claim({ ...request, workerId: id, address, heldTtlMs }),
     tell,
     metrics,
     logger,
@@ -131,7 +138,10 @@ export async function startWorker(
     host: config.WORKER_INTERNAL_HOST,
     port: config.WORKER_INTERNAL_PORT,
     registry,
-    notReady: () => (redis.status === 'ready' ? [] : ['redis is not connected']),
+    notReady: () => [
+      ...(redis.status === 'ready' ? [] : ['redis is not connected']),
+      ...(draining ? ['draining'] : []),
+    ],
   });
   lifecycle.own('internal http', () => internal.close());
 
@@ -151,12 +161,12 @@ export async function startWorker(
   const sweep = async () => {
     metrics.swept.inc(await engine.sweep(isAlive));
   };
-  const info: WorkerInfo = {
+  const info = (): WorkerInfo => ({
     id,
     grpc: address,
     metrics: internal.url,
     pid: process.pid,
-    draining: false,
+    draining,
     languages: [...languages.values()].map((language) => ({
       name: language.name,
       title: language.title,
@@ -166,14 +176,14 @@ export async function startWorker(
       mode: languageMode(language),
       hello: language.hello,
     })),
-  };
-  await announceWorker(redis, keys, info);
+  });
+  await announceWorker(redis, keys, info());
   lifecycle.own('announcement', () => retractWorker(redis, keys, id));
   const fault = (what: string) => (error: unknown) => logger.warn({ err: error }, what);
   every(
     lifecycle,
     { name: 'heartbeat', ms: HEARTBEAT_MS },
-    () => void announceWorker(redis, keys, info).catch(fault('heartbeat failed')),
+    () => void announceWorker(redis, keys, info()).catch(fault('heartbeat failed')),
   );
   await sweep().catch(fault('sweep failed'));
   every(lifecycle, { name: 'janitor', ms: JANITOR_MS }, () => void sweep().catch(fault('sweep failed')));
@@ -185,6 +195,13 @@ export async function startWorker(
     });
   });
 
+  const drain = async () => {
+    draining = true;
+    await announceWorker(redis, keys, info()).catch(fault('draining not told'));
+    await table.drained(config.WORKER_DRAIN_MS);
+  };
+  // Closed right after the pullers: nothing new comes, and what is here goes on with all that it needs.
+  lifecycle.own('live runs', drain, { timeoutMs: config.WORKER_DRAIN_MS + DRAIN_MARGIN_MS });
   pool.start();
   for (const language of languages.keys()) {
     const puller = new Puller({
@@ -201,7 +218,7 @@ export async function startWorker(
     puller.start();
     lifecycle.own(`puller ${language}`, () => puller.stop());
   }
-  return info;
+  return info();
 }
 
 /** Every shelf with how many it keeps warm. */

@@ -102,10 +102,17 @@ const WorkerConfigSchema = Type.Object({
   WORKER_COMPILE_STORE_BYTES: count(268_435_456, 68_719_476_736, 0),
   /** How long a compiled program that nobody runs is kept in Redis, ms. */
   WORKER_COMPILE_STORE_TTL_MS: count(86_400_000, 2_592_000_000, 1_000),
-  /** Output of a run that is kept for a gateway that attaches later, bytes. */
+  /** Events of a run that are kept for a gateway that attaches later, and for a client that comes back, bytes. */
   WORKER_RING_BYTES: count(262_144, 67_108_864, 16_384),
   /** How long a claimed run goes on without a gateway attached, ms. */
   WORKER_UNATTACHED_MS: count(10_000, 600_000),
+  /** The resume window: how long a run whose client was lost goes on, and how long its end is kept, when it asked for that, ms. */
+  WORKER_RESUME_MS: count(30_000, 600_000),
+  /**
+   * How long live runs may go on after SIGTERM, ms, when the worker takes no more: then those that have started end as worker_lost, others are
+   * handed back. Give whatever stops the process twenty seconds more than this.
+   */
+  WORKER_DRAIN_MS: count(300_000, 86_400_000, 0),
 });
 
 export interface WorkerConfig extends Readonly<Static<typeof WorkerConfigSchema>> {

@@ -122,6 +122,26 @@ test('a flood leaves a bounded page that still answers', async () => {
   expect(spans).toBeLessThan(500);
 });
 
+test('a gateway dies under a running program: the page finds it again, with what was typed meanwhile', async () => {
+  const { gateway } = stack();
+  await program('for _ in range(2):\n    line = input("> ")\n    print(f"<{line}>")');
+  await runIt();
+  await shows('> ');
+  await page.locator('#input').fill('one');
+  await page.locator('#input').press('Enter');
+  await shows('<one>');
+  stack().forget(gateway);
+  gateway.process.signal('SIGKILL');
+  await says('Lost the connection');
+  await page.locator('#input').fill('two');
+  await page.locator('#input').press('Enter');
+  await stack().addGateway({ GATEWAY_PORT: new URL(gateway.url).port });
+  await shows('<two>');
+  await says('Finished');
+  // The browser itself complains of the socket that went, and of those that found nobody.
+  complaints = complaints.filter((text) => !text.includes('WebSocket'));
+});
+
 test('markup in output is text', async () => {
   await program('print("<img src=x onerror=document.title=1><script>document.title=2</script>")');
   await runIt();

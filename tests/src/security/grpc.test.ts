@@ -21,7 +21,7 @@ afterEach(() => {
 const attach = (more: { runId?: string; epoch?: number; key?: string; afterSeq?: number } = {}) =>
   inputFrame({
     $case: 'attach',
-    value: { runId: 'nobody12', epoch: 1, key: 'k'.repeat(22), afterSeq: 0, ...more },
+    value: { runId: 'nobody12', epoch: 1, key: 'k'.repeat(22), afterSeq: 0, resume: false, ...more },
   });
 
 /** The run of a fresh client works: the port's trouble is nobody else's. */

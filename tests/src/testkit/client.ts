@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { RunCode, ServerEvents, ServerFrame } from '@rungrid/proto/frames';
 import { WebSocket } from 'ws';
-import { type ResumedFrame, RunHandle, type RunFrame } from './run-handle.js';
+import { RunHandle, type RunFrame } from './run-handle.js';
 import { until, type UntilOptions } from './wait.js';
 
 export interface ClientOptions {
@@ -47,9 +47,7 @@ export class Client {
       });
     });
     this.#socket.on('error', () => undefined);
-    this.#socket.on('message', (data: Buffer) =>
-      this.#onFrame(JSON.parse(data.toString('utf8')) as ServerFrame | ResumedFrame),
-    );
+    this.#socket.on('message', (data: Buffer) => this.#onFrame(JSON.parse(data.toString('utf8')) as ServerFrame));
   }
 
   get socket(): WebSocket {
@@ -150,8 +148,8 @@ export class Client {
     return handle;
   }
 
-  #onFrame(frame: ServerFrame | ResumedFrame): void {
-    if (frame.event !== 'resumed') this.events.push(frame);
+  #onFrame(frame: ServerFrame): void {
+    this.events.push(frame);
     const run = (frame.data as { run?: string } | null)?.run;
     switch (frame.event) {
       case 'queued':

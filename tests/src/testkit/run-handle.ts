@@ -3,14 +3,10 @@ import type { ServerEvents, ServerFrame } from '@rungrid/proto/frames';
 import type { SignalName } from '@rungrid/proto/limits';
 import { until } from './wait.js';
 
-/** The answer to `resume`: events from `replayed_from` on follow; `stdin_bytes`: all that the program has received so far. */
-export interface ResumedFrame {
-  event: 'resumed';
-  data: { run?: string; replayed_from: number; stdin_bytes: number };
-}
-export type RunFrame =
-  | ResumedFrame
-  | Extract<ServerFrame, { event: 'queued' | 'started' | 'compile' | 'stdout' | 'stderr' | 'exit' | 'error' }>;
+export type RunFrame = Extract<
+  ServerFrame,
+  { event: 'queued' | 'resumed' | 'started' | 'compile' | 'stdout' | 'stderr' | 'exit' | 'error' }
+>;
 export type EndFrame = Extract<ServerFrame, { event: 'exit' | 'error' }>;
 
 export interface RunTransport {
@@ -48,7 +44,7 @@ export class RunHandle {
   get resumeKey(): string {
     const started = this.events.find((frame) => frame.event === 'started');
     if (started?.event !== 'started') throw new Error(`it has not started; ${this.describe()}`);
-    return (started.data as { resume_key?: string }).resume_key ?? '';
+    return started.data.resume_key;
   }
 
   get stdout(): string {

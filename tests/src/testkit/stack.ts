@@ -49,6 +49,7 @@ const GATEWAY_ENV = {
   GATEWAY_RUNS_PER_ADDRESS: '100000',
   GATEWAY_TOKENS_PER_ADDRESS: '100000',
   GATEWAY_SOCKETS_PER_ADDRESS: '1000',
+  GATEWAY_DRAIN_MS: '1000',
 } as const;
 const POOL_FLOOR = '2';
 
@@ -117,6 +118,8 @@ export class Stack {
       // Terminals and compile steps start cold: what tests count is what they started.
       WORKER_POOL_FLOOR_TTY: '0',
       WORKER_POOL_FLOOR_COMPILE: '0',
+      // Most tests end workers whose runs nobody waits for any more.
+      WORKER_DRAIN_MS: '0',
       ...this.options.workerEnv,
       ...env,
     });

@@ -188,6 +188,7 @@ class Session {
       }
       case 'queued':
       case 'started':
+      case 'resumed':
       case 'draining':
         break;
     }

@@ -15,6 +15,8 @@ const PORT_TRIES = 50;
 const READY_TIMEOUT_MS = 60_000;
 /** Longer than the services' own deadlines for closing. */
 const STOP_GRACE_MS = 20_000;
+/** What live runs get when it all goes down: whoever types `down` waits for it, and there is nowhere else to go. */
+const DRAIN_MS = '1000';
 
 export interface Wanted {
   readonly gateways: number;
@@ -87,6 +89,7 @@ async function startWorker(name: string, wanted: Wanted, around: Surroundings): 
         DOCKER_HOST: around.dockerHost,
         WORKER_LANGUAGES: wanted.languages.join(','),
         WORKER_CGROUP_PARENT: process.env['WORKER_CGROUP_PARENT'] || around.cgroupParent,
+        WORKER_DRAIN_MS: process.env['WORKER_DRAIN_MS'] ?? DRAIN_MS,
       },
     }),
   );
@@ -107,6 +110,7 @@ async function startGateway(
         GATEWAY_INTERNAL_PORT: '0',
         GATEWAY_TOKEN_KEYS: around.tokenKeys,
         GATEWAY_ALLOWED_ORIGINS: process.env['GATEWAY_ALLOWED_ORIGINS'] ?? options.origins.join(','),
+        GATEWAY_DRAIN_MS: process.env['GATEWAY_DRAIN_MS'] ?? DRAIN_MS,
       },
     }),
   );

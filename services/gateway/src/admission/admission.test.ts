@@ -24,7 +24,7 @@ const worker = (...languages: ReturnType<typeof language>[]) => ({
   draining: false,
   languages,
 });
-const client = { origin: 'https://a.test', address: 'a', addressHash: 'h' };
+const client = { origin: 'https://a.test', address: 'a', addressHash: 'h', siteHash: 's' };
 
 function setup(options: { runsPerAddress?: number; empty?: boolean } = {}) {
   const catalog = new LanguageCatalog();
@@ -51,6 +51,7 @@ test('a run under an alias gets the canonical name, ids of its own, and what the
     ok: true,
     spec: {
       addressHash: 'h',
+      siteHash: 's',
       wallMs: 10_000,
       request: { language: 'python', gateway: 'gateway1', code: 'x', stdin: 'in', args: ['a'], limits: {} },
     },

@@ -80,12 +80,14 @@ export class Admission {
         args: data.args ?? [],
         ...(data.stdin === undefined ? {} : { stdin: data.stdin }),
         ...(data.tty === undefined ? {} : { tty: data.tty }),
+        ...(data.on_disconnect === 'keep' ? { on_disconnect: data.on_disconnect } : {}),
         limits,
         accepted_us: nowUs(),
       },
       nonceKey: token.nonceKey,
       nonceTtlMs: token.ttlMs,
       addressHash: client.addressHash,
+      siteHash: client.siteHash,
       wallMs: Math.min(this.#options.wallMs, limits.wall_ms ?? Number.POSITIVE_INFINITY),
     };
   }

@@ -64,4 +64,5 @@ const FAULT_KINDS: ReadonlyMap<number, StreamFault['kind']> = new Map([
   [STATUS.NOT_FOUND, 'not_found'],
   [STATUS.OUT_OF_RANGE, 'out_of_range'],
   [STATUS.PERMISSION_DENIED, 'denied'],
+  [STATUS.ABORTED, 'taken_over'],
 ]);

@@ -1,9 +1,9 @@
 // Tests of the promise: after submit, exactly one end, whatever Redis, the worker and the client do. Fake clock, fake stream.
 import { createLogger } from '@rungrid/kit/logger';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { RunEvent } from '@rungrid/proto/gen/rungrid/v1/runner';
 import { Router } from './router.js';
-import type { RunEnd, RunListener, RunSpec, RunStream, RunStreamHandlers, SubmitOutcome } from './types.js';
+import type { Held, RunEnd, RunListener, RunSpec, RunStream, RunStreamHandlers, SubmitOutcome } from './types.js';
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
@@ -39,26 +39,40 @@ class FakeStream implements RunStream {
   }
 }
 
-function setup() {
+function setup(options: { onDisconnect?: 'keep'; queueTtlMs?: number } = {}) {
+  const { onDisconnect, queueTtlMs = 1000 } = options;
   const streams: FakeStream[] = [];
   const heard: string[] = [];
   const ends: RunEnd[] = [];
   const submit = deferred<SubmitOutcome>();
   const cancel = vi.fn<() => Promise<boolean>>(() => Promise.resolve(true));
   const strayClaim = vi.fn();
+  const requeue = vi.fn<(spec: RunSpec, epoch: number) => Promise<Held | undefined>>(() => Promise.resolve(undefined));
+  const find = vi.fn<() => Promise<Held | undefined>>(() => Promise.resolve(undefined));
+  const bury = vi.fn(() => Promise.resolve());
+  const alive = new Set<string>();
   const router = new Router({
-    registry: { submit: () => submit.promise, cancel },
+    registry: { submit: () => submit.promise, cancel, requeue, find, bury },
     openStream: (_, handlers) => {
       const stream = new FakeStream(handlers);
       streams.push(stream);
       return stream;
     },
-    metrics: { hop: () => undefined, ended: () => undefined, strayClaim, streamViolation: () => undefined },
-    settings: { queueTtlMs: 1000, startMs: 2000 },
+    metrics: {
+      hop: () => undefined,
+      ended: () => undefined,
+      strayClaim,
+      requeued: () => undefined,
+      resume: () => undefined,
+      streamViolation: () => undefined,
+    },
+    isAlive: (worker) => alive.has(worker),
+    settings: { queueTtlMs, startMs: 2000 },
     logger: createLogger({ service: 'test', level: 'silent' }),
   });
   const listener: RunListener = {
     queued: (position) => void heard.push(`queued ${position}`),
+    resumed: ({ replayedFrom, stdinBytes }) => void heard.push(`resumed ${replayedFrom} ${stdinBytes}`),
     output: (output) => void heard.push('text' in output ? `${output.kind} ${output.text}` : output.kind),
     ended: (end) => {
       ends.push(end);
@@ -75,15 +89,17 @@ function setup() {
       files: [],
       args: [],
       limits: {},
+      ...(onDisconnect === undefined ? {} : { on_disconnect: onDisconnect }),
       accepted_us: 0,
     },
     nonceKey: 'n',
     nonceTtlMs: 1,
     addressHash: 'a',
+    siteHash: '',
     wallMs: 5000,
   };
   const run = router.submit(spec, listener);
-  const claim = () => router.offered({ run: 'run00001', epoch: 1, worker: 'w', address: 'host:1' });
+  const claim = (epoch = 1) => router.offered({ run: 'run00001', epoch, worker: 'w', address: 'host:1' });
   const assign = (first: RunEvent = { seq: 0 }, run = 'run00001') =>
     router.offered({
       run,
@@ -107,6 +123,11 @@ function setup() {
     submit,
     cancel,
     strayClaim,
+    requeue,
+    find,
+    bury,
+    alive,
+    listener,
     router,
     run,
     claim,
@@ -203,7 +224,8 @@ test('more controls than may wait are refused', () => {
 test.each<[SubmitOutcome, string]>([
   [{ outcome: 'replayed' }, 'error token_replayed'],
   [{ outcome: 'rate', retryAfterMs: 7 }, 'error rate_limited'],
-  [{ outcome: 'full', length: 9 }, 'error overloaded'],
+  [{ outcome: 'full', retryAfterMs: 9 }, 'error overloaded'],
+  [{ outcome: 'share', retryAfterMs: 9 }, 'error overloaded'],
 ])('Redis refuses with %j', async (outcome, expected) => {
   const { submit, heard, router } = setup();
   submit.resolve(outcome);
@@ -324,11 +346,13 @@ test.each([
   ['lost', 'error worker_lost'],
   ['not_found', 'error worker_lost'],
   ['out_of_range', 'error worker_lost'],
+  ['taken_over', 'error taken_over'],
   ['denied', 'error internal'],
-] as const)('the stream ends with %s: %s', async (kind, expected) => {
+] as const)('the stream of a started run ends with %s: %s', async (kind, expected) => {
   const { ok, claim, stream, heard } = setup();
   await ok();
   claim();
+  stream().started();
   stream().handlers.end({ kind, message: '' });
   expect(heard.at(-1)).toBe(expected);
 });
@@ -394,6 +418,185 @@ test('close abandons all runs and waits for the workers, but not for ever', asyn
   expect(stream().sent).toContain('stop:true');
   await vi.advanceTimersByTimeAsync(4000);
   await closed;
+});
+
+test('a worker that is lost before the start: another one gets the run, with all that was typed; the first says nothing any more', async () => {
+  const { ok, claim, streams, heard, run, requeue } = setup();
+  await ok();
+  run.stdin('before');
+  claim();
+  run.stdin(' and after');
+  run.stdinClose();
+  streams[0]?.handlers.end({ kind: 'lost', message: '' });
+  expect(requeue).toHaveBeenCalledExactlyOnceWith(run.spec, 1);
+  claim(); // of the lost one, told late
+  expect(streams).toHaveLength(1);
+  claim(2);
+  expect(streams[1]?.sent).toEqual(['attach', 'stdin:before and after', 'stdinClose']);
+  streams[1]?.started();
+  streams[0]?.started();
+  streams[1]?.exit(2);
+  expect(heard).toEqual(['queued 3', 'started', 'exit exited']);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('two workers lost with it: poison, and an operator finds it', async () => {
+  const { ok, claim, streams, heard, bury, run } = setup();
+  await ok();
+  claim();
+  streams[0]?.handlers.end({ kind: 'lost', message: '' });
+  claim(2);
+  streams[1]?.handlers.end({ kind: 'lost', message: '' });
+  expect(heard).toEqual(['queued 3', 'error poison']);
+  expect(bury).toHaveBeenCalledExactlyOnceWith(run.spec);
+});
+
+test('handed back by a worker that goes away, however often: queued again, until its time is over', async () => {
+  const { ok, claim, streams, heard, bury } = setup();
+  await ok();
+  for (const epoch of [1, 2, 3]) {
+    claim(epoch);
+    streams[epoch - 1]?.event(1, { $case: 'error', value: { code: 'worker_lost', message: 'stopping' } });
+  }
+  await vi.advanceTimersByTimeAsync(7000);
+  expect(heard).toEqual(['queued 3', 'error queue_timeout']);
+  expect(bury).not.toHaveBeenCalled();
+});
+
+test('one that has said something, or was stopped, is not tried again', async () => {
+  const spoke = setup();
+  await spoke.ok();
+  spoke.claim();
+  spoke.stream().event(1, { $case: 'compile', value: 'warning' });
+  spoke.stream().handlers.end({ kind: 'lost', message: '' });
+  expect(spoke.heard.at(-1)).toBe('error worker_lost');
+  const stopped = setup();
+  await stopped.ok();
+  stopped.claim();
+  stopped.run.stop();
+  stopped.stream().handlers.end({ kind: 'lost', message: '' });
+  expect(stopped.heard.at(-1)).toBe('error worker_lost');
+  expect(stopped.requeue).not.toHaveBeenCalled();
+});
+
+test('a claim that was never told is found: a living worker is attached to, a dead one’s run is queued again', async () => {
+  const HELD = { epoch: 1, worker: 'w', address: 'host:1' };
+  const living = setup({ queueTtlMs: 60_000 });
+  living.alive.add('w');
+  living.requeue.mockResolvedValue(HELD);
+  await living.ok();
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(living.stream().sent).toEqual(['attach']);
+  const dead = setup({ queueTtlMs: 60_000 });
+  dead.requeue.mockResolvedValueOnce(HELD);
+  await dead.ok();
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(dead.requeue.mock.calls.map(([, epoch]) => epoch)).toEqual([0, 1]);
+  dead.claim(1);
+  expect(dead.streams).toHaveLength(0);
+  dead.claim(2);
+  expect(dead.streams).toHaveLength(1);
+});
+
+test('keep: a client that goes leaves its started run to the worker; one that has not started is killed', async () => {
+  const started = setup({ onDisconnect: 'keep' });
+  await started.ok();
+  started.claim();
+  started.stream().started();
+  started.run.abandon();
+  expect(started.stream().sent).toEqual(['attach', 'leave']);
+  expect(started.stream().calls).toEqual(['finish']);
+  expect(started.router.size).toBe(0);
+  const early = setup({ onDisconnect: 'keep' });
+  await early.ok();
+  early.claim();
+  early.run.abandon();
+  expect(early.stream().sent).toEqual(['attach', 'stop:true']);
+});
+
+test('a gateway that goes away: what has started is left, what has not is told of', async () => {
+  const started = setup();
+  await started.ok();
+  started.claim();
+  started.stream().started();
+  started.run.leave();
+  expect(started.stream().sent).toEqual(['attach', 'leave']);
+  expect(started.heard).toEqual(['queued 3', 'started']);
+  const queued = setup();
+  await queued.ok();
+  queued.run.leave();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(queued.heard).toEqual(['queued 3', 'error draining']);
+  expect(queued.cancel).toHaveBeenCalledOnce();
+});
+
+describe('a client that comes back', () => {
+  const KEY = `run00001.${'k'.repeat(22)}`;
+  const HELD = { epoch: 2, worker: 'w', address: 'host:1' };
+  const point = (replayFrom: number) => ({
+    replayFrom,
+    stdinReceived: 7,
+    stdinUnread: 0,
+    wallLeftMs: 1000,
+    language: 'x',
+  });
+  async function back(held: Held | undefined) {
+    const parts = setup();
+    parts.find.mockResolvedValue(held);
+    parts.heard.length = 0;
+    const run = parts.router.resume({ key: KEY, after: 4 }, parts.listener);
+    run.stdin('early');
+    await vi.advanceTimersByTimeAsync(0);
+    return { ...parts, run };
+  }
+
+  test('hears what it missed, and goes on', async () => {
+    const { heard, stream, run, router } = await back(HELD);
+    stream().handlers.event({ seq: 0, attached: point(5) });
+    stream().event(5, { $case: 'stdout', value: 'missed' });
+    run.stdin(' late');
+    stream().exit(6);
+    expect(heard).toEqual(['resumed 5 7', 'stdout missed', 'exit exited']);
+    expect(stream().sent).toEqual(['attach', 'stdin:early', 'stdin: late']);
+    expect(stream().calls).toEqual(['finish']);
+    expect(router.size).toBe(1); // the other one of the set-up
+  });
+
+  test('is told of a hole, and of where it ends', async () => {
+    const { ends, stream } = await back(HELD);
+    stream().handlers.event({ seq: 0, attached: point(9) });
+    stream().handlers.end({ kind: 'out_of_range', message: '' });
+    expect(ends).toMatchObject([{ code: 'resume_gap', replayFrom: 9 }]);
+  });
+
+  test.each(['not_found', 'denied', 'lost'] as const)('%s: resume_failed', async (kind) => {
+    const { heard, stream } = await back(HELD);
+    stream().handlers.end({ kind, message: '' });
+    expect(heard).toEqual(['error resume_failed']);
+  });
+
+  test('nobody holds it: resume_failed; Redis does not say: unavailable; nor does the worker', async () => {
+    expect((await back(undefined)).heard).toEqual(['error resume_failed']);
+    const asked = setup();
+    asked.find.mockRejectedValue(new Error('down'));
+    asked.router.resume({ key: KEY, after: 0 }, asked.listener);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(asked.heard).toEqual(['error unavailable']);
+    const silent = await back(HELD);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(silent.heard).toContain('error unavailable');
+  });
+
+  test('is lost again: the run waits again; its worker is lost: worker_lost', async () => {
+    const gone = await back(HELD);
+    gone.stream().handlers.event({ seq: 0, attached: point(5) });
+    gone.run.abandon();
+    expect(gone.stream().sent.at(-1)).toBe('leave');
+    const lost = await back(HELD);
+    lost.stream().handlers.event({ seq: 0, attached: point(5) });
+    lost.stream().handlers.end({ kind: 'lost', message: '' });
+    expect(lost.heard).toEqual(['resumed 5 7', 'error worker_lost']);
+  });
 });
 
 function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: unknown) => void } {

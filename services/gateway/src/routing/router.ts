@@ -1,7 +1,9 @@
 // All runs of this gateway by id: gives claims to their runs, and turns workers away that claimed for nobody.
 import type { Logger } from '@rungrid/kit/logger';
+import { type ResumeAsk, ResumedRun } from './resumed-run.js';
 import { Run } from './run.js';
 import type {
+  Held,
   Offer,
   OpenStream,
   Registry,
@@ -17,6 +19,11 @@ import type {
 const MAX_REMEMBERED = 10_000;
 /** How long a worker may take to obey a stop that nobody waits for, ms. */
 const STRAY_WAIT_MS = 5000;
+/** How often runs that wait are looked after, ms, and how many at once: the longest queue takes a few rounds. */
+const CARE_MS = 2000;
+const CARE_AT_ONCE = 200;
+/** A run that waits for less is not looked after: its claim is told within milliseconds, if nothing is lost. */
+const CARE_AFTER_MS = 2500;
 
 export interface RouterOptions {
   readonly registry: Registry;
@@ -24,13 +31,19 @@ export interface RouterOptions {
   readonly metrics: RoutingMetrics;
   readonly settings: RoutingSettings;
   readonly logger: Logger;
+  /** Whether a worker says of itself that it lives. */
+  readonly isAlive: (workerId: string) => boolean;
 }
 
 export class Router {
   readonly #options: RouterOptions;
   readonly #runs = new Map<string, Run>();
+  readonly #resumed = new Set<ResumedRun>();
   readonly #remembered = new Map<string, string>();
   readonly #strays = new Map<() => void, NodeJS.Timeout>();
+  /** Runs while there are runs. */
+  #careTimer: NodeJS.Timeout | undefined;
+  #caring = false;
   #onEmpty: (() => void) | undefined;
 
   constructor(options: RouterOptions) {
@@ -39,15 +52,29 @@ export class Router {
 
   /** Runs that have not ended, those without a client included. */
   get size(): number {
-    return this.#runs.size;
+    return this.#runs.size + this.#resumed.size;
   }
 
-  submit(spec: RunSpec, listener: RunListener): RunHandle {
+  submit(spec: RunSpec, listener: RunListener): Run {
     const run = new Run(spec, listener, {
       ...this.#options,
       onEnded: (ended, claimable) => this.#ended(ended, claimable),
     });
     this.#runs.set(run.id, run);
+    this.#careTimer ??= setInterval(() => void this.#care(), CARE_MS);
+    return run;
+  }
+
+  /** A client came back for a run, by way of this gateway or another. */
+  resume(ask: ResumeAsk, listener: RunListener): RunHandle {
+    const run = new ResumedRun(ask, listener, {
+      ...this.#options,
+      onEnded: (ended) => {
+        this.#resumed.delete(ended);
+        this.#maybeEmpty();
+      },
+    });
+    this.#resumed.add(run);
     return run;
   }
 
@@ -65,8 +92,8 @@ export class Router {
 
   /** Abandons every run and waits until the workers have let go, `timeoutMs` at most. */
   async close(timeoutMs: number): Promise<void> {
-    for (const run of this.#runs.values()) run.abandon();
-    if (this.#runs.size > 0) {
+    for (const run of [...this.#runs.values(), ...this.#resumed]) run.abandon();
+    if (this.size > 0) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, timeoutMs);
         this.#onEmpty = () => {
@@ -91,7 +118,43 @@ export class Router {
         if (oldest !== undefined) this.#remembered.delete(oldest);
       }
     }
-    if (this.#runs.size === 0) this.#onEmpty?.();
+    this.#maybeEmpty();
+  }
+
+  #maybeEmpty(): void {
+    if (this.#runs.size === 0) {
+      clearInterval(this.#careTimer);
+      this.#careTimer = undefined;
+    }
+    if (this.size === 0) this.#onEmpty?.();
+  }
+
+  /** Looks after the runs that wait: one that Redis has forgotten, or whose claim was lost with its worker or on its way, is found here. */
+  async #care(): Promise<void> {
+    if (this.#caring) return;
+    this.#caring = true;
+    const sinceMs = performance.now() - CARE_AFTER_MS;
+    try {
+      const waiting = [...this.#runs.values()].filter((run) => run.waitsSince(sinceMs)).slice(0, CARE_AT_ONCE);
+      await Promise.all(waiting.map((run) => this.#careFor(run)));
+    } catch (error) {
+      // Redis is away: the next round asks again.
+      this.#options.logger.warn(
+        { err: error instanceof Error ? error.message : 'unknown' },
+        'waiting runs not seen to',
+      );
+    } finally {
+      this.#caring = false;
+    }
+  }
+
+  async #careFor(run: Run): Promise<void> {
+    const held: Held | undefined = await run.requeue();
+    if (held === undefined) return;
+    if (this.#options.isAlive(held.worker)) return this.offered({ run: run.id, ...held });
+    run.disown(held.epoch);
+    this.#options.metrics.requeued('worker_lost');
+    await run.requeue();
   }
 
   /** `key`: of the run, when it is to be attached to first. */
@@ -110,7 +173,10 @@ export class Router {
     };
     this.#strays.set(cancel, setTimeout(giveUp, STRAY_WAIT_MS));
     if (!('take' in offer))
-      stream.send({ $case: 'attach', value: { runId: offer.run, epoch: offer.epoch, key, afterSeq: 0 } });
+      stream.send({
+        $case: 'attach',
+        value: { runId: offer.run, epoch: offer.epoch, key, afterSeq: 0, resume: false },
+      });
     stream.send({ $case: 'stop', value: { disconnected: true } });
   }
 }

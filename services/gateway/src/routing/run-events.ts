@@ -9,10 +9,13 @@ const reasons: ReadonlySet<string> = new Set(END_REASONS);
 /** Longest message of a worker that is passed on. */
 const MAX_MESSAGE = 300;
 
-export function outputOf(body: Exclude<Body, { $case: 'exit' | 'error' | 'stdinConsumed' }>, seq: number): RunOutput {
-  if (body.$case !== 'started') return { kind: body.$case, text: body.value, seq };
+export function outputOf(
+  body: Exclude<Body, { $case: 'exit' | 'error' | 'stdinConsumed' }>,
+  of: { readonly seq: number; readonly resumeKey: string },
+): RunOutput {
+  if (body.$case !== 'started') return { kind: body.$case, text: body.value, seq: of.seq };
   const { language, version, warm } = body.value;
-  return { kind: 'started', language, version, warm, seq };
+  return { kind: 'started', language, version, warm, resume_key: of.resumeKey, seq: of.seq };
 }
 
 /** `exit` absent: the run never reached a worker, and used nothing. */
@@ -60,7 +63,9 @@ export function refusalEnd(result: Exclude<SubmitOutcome, { outcome: 'ok' }>): R
     case 'rate':
       return { ...errorEnd('rate_limited'), retryAfterMs: result.retryAfterMs };
     case 'full':
-      return { ...errorEnd('overloaded', 'the queue is full'), retryAfterMs: 2000 };
+      return { ...errorEnd('overloaded', 'too many runs wait'), retryAfterMs: result.retryAfterMs };
+    case 'share':
+      return { ...errorEnd('overloaded', 'too many runs of yours wait'), retryAfterMs: result.retryAfterMs };
   }
 }
 

@@ -1,12 +1,12 @@
-// One run's way from submit to its end: keeps the promise of exactly one terminal event, and owns the run's only timer.
-import { Buffer } from 'node:buffer';
+// One run's way from submit to its end: keeps the promise of exactly one terminal event, whatever is lost on the way.
 import type { Logger } from '@rungrid/kit/logger';
 import { ERRORS } from '@rungrid/proto/errors';
-import type { RunEvent } from '@rungrid/proto/gen/rungrid/v1/runner';
-import { type SignalName, STDIN_BUFFER_BYTES, STDIN_WINDOW_BYTES } from '@rungrid/proto/limits';
-import { type Input, InputQueue, stdinInput } from './input-queue.js';
-import { errorEnd, exitEnd, outputOf, refusalEnd, workerError } from './run-events.js';
+import type { SignalName } from '@rungrid/proto/limits';
+import { Attachment } from './attachment.js';
+import { type Input, InputQueue } from './input-queue.js';
+import { errorEnd, exitEnd, refusalEnd } from './run-events.js';
 import type {
+  Held,
   InputResult,
   Offer,
   OpenStream,
@@ -16,19 +16,18 @@ import type {
   RunEnd,
   RunHandle,
   RunListener,
+  RunOutput,
   RunSpec,
-  RunStream,
-  RunStreamHandlers,
   StreamFault,
   SubmitOutcome,
 } from './types.js';
 
 /** How long Redis and a claim under way may take to settle who wins when a queued run is taken back, ms. */
 const CANCEL_WAIT_MS = 2000;
-/** How long after its wall-clock limit the worker's verdict may take, ms. */
-const WALL_GRACE_MS = 3000;
-/** How long a worker may take to end a run that was stopped, ms. */
-const STOP_WAIT_MS = 5000;
+/** Workers that may be lost with a run that has not started; then it is not tried again. */
+const MAX_LOSSES = 2;
+/** What a run that is queued again may wait at least, ms. */
+const REQUEUED_TTL_MS = 5000;
 
 type Why = 'ttl' | 'stop' | 'gone';
 type State =
@@ -37,7 +36,7 @@ type State =
   | { readonly kind: 'queued' }
   /** Redis was asked to take the run back; a claim may still win. */
   | { readonly kind: 'cancelling'; readonly why: Why }
-  | { readonly kind: 'attached'; readonly stream: RunStream; readonly atMs: number; seq: number; started: boolean }
+  | { readonly kind: 'attached'; readonly to: Attachment }
   | { readonly kind: 'ended' };
 
 export interface RunDeps {
@@ -58,14 +57,14 @@ export class Run implements RunHandle {
   readonly #inputs = new InputQueue();
   #listener: RunListener | undefined;
   #state: State = { kind: 'submitting' };
+  /** Of the queue's deadlines; once a worker has the run, its attachment keeps the time. */
   #timer: NodeJS.Timeout | undefined;
   #queuedMs = 0;
-  #unreadStdin = 0;
+  #epoch = 0;
+  #losses = 0;
   #stdinClosed: boolean;
   #stopRequested = false;
   #paused = false;
-  #outputSeen = false;
-  #typedMs = 0;
 
   constructor(spec: RunSpec, listener: RunListener, deps: RunDeps) {
     this.id = spec.request.run;
@@ -80,20 +79,17 @@ export class Run implements RunHandle {
     );
   }
 
+  get movable(): boolean {
+    return this.spec.request.on_disconnect === 'keep' && this.#attached().to?.started === true;
+  }
+
   stdin(text: string): InputResult {
     if (this.#state.kind === 'ended' || this.#stdinClosed || this.#stopRequested) return 'ignored';
-    const bytes = Buffer.byteLength(text);
-    if (bytes === 0) return 'ok';
-    const started = this.#state.kind === 'attached' && this.#state.started;
-    if (this.#unreadStdin + bytes > (started ? STDIN_WINDOW_BYTES : STDIN_BUFFER_BYTES)) return 'full';
-    this.#unreadStdin += bytes;
-    if (this.#state.kind === 'attached') {
-      if (this.#typedMs === 0) this.#typedMs = performance.now();
-      this.#state.stream.send(stdinInput(text));
-    } else {
-      this.#inputs.pushText(text);
-    }
-    return 'ok';
+    if (text === '') return 'ok';
+    const { to } = this.#attached();
+    if (to?.started === true) return to.stdin(text);
+    if (!this.#inputs.pushText(text)) return 'full';
+    return to?.stdin(text) ?? 'ok';
   }
 
   stdinClose(): InputResult {
@@ -114,7 +110,7 @@ export class Run implements RunHandle {
   stop(): InputResult {
     if (this.#state.kind === 'ended' || this.#stopRequested) return 'ignored';
     this.#stopRequested = true;
-    if (this.#state.kind === 'attached') this.#sendStop(this.#state.stream);
+    if (this.#state.kind === 'attached') this.#state.to.stop(false);
     else if (this.#state.kind === 'queued') this.#takeBack('stop');
     return 'ok';
   }
@@ -122,63 +118,152 @@ export class Run implements RunHandle {
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
-    if (this.#state.kind === 'attached') this.#state.stream.pause();
+    this.#attached().to?.pause();
   }
 
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    if (this.#state.kind === 'attached') this.#state.stream.resume();
+    this.#attached().to?.resume();
   }
 
   abandon(): void {
     if (this.#state.kind === 'ended') return;
     this.#listener = undefined;
+    if (this.spec.request.on_disconnect === 'keep' && !this.#stopRequested && this.#left()) return;
     this.resume();
-    if (this.#state.kind === 'attached') this.#sendStop(this.#state.stream);
+    if (this.#state.kind === 'attached') this.#state.to.stop(true);
     else if (this.#state.kind === 'cancelling') this.#state = { kind: 'cancelling', why: 'gone' };
     // While Redis has not answered there is nothing to cancel: the answer, or a claim, finds the listener gone.
     else if (this.#state.kind === 'queued') this.#takeBack('gone');
   }
 
-  /** A worker has the run. false: it is attached already, or over. */
+  leave(): void {
+    if (this.#state.kind === 'ended' || this.#left()) return;
+    // Its client is told now, for its socket goes; the run itself is seen to as one whose client has gone.
+    this.#listener?.ended(errorEnd('draining', 'the run had not started; run it again'));
+    this.abandon();
+  }
+
+  /** Whether it waits for a worker, as far as this gateway knows, since before `sinceMs`. */
+  waitsSince(sinceMs: number): boolean {
+    return this.#state.kind === 'queued' && this.#queuedMs < sinceMs;
+  }
+
+  /** The claims before which any is an old one. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** A worker has the run. false: it is attached already, or over, or the claim is one that was lost. */
   offered(offer: Offer): boolean {
-    if (this.#state.kind === 'attached' || this.#state.kind === 'ended') return false;
+    const { kind } = this.#state;
+    if (kind === 'attached' || kind === 'ended' || offer.epoch <= this.#epoch) return false;
     const nowMs = performance.now();
     // The claim may outrun Redis's answer to submit, and proves what the answer will say.
-    if (this.#state.kind === 'submitting') this.#announce(0, nowMs);
+    if (kind === 'submitting') this.#announce(0, nowMs);
     this.#deps.metrics.hop('claim', (nowMs - this.#queuedMs) / 1000);
-    const handlers = {
-      event: (event: RunEvent) => this.#event(event),
-      end: (fault: StreamFault | undefined) => this.#streamEnded(fault),
-    };
-    const stream = 'take' in offer ? offer.take(handlers) : this.#attach(offer, handlers);
-    this.#state = { kind: 'attached', stream, atMs: nowMs, seq: 0, started: false };
-    for (const input of this.#inputs.drain()) stream.send(input);
-    if (this.#paused) stream.pause();
-    this.#arm(this.#deps.settings.startMs, () => this.#overdue());
-    if (this.#listener === undefined || this.#stopRequested) this.#sendStop(stream);
-    if ('take' in offer) this.#event(offer.first);
+    this.#epoch = offer.epoch;
+    clearTimeout(this.#timer);
+    const to = this.#attachment();
+    const stream = 'take' in offer ? offer.take(to.handlers) : this.#attach(offer, to);
+    this.#state = { kind: 'attached', to };
+    to.carry(stream);
+    for (const input of this.#inputs.all()) to.send(input);
+    if (this.#paused) to.pause();
+    if (this.#listener === undefined || this.#stopRequested) to.stop(this.#listener === undefined);
+    if ('take' in offer) to.handlers.event(offer.first);
     return true;
   }
 
-  #attach(claim: { address: string; epoch: number }, handlers: RunStreamHandlers): RunStream {
-    const stream = this.#deps.openStream(claim.address, handlers);
+  /** The claim that held the run was lost, or the queue may have forgotten it: it is to be queued, unless a later claim holds it. */
+  async requeue(): Promise<Held | undefined> {
+    const held = await this.#deps.registry.requeue(this.spec, this.#epoch);
+    return this.#state.kind === 'queued' ? held : undefined;
+  }
+
+  /** The worker that held the run by this claim is gone. */
+  disown(epoch: number): void {
+    this.#epoch = Math.max(this.#epoch, epoch);
+  }
+
+  #attachment(): Attachment {
+    const { metrics, settings, logger } = this.#deps;
+    return new Attachment({
+      id: this.id,
+      key: this.spec.request.key,
+      seq: 0,
+      started: false,
+      startMs: settings.startMs,
+      wallMs: this.spec.wallMs,
+      bornMs: this.#bornMs,
+      metrics,
+      logger,
+      heard: {
+        output: (output) => this.#output(output),
+        ended: (end) => this.#end(end),
+        lost: (fault) => this.#lost(fault),
+      },
+    });
+  }
+
+  #attach(claim: { address: string; epoch: number }, to: Attachment): ReturnType<OpenStream> {
+    const stream = this.#deps.openStream(claim.address, to.handlers);
     const { key } = this.spec.request;
-    stream.send({ $case: 'attach', value: { runId: this.id, epoch: claim.epoch, key, afterSeq: 0 } });
+    stream.send({ $case: 'attach', value: { runId: this.id, epoch: claim.epoch, key, afterSeq: 0, resume: false } });
     return stream;
+  }
+
+  #attached(): { readonly to: Attachment | undefined } {
+    return { to: this.#state.kind === 'attached' ? this.#state.to : undefined };
   }
 
   #input(input: Input): InputResult {
     if (this.#state.kind === 'ended' || this.#stopRequested) return 'ignored';
-    if (this.#state.kind !== 'attached') return this.#inputs.push(input) ? 'ok' : 'full';
-    this.#state.stream.send(input);
+    const { to } = this.#attached();
+    if (to?.started !== true && !this.#inputs.push(input)) return 'full';
+    to?.send(input);
     return 'ok';
   }
 
-  #sendStop(stream: RunStream): void {
-    stream.send({ $case: 'stop', value: { disconnected: this.#listener === undefined } });
-    this.#arm(STOP_WAIT_MS, () => this.#overdue());
+  #output(output: RunOutput): void {
+    // What came before the start was kept for another worker; the program has it now.
+    if (output.kind === 'started') this.#inputs.clear();
+    this.#listener?.output(output);
+  }
+
+  /** Whether it could be left to a client that comes back: only one that has its key, which comes with `started`. */
+  #left(): boolean {
+    if (this.#state.kind !== 'attached' || !this.#state.to.started) return false;
+    this.#state.to.leave();
+    this.#listener = undefined;
+    this.#end(errorEnd('draining'), { outcome: 'left' });
+    return true;
+  }
+
+  /** The worker was lost with the run. One that has shown nothing is tried again, on another. */
+  #lost(fault: StreamFault | undefined): void {
+    const { to } = this.#attached();
+    if (fault?.kind === 'denied') return this.#end(errorEnd('internal'));
+    if (fault?.kind === 'taken_over') return this.#end(errorEnd('taken_over'));
+    if (to === undefined || to.seq > 0 || this.#stopRequested || this.#listener === undefined)
+      return this.#end(errorEnd('worker_lost'));
+    const why = fault?.kind === 'handed_back' ? fault.kind : 'worker_lost';
+    if (why === 'worker_lost' && ++this.#losses >= MAX_LOSSES) return this.#poisoned();
+    this.#deps.metrics.requeued(why);
+    const nowMs = performance.now();
+    this.#state = { kind: 'queued' };
+    this.#queuedMs = nowMs;
+    const leftMs = this.#deps.settings.queueTtlMs - (nowMs - this.#bornMs);
+    this.#arm(Math.max(REQUEUED_TTL_MS, leftMs), () => this.#takeBack('ttl'));
+    // One that fails is asked for again: a run that waits is looked after by the router.
+    this.requeue().catch((error: unknown) => this.#warn('requeue failed', error));
+  }
+
+  #poisoned(): void {
+    this.#deps.logger.error({ run: this.id, language: this.spec.request.language }, 'run lost its workers');
+    this.#deps.registry.bury(this.spec).catch((error: unknown) => this.#warn('dead letter failed', error));
+    this.#end(errorEnd('poison'));
   }
 
   #submitted(result: SubmitOutcome): void {
@@ -196,7 +281,7 @@ export class Run implements RunHandle {
   }
 
   #submitFailed(error: unknown): void {
-    this.#deps.logger.warn({ run: this.id, err: error instanceof Error ? error.message : 'unknown' }, 'submit failed');
+    this.#warn('submit failed', error);
     if (this.#state.kind !== 'submitting') return;
     // Whether Redis has done it is not known: a claim may come, and is refused then.
     this.#end(errorEnd('unavailable', 'the queue can not be reached'), { claimable: true });
@@ -210,7 +295,8 @@ export class Run implements RunHandle {
   }
 
   #takeBack(why: Why): void {
-    if (this.#state.kind === 'submitting') return this.#giveUpSubmit();
+    if (this.#state.kind === 'submitting')
+      return this.#end(errorEnd('unavailable', 'the queue did not answer'), { claimable: true });
     this.#state = { kind: 'cancelling', why };
     this.#arm(CANCEL_WAIT_MS, () => this.#end(this.#cancelledEnd(), { claimable: true }));
     void this.#cancel().then((cancelled) => {
@@ -219,19 +305,12 @@ export class Run implements RunHandle {
     });
   }
 
-  #giveUpSubmit(): void {
-    this.#end(errorEnd('unavailable', 'the queue did not answer'), { claimable: true });
-  }
-
   /** Whether the run was still queued, and is cancelled now; false also when Redis does not say. */
   async #cancel(): Promise<boolean> {
     try {
       return await this.#deps.registry.cancel(this.id, this.spec.request.language);
     } catch (error) {
-      this.#deps.logger.warn(
-        { run: this.id, err: error instanceof Error ? error.message : 'unknown' },
-        'cancel failed',
-      );
+      this.#warn('cancel failed', error);
       return false;
     }
   }
@@ -242,84 +321,24 @@ export class Run implements RunHandle {
     return exitEnd({ reason: why === 'stop' ? 'stopped' : 'disconnected', seq: 1 });
   }
 
-  #event(event: RunEvent): void {
-    const state = this.#state;
-    if (state.kind !== 'attached' || event.event === undefined) return;
-    if (event.event.$case === 'stdinConsumed') {
-      this.#unreadStdin = Math.max(0, this.#unreadStdin - event.event.value);
-      return;
-    }
-    if (event.seq !== state.seq + 1) return this.#outOfOrder(event.seq, state.seq);
-    if (state.seq === 0) this.#deps.metrics.hop('attach', (performance.now() - state.atMs) / 1000);
-    state.seq = event.seq;
-    const { event: body } = event;
-    if (body.$case === 'exit') return this.#end(exitEnd({ exit: body.value, seq: event.seq }), { byWorker: true });
-    if (body.$case === 'error') return this.#end(workerError(body.value), { byWorker: true });
-    if (body.$case === 'started') this.#started(state);
-    this.#listener?.output(outputOf(body, event.seq));
-    if (body.$case === 'stdout' || body.$case === 'stderr') this.#timeOutput();
-  }
-
-  #started(state: State & { kind: 'attached' }): void {
-    if (state.started) return;
-    state.started = true;
-    this.#deps.metrics.hop('start', (performance.now() - this.#bornMs) / 1000);
-    if (this.#listener !== undefined && !this.#stopRequested)
-      this.#arm(this.spec.wallMs + WALL_GRACE_MS, () => this.#overdue());
-  }
-
-  #timeOutput(): void {
-    if (!this.#outputSeen) {
-      this.#outputSeen = true;
-      this.#deps.metrics.hop('first_output', (performance.now() - this.#bornMs) / 1000);
-    }
-    if (this.#typedMs === 0) return;
-    this.#deps.metrics.hop('echo', (performance.now() - this.#typedMs) / 1000);
-    this.#typedMs = 0;
-  }
-
-  /** A repeat is dropped; a hole ends the run, for it is never silent. */
-  #outOfOrder(seq: number, last: number): void {
-    this.#deps.metrics.streamViolation();
-    this.#deps.logger.warn({ run: this.id, seq, last }, 'event out of order');
-    if (seq > last) this.#end(errorEnd('worker_lost', 'a part of the output was lost'));
-  }
-
-  #streamEnded(fault: StreamFault | undefined): void {
-    if (this.#state.kind !== 'attached') return;
-    this.#deps.logger.warn(
-      { run: this.id, fault: fault?.kind ?? 'none', detail: fault?.message },
-      'stream ended before the run',
-    );
-    this.#end(fault?.kind === 'denied' ? errorEnd('internal') : errorEnd('worker_lost'));
-  }
-
-  #overdue(): void {
-    if (this.#state.kind !== 'attached') return;
-    // The client does not read, so the verdict may wait in the stream. The session bounds how long that goes on.
-    if (this.#paused) return this.#arm(WALL_GRACE_MS, () => this.#overdue());
-    this.#deps.logger.warn({ run: this.id, started: this.#state.started }, 'run overdue');
-    const neverStarted = !this.#state.started && !this.#stopRequested;
-    this.#end(errorEnd(neverStarted ? 'start_failed' : 'worker_lost'));
-  }
-
-  /** The only way out: one terminal event, the timer and the stream released. */
-  #end(end: RunEnd, how: { claimable?: boolean; byWorker?: boolean } = {}): void {
+  /** The only way out: one terminal event, the timer and the worker released. */
+  #end(end: RunEnd, how: { claimable?: boolean; outcome?: string } = {}): void {
     const state = this.#state;
     if (state.kind === 'ended') return;
     this.#state = { kind: 'ended' };
     clearTimeout(this.#timer);
-    this.#inputs.drain();
-    if (state.kind === 'attached') {
-      if (how.byWorker === true) state.stream.finish();
-      else state.stream.cancel();
-    }
-    const outcome = end.kind === 'exit' ? end.reason : end.code;
+    this.#inputs.clear();
+    if (state.kind === 'attached') state.to.drop();
+    const outcome = how.outcome ?? (end.kind === 'exit' ? end.reason : end.code);
     this.#deps.metrics.ended(this.spec.request.language, outcome);
     this.#deps.logger.debug({ run: this.id, language: this.spec.request.language, outcome }, 'run ended');
     this.#deps.onEnded(this, how.claimable === true);
     this.#listener?.ended(end);
     this.#listener = undefined;
+  }
+
+  #warn(what: string, error: unknown): void {
+    this.#deps.logger.warn({ run: this.id, err: error instanceof Error ? error.message : 'unknown' }, what);
   }
 
   #arm(delayMs: number, fire: () => void): void {

@@ -13,6 +13,8 @@ export interface RunSpec {
   readonly nonceTtlMs: number;
   /** Hash of the client's address. */
   readonly addressHash: string;
+  /** Hash of the page's origin; empty: there is none. */
+  readonly siteHash: string;
   /** Wall-clock limit that holds for this run. */
   readonly wallMs: number;
 }
@@ -28,7 +30,14 @@ export type RunEnd =
       readonly truncated: boolean;
       readonly seq: number;
     }
-  | { readonly kind: 'error'; readonly code: ErrorCode; readonly message: string; readonly retryAfterMs?: number };
+  | {
+      readonly kind: 'error';
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly retryAfterMs?: number;
+      /** Of resume_gap: seq of the first event that is held. */
+      readonly replayFrom?: number;
+    };
 
 /** What a worker's stream brings between `queued` and the end. */
 export type RunOutput =
@@ -37,13 +46,16 @@ export type RunOutput =
       readonly language: string;
       readonly version: string;
       readonly warm: boolean;
+      readonly resume_key: string;
       readonly seq: number;
     }
   | { readonly kind: 'compile' | 'stdout' | 'stderr'; readonly text: string; readonly seq: number };
 
-/** Hears of one run: `queued` at most once and first, `ended` exactly once and last (and never after `abandon`). */
+/** Hears of one run: `queued` or `resumed` at most once and first, `ended` exactly once and last (and never after `abandon` or `leave`). */
 export interface RunListener {
   queued(position: number): void;
+  /** Events from `replayedFrom` on follow; the run has received `stdinBytes` of stdin so far. */
+  resumed(found: { readonly replayedFrom: number; readonly stdinBytes: number }): void;
   output(output: RunOutput): void;
   ended(end: RunEnd): void;
 }
@@ -51,6 +63,8 @@ export interface RunListener {
 /** What a session may do with a run. */
 export interface RunHandle {
   readonly id: string;
+  /** Whether its client may go and come back for it: it has started, and is kept. */
+  readonly movable: boolean;
   /** `full`: the text was dropped whole. `ignored`: stdin is closed, or the run has ended. */
   stdin(text: string): InputResult;
   stdinClose(): InputResult;
@@ -60,15 +74,20 @@ export interface RunHandle {
   /** Stops and starts reading the worker's stream: the worker's program blocks meanwhile. */
   pause(): void;
   resume(): void;
-  /** The client has gone: the run is killed, and its listener hears nothing any more. */
+  /** The client has gone: the run is killed, or left to be resumed if it asked for that and has started. Its listener hears nothing any more. */
   abandon(): void;
+  /** The gateway goes away: a run that has started is left to be resumed, whatever it asked for; any other ends as `draining`. */
+  leave(): void;
 }
 export type InputResult = 'ok' | 'full' | 'ignored';
 
 /** Why a worker's stream ended without a terminal event. */
 export interface StreamFault {
-  /** The worker does not know the run (any more); what was missed is gone; the key is wrong; everything else: the worker is lost. */
-  readonly kind: 'not_found' | 'out_of_range' | 'denied' | 'lost';
+  /**
+   * The worker does not know the run (any more); what was missed is gone; the key is wrong; another gateway has it; the worker goes away and
+   * has not started it; everything else: the worker is lost.
+   */
+  readonly kind: 'not_found' | 'out_of_range' | 'denied' | 'taken_over' | 'handed_back' | 'lost';
   readonly message: string;
 }
 
@@ -108,12 +127,27 @@ export type Offer = {
 export type SubmitOutcome =
   | { readonly outcome: 'ok'; readonly position: number }
   | { readonly outcome: 'replayed' }
-  | { readonly outcome: 'rate'; readonly retryAfterMs: number }
-  | { readonly outcome: 'full'; readonly length: number };
+  | { readonly outcome: 'rate' | 'full' | 'share'; readonly retryAfterMs: number };
+
+/** A run as the registry holds it, when it is some worker's. */
+export interface Held {
+  readonly epoch: number;
+  readonly worker: string;
+  readonly address: string;
+}
 
 /** The registry's verbs that routing uses. */
 export interface Registry {
   submit(spec: RunSpec): Promise<SubmitOutcome>;
+  /**
+   * Queues a run again that waits and may have been forgotten, or whose claim of `epoch` (0: none) was lost. Undefined: it waits, once and no more,
+   * or was cancelled; otherwise who holds it by a later claim.
+   */
+  requeue(spec: RunSpec, epoch: number): Promise<Held | undefined>;
+  /** Who holds a run; undefined: nobody, as far as is known. */
+  find(runId: string): Promise<Held | undefined>;
+  /** Keeps a note of a run that is not tried again, for an operator. */
+  bury(spec: RunSpec): Promise<void>;
   /** Whether the run was still queued, and is cancelled now. */
   cancel(runId: string, language: string): Promise<boolean>;
 }
@@ -127,6 +161,10 @@ export interface RoutingMetrics {
   ended(language: string, outcome: string): void;
   /** A claim for a run that is not waited for (any more). */
   strayClaim(): void;
+  /** A run is queued again. */
+  requeued(why: 'worker_lost' | 'handed_back'): void;
+  /** A client came back for a run: `resumed`, or an error code. */
+  resume(outcome: 'resumed' | ErrorCode): void;
   /** A worker broke the stream's rules. */
   streamViolation(): void;
 }

@@ -9,6 +9,7 @@ afterEach(() => vi.useRealTimers());
 
 class FakeRun implements RunHandle {
   readonly id = 'id';
+  movable = false;
   readonly calls: string[] = [];
   readonly listener: RunListener;
   answer: InputResult = 'ok';
@@ -27,6 +28,7 @@ class FakeRun implements RunHandle {
   pause = () => void this.calls.push('pause');
   resume = () => void this.calls.push('resume');
   abandon = () => void this.calls.push('abandon');
+  leave = () => void this.calls.push('leave');
   exit(): void {
     const usage = { wall_ms: 0, cpu_ms: 0, memory_bytes: 0, output_bytes: 0 };
     this.listener.ended({ kind: 'exit', code: 0, signal: null, reason: 'exited', usage, truncated: false, seq: 1 });
@@ -51,12 +53,18 @@ function setup(admission: AdmissionResult = { ok: true, spec: {} as never }) {
   };
   const state = { draining: false };
   const session = new Session({
-    client: { origin: '', address: 'a', addressHash: 'h' },
+    client: { origin: '', address: 'a', addressHash: 'h', siteHash: '' },
     socket,
     deps: {
       admit: () => admission,
       submit: (_, listener) => {
         const run = new FakeRun(listener);
+        runs.push(run);
+        return run;
+      },
+      resume: ({ key, after }, listener) => {
+        const run = new FakeRun(listener);
+        run.calls.push(`resume ${key} ${after}`);
         runs.push(run);
         return run;
       },

@@ -3,7 +3,7 @@ import { TokenBucket } from '@rungrid/kit/token-bucket';
 import type { CloseName } from '@rungrid/proto/close-codes';
 import { parseClientFrame } from '@rungrid/proto/codec';
 import { type ErrorCode, ERRORS } from '@rungrid/proto/errors';
-import { type ClientFrame, encodeServerFrame, type RunCode } from '@rungrid/proto/frames';
+import { type ClientFrame, encodeServerFrame, type Resume, type RunCode } from '@rungrid/proto/frames';
 import type { InputResult, RunHandle, RunListener, RunOutput } from '../routing/types.js';
 import { Outbox } from './outbox.js';
 import { RunNames, UNNAMED } from './run-names.js';
@@ -18,7 +18,7 @@ const TOKEN_REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'token_scope',
 ]);
 
-type RunFrame = Exclude<ClientFrame, { event: 'run_code' | 'ping' }>;
+type RunFrame = Exclude<ClientFrame, { event: 'run_code' | 'resume' | 'ping' }>;
 interface LiveRun {
   handle: RunHandle | undefined;
 }
@@ -53,6 +53,11 @@ export class Session {
 
   get runs(): number {
     return this.#runs.size;
+  }
+
+  /** Whether nothing is lost when the socket closes and its client comes back elsewhere. */
+  get movable(): boolean {
+    return [...this.#runs.values()].every((run) => run.handle?.movable === true);
   }
 
   /** A text frame, valid UTF-8 and within the size limit. */
@@ -96,10 +101,12 @@ export class Session {
     if (!this.#closed) this.#outbox.send(encodeServerFrame('draining', { reconnect_after_ms: reconnectAfterMs }));
   }
 
-  /** Ends the socket; its runs are killed. */
+  /** Ends the socket; its runs are killed, but those that asked to be kept, and those of a gateway that goes away: they can be resumed. */
   close(name: CloseName): void {
     if (this.#closed) return;
     this.#deps.metrics.closing(name);
+    // Told before the socket closes: a run that has not started can not be resumed.
+    if (name === 'restart') for (const run of this.#runs.values()) run.handle?.leave();
     this.gone();
     this.#socket.close(name);
   }
@@ -120,6 +127,7 @@ export class Session {
 
   #frame(frame: ClientFrame): void {
     if (frame.event === 'run_code') this.#runCode(frame.data);
+    else if (frame.event === 'resume') this.#resume(frame.data);
     else if (frame.event === 'ping') this.#outbox.send(encodeServerFrame('pong', frame.data));
     else this.#runFrame(frame);
   }
@@ -140,6 +148,17 @@ export class Session {
     if (this.#outbox.congested) run.handle.pause();
   }
 
+  #resume(data: Resume): void {
+    const name = data.run ?? UNNAMED;
+    if (typeof this.#runs.find(name) === 'object') return this.#error('run_in_progress', { name: data.run });
+    if (this.#runs.size >= this.#deps.settings.runsPerSocket) return this.#error('too_many_runs', { name: data.run });
+    if (this.#deps.draining()) return this.#error('draining', { name: data.run });
+    const run: LiveRun = { handle: undefined };
+    this.#runs.add(name, run);
+    run.handle = this.#deps.resume({ key: data.key, after: data.after }, this.#listener(name));
+    if (this.#outbox.congested) run.handle.pause();
+  }
+
   #runFrame(frame: RunFrame): void {
     const { run: given } = frame.data;
     const run = this.#runs.find(given ?? UNNAMED);
@@ -156,11 +175,17 @@ export class Session {
         this.#refusedTokens = 0;
         this.#outbox.send(encodeServerFrame('queued', { ...named, position }));
       },
+      resumed: ({ replayedFrom, stdinBytes }) => {
+        this.#outbox.send(
+          encodeServerFrame('resumed', { ...named, replayed_from: replayedFrom, stdin_bytes: stdinBytes }),
+        );
+      },
       output: (output) => this.#output(output, named),
       ended: (end) => {
         this.#runs.end(name);
         if (end.kind === 'error') {
-          this.#error(end.code, { message: end.message, name: named.run, retryAfterMs: end.retryAfterMs });
+          const { message, retryAfterMs, replayFrom } = end;
+          this.#error(end.code, { message, name: named.run, retryAfterMs, replayFrom });
           return this.#countToken(end.code);
         }
         const { kind: _, ...data } = end;
@@ -180,7 +205,12 @@ export class Session {
 
   #error(
     code: ErrorCode,
-    options: { message?: string; name?: string | undefined; retryAfterMs?: number | undefined },
+    options: {
+      message?: string;
+      name?: string | undefined;
+      retryAfterMs?: number | undefined;
+      replayFrom?: number | undefined;
+    },
   ): void {
     this.#deps.metrics.refused(code);
     this.#outbox.send(
@@ -190,6 +220,7 @@ export class Session {
         message: options.message ?? ERRORS[code].meaning,
         retryable: ERRORS[code].retryable,
         ...(options.retryAfterMs === undefined ? {} : { retry_after_ms: options.retryAfterMs }),
+        ...(options.replayFrom === undefined ? {} : { replay_from: options.replayFrom }),
       }),
     );
   }

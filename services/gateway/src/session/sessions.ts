@@ -7,6 +7,8 @@ const TICK_MS = 1000;
 /** Clients are told to come back at different times within this, ms, so that they do not all come at once. */
 const RECONNECT_SPREAD_MS = 3000;
 const RECONNECT_MIN_MS = 250;
+/** How often a drain looks whose time has come, ms. */
+const DRAIN_LOOK_MS = 20;
 
 export interface SessionsOptions {
   readonly deps: SessionDeps;
@@ -51,12 +53,24 @@ export class Sessions {
     else this.#byAddress.delete(session.client.address);
   }
 
-  /** Tells all clients that the gateway goes away, then waits until no run lives on any socket, `timeoutMs` at most. */
+  /**
+   * Tells all clients that the gateway goes away, each with a time of its own to come back after; then closes each socket with 1012 as soon as that
+   * is over and no run would be lost by it. After `timeoutMs` it is over: some sockets may be left.
+   */
   async drain(timeoutMs: number): Promise<void> {
-    for (const session of this.#live) session.drain(RECONNECT_MIN_MS + Math.floor(Math.random() * RECONNECT_SPREAD_MS));
-    const deadlineMs = performance.now() + timeoutMs;
-    while (performance.now() < deadlineMs && [...this.#live].some((session) => session.runs > 0)) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+    const startMs = performance.now();
+    const spreadMs = Math.min(RECONNECT_SPREAD_MS, Math.max(0, timeoutMs - RECONNECT_MIN_MS));
+    const due = new Map<Session, number>();
+    for (const session of this.#live) {
+      const afterMs = RECONNECT_MIN_MS + Math.floor(Math.random() * spreadMs);
+      due.set(session, startMs + afterMs);
+      session.drain(afterMs);
+    }
+    while (this.#live.size > 0 && performance.now() < startMs + timeoutMs) {
+      const nowMs = performance.now();
+      for (const session of this.#live)
+        if (nowMs >= (due.get(session) ?? startMs) && session.movable) session.close('restart');
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
     }
   }
 

@@ -2,6 +2,7 @@
 import type { CloseName } from '@rungrid/proto/close-codes';
 import type { ErrorCode } from '@rungrid/proto/errors';
 import type { ClientEvent, RunCode } from '@rungrid/proto/frames';
+import type { ResumeAsk } from '../routing/resumed-run.js';
 import type { RunHandle, RunListener, RunSpec } from '../routing/types.js';
 
 /** Who holds the socket. Copied out of the upgrade request. */
@@ -12,6 +13,8 @@ export interface Client {
   readonly address: string;
   /** What of the address leaves this process. */
   readonly addressHash: string;
+  /** The same of the origin; empty without one. */
+  readonly siteHash: string;
 }
 
 /** 1: sent. 0: taken, but it waits. 2: dropped. */
@@ -50,6 +53,7 @@ export interface SessionMetrics {
 export interface SessionDeps {
   readonly admit: (data: RunCode, client: Client) => AdmissionResult;
   readonly submit: (spec: RunSpec, listener: RunListener) => RunHandle;
+  readonly resume: (ask: ResumeAsk, listener: RunListener) => RunHandle;
   /** The hello frame, as text. */
   readonly hello: () => string;
   /** Whether the gateway is going away, and takes no new runs. */

@@ -10,6 +10,9 @@ export interface RegistryOptions {
   readonly rateWindowMs: number;
   /** Runs waiting, per language. */
   readonly maxQueue: number;
+  readonly maxWaitMs: number;
+  readonly addressShare: number;
+  readonly siteShare: number;
   readonly queueTtlMs: number;
 }
 
@@ -23,15 +26,30 @@ export function createRegistry(options: RegistryOptions): Registry {
         nonceKey: spec.nonceKey,
         nonceTtlMs: spec.nonceTtlMs,
         address: spec.addressHash,
+        site: spec.siteHash,
         rateLimit: options.rateLimit,
         rateWindowMs: options.rateWindowMs,
         maxQueue: options.maxQueue,
+        maxWaitMs: options.maxWaitMs,
+        addressShare: options.addressShare,
+        siteShare: options.siteShare,
         language: spec.request.language,
         runId: spec.request.run,
         request: JSON.stringify(spec.request),
         gatewayId: options.gatewayId,
         runTtlMs: options.queueTtlMs + RUN_TTL_MARGIN_MS,
       }),
+    requeue: (spec, epoch) =>
+      options.runs.requeue({
+        language: spec.request.language,
+        runId: spec.request.run,
+        request: JSON.stringify(spec.request),
+        gatewayId: options.gatewayId,
+        runTtlMs: options.queueTtlMs + RUN_TTL_MARGIN_MS,
+        epoch,
+      }),
+    find: (runId) => options.runs.find(runId),
+    bury: (spec) => options.runs.bury(spec.request.run, spec.request.language),
     cancel: (runId, language) => options.runs.cancel(runId, language),
   };
 }

@@ -252,6 +252,7 @@ export class ScriptedWorker {
       workerId: this.#id,
       address: this.#address,
       tell: true,
+      heldTtlMs: 60_000,
     });
     if (epoch === 0) this.#requests.delete(request.run);
   }

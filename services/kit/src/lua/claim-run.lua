@@ -1,14 +1,35 @@
 -- Claims a queued run for one worker and, where asked to, tells its gateway, in one step; takes the entry off the queue whatever the outcome.
--- KEYS 1 run hash, 2 queue stream, 3 reply stream of the gateway
--- ARGV 1 group, 2 entry id, 3 worker id, 4 run id, 5 worker's gRPC address, 6 longest reply stream, 7 whether to tell (1 or 0)
+-- KEYS 1 run hash, 2 queue stream, 3 reply stream of the gateway, 4 who waits, 5 pace of claims
+-- ARGV 1 group, 2 entry id, 3 worker id, 4 run id, 5 worker's gRPC address, 6 longest reply stream, 7 whether to tell (1 or 0),
+-- 8 how long to remember who holds it, ms
 -- Returns the epoch of the claim, or 0: somebody else has it, or it was cancelled, or it is forgotten.
 redis.call('XACK', KEYS[2], ARGV[1], ARGV[2])
 redis.call('XDEL', KEYS[2], ARGV[2])
-if redis.call('HGET', KEYS[1], 'state') ~= 'queued' then
+local state, who, site = unpack(redis.call('HMGET', KEYS[1], 'state', 'who', 'site'))
+if state ~= 'queued' then
   return 0
 end
+-- It waits no more: see submit-run.
+for _, name in ipairs({ who or '', site or '' }) do
+  if name ~= '' and redis.call('HINCRBY', KEYS[4], name, -1) <= 0 then
+    redis.call('HDEL', KEYS[4], name)
+  end
+end
+-- How many were claimed in this stretch of five seconds, and in the one before.
+local seconds = tonumber(redis.call('TIME')[1])
+local since, now = unpack(redis.call('HMGET', KEYS[5], 'since', 'now'))
+local elapsed = seconds - tonumber(since or '0')
+if elapsed >= 0 and elapsed < 5 then
+  redis.call('HINCRBY', KEYS[5], 'now', 1)
+else
+  local before = elapsed >= 5 and elapsed < 10 and now or 0
+  redis.call('HSET', KEYS[5], 'since', seconds, 'now', 1, 'before', before)
+  redis.call('PEXPIRE', KEYS[5], 60000)
+end
 local epoch = redis.call('HINCRBY', KEYS[1], 'epoch', 1)
-redis.call('HSET', KEYS[1], 'state', 'claimed', 'worker', ARGV[3])
+redis.call('HDEL', KEYS[1], 'who', 'site')
+redis.call('HSET', KEYS[1], 'state', 'claimed', 'worker', ARGV[3], 'address', ARGV[5])
+redis.call('PEXPIRE', KEYS[1], ARGV[8])
 if ARGV[7] == '1' then
   redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[6], '*', 'run', ARGV[4], 'epoch', epoch, 'worker', ARGV[3], 'address', ARGV[5])
   redis.call('PEXPIRE', KEYS[3], 60000)

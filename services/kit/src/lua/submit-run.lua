@@ -1,8 +1,17 @@
--- Accepts a run: checks the token's nonce, the address's rate and the queue's length, then queues it. All or nothing.
+-- Accepts a run: checks the token's nonce, the address's rate, how long the run would wait and whose runs wait already, then queues it. All or nothing.
 -- The nonce remembers its run, so that the same call sent again (a connection lost before the answer) is not taken for a replay.
--- KEYS 1 nonce, 2 rate counter, 3 queue stream, 4 run hash
--- ARGV 1 nonce ttl ms, 2 runs allowed in the window, 3 window ms, 4 longest queue, 5 request JSON, 6 gateway id, 7 run ttl ms
--- Returns {'ok', position} | {'replayed', 0} | {'rate', ms to wait} | {'full', length}
+-- KEYS 1 nonce, 2 rate counter, 3 queue stream, 4 run hash, 5 who waits, 6 pace of claims
+-- ARGV 1 nonce ttl ms, 2 runs allowed in the window, 3 window ms, 4 longest queue, 5 request JSON, 6 gateway id, 7 run ttl ms,
+-- 8 longest wait ms, 9 who (hash of the address), 10 their share of those that may wait, 11 site (hash of the origin, or ''), 12 a site's share
+-- Returns {'ok', position} | {'replayed', 0} | {'rate', ms to wait} | {'full', ms to wait} | {'share', ms to wait}
+
+-- A head that waits for longer is a backlog: workers take what they can, so that the pace of claims is what they can do.
+local BACKLOG_MS = 500
+local PACE_S = 5
+-- When to come back where the pace says nothing, ms; and what is never refused for its share.
+local RETRY_MS = 2000
+local FREE = 4
+
 local spent = redis.call('GET', KEYS[1])
 if spent == KEYS[4] then
   return { 'ok', redis.call('XLEN', KEYS[3]) }
@@ -13,10 +22,43 @@ local used = tonumber(redis.call('GET', KEYS[2]) or '0')
 if used >= tonumber(ARGV[2]) then
   return { 'rate', math.max(1, redis.call('PTTL', KEYS[2])) }
 end
+
 local length = redis.call('XLEN', KEYS[3])
 if length >= tonumber(ARGV[4]) then
-  return { 'full', length }
+  return { 'full', RETRY_MS }
+elseif length == 0 then
+  -- Whatever was miscounted, by runs that were forgotten, ends here.
+  redis.call('DEL', KEYS[5])
+else
+  local clock = redis.call('TIME')
+  local seconds = tonumber(clock[1])
+  local head = redis.call('XRANGE', KEYS[3], '-', '+', 'COUNT', 1)[1]
+  local age = seconds * 1000 + tonumber(clock[2]) / 1000 - tonumber(string.match(head[1], '^%d+'))
+  local since, now, before = unpack(redis.call('HMGET', KEYS[6], 'since', 'now', 'before'))
+  local elapsed = seconds - tonumber(since or '0')
+  if age > BACKLOG_MS and elapsed < 2 * PACE_S then
+    local pace = (tonumber(now) + tonumber(before)) / (PACE_S + math.max(1, elapsed))
+    local wait = length / pace * 1000
+    local longest = tonumber(ARGV[8])
+    if wait > longest then
+      return { 'full', math.ceil(wait - longest) }
+    end
+    local room = pace * longest / 1000
+    local who, site = unpack(redis.call('HMGET', KEYS[5], ARGV[9], ARGV[11]))
+    if tonumber(who or '0') >= math.max(FREE, room * tonumber(ARGV[10])) then
+      return { 'share', math.ceil(1000 / pace) }
+    elseif ARGV[11] ~= '' and tonumber(site or '0') >= math.max(FREE, room * tonumber(ARGV[12])) then
+      return { 'share', math.ceil(1000 / pace) }
+    end
+  end
+  redis.call('HINCRBY', KEYS[5], ARGV[9], 1)
+  redis.call('HSET', KEYS[4], 'who', ARGV[9])
+  if ARGV[11] ~= '' then
+    redis.call('HINCRBY', KEYS[5], ARGV[11], 1)
+    redis.call('HSET', KEYS[4], 'site', ARGV[11])
+  end
 end
+
 redis.call('SET', KEYS[1], KEYS[4], 'PX', ARGV[1])
 if redis.call('INCR', KEYS[2]) == 1 then
   redis.call('PEXPIRE', KEYS[2], ARGV[3])

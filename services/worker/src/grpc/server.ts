@@ -4,7 +4,7 @@ import type { GrpcSecurity } from '@rungrid/kit/grpc/security';
 import { startServer } from '@rungrid/kit/grpc/server';
 import type { ServerCall, ServerHandlers } from '@rungrid/kit/grpc/server-call';
 import { STATUS } from '@rungrid/kit/grpc/status';
-import type { Assigned, RunEvent as WireEvent, RunInput } from '@rungrid/proto/gen/rungrid/v1/runner';
+import type { Assigned, Attach, RunEvent as WireEvent, RunInput } from '@rungrid/proto/gen/rungrid/v1/runner';
 import { type SignalName, SIGNALS } from '@rungrid/proto/limits';
 import { RUN_METHOD } from '@rungrid/proto/method';
 import type { GatewayStream, GatewayStreams } from '../run/dispatcher.js';
@@ -95,7 +95,7 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
     clearTimeout(this.#idleTimer);
     this.#run = run;
     this.#assigned = { runId: run.id, epoch: run.epoch };
-    run.attach(this, 0);
+    run.audience.attach(this, 0);
     // Beside the first event it costs no message of its own; a run that has nothing to say yet is told of alone.
     if (this.#assigned !== undefined) this.#assignTimer = setTimeout(() => this.#send({ seq: 0 }), ASSIGN_ALONE_MS);
     return true;
@@ -120,7 +120,7 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
   }
 
   drain(): void {
-    this.#run?.resume(this);
+    this.#run?.audience.resume(this);
   }
 
   halfClosed(): void {
@@ -134,7 +134,7 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
     if (run === undefined) return;
     // A gateway that has said nothing of a run may not know that it has it.
     if (this.#gatewayId !== undefined && !this.#heard) this.#parts.onUnheard(run, this.#gatewayId);
-    else run.stop('disconnected');
+    else run.audience.lost();
   }
 
   message(message: RunInput): void {
@@ -162,6 +162,8 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
         return;
       case 'stop':
         return run.stop(input.value.disconnected ? 'disconnected' : 'stopped');
+      case 'leave':
+        return run.audience.keepFromNow();
       case 'resize':
         if (isSize(input.value)) run.resize(input.value);
         return;
@@ -179,15 +181,26 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
     return this.#call.write({ ...message, assigned });
   }
 
-  #attach(attach: { runId: string; epoch: number; key: string; afterSeq: number }): void {
+  #attach(attach: Attach): void {
     clearTimeout(this.#idleTimer);
     const run = this.#parts.find(attach.runId);
     // The gateway may hear of the claim before this worker does: its epoch is 0 until then.
     if (run === undefined || (run.epoch !== 0 && run.epoch !== attach.epoch))
       return this.#refuse(STATUS.NOT_FOUND, 'no such run');
     if (!sameKey(run.key, attach.key)) return this.#refuse(STATUS.PERMISSION_DENIED, 'wrong key');
+    if (attach.resume && !this.#mayResume(run, attach.afterSeq)) return;
     this.#run = run;
-    run.attach(this, attach.afterSeq);
+    run.audience.attach(this, attach.afterSeq);
+  }
+
+  /** Tells a gateway whose client has come back what it finds. false: nothing that it may have, and the stream has ended. */
+  #mayResume(run: Run, afterSeq: number): boolean {
+    const point = run.resumePoint(afterSeq);
+    if (point === undefined) this.#refuse(STATUS.NOT_FOUND, 'the run has ended, and its end was heard');
+    else this.#call.write({ seq: 0, attached: point });
+    if (point === undefined || point.replayFrom === afterSeq + 1) return point !== undefined;
+    this.#refuse(STATUS.OUT_OF_RANGE, 'events after after_seq are no longer held');
+    return false;
   }
 
   #park(gatewayId: string): void {
@@ -206,7 +219,7 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
     clearTimeout(this.#idleTimer);
     clearTimeout(this.#assignTimer);
     if (this.#gatewayId !== undefined) this.#parts.parked.remove(this.#gatewayId, this);
-    this.#run?.detach(this);
+    this.#run?.audience.detach(this);
     return true;
   }
 }

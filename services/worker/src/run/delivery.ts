@@ -17,6 +17,7 @@ export class Delivery {
   #sentSeq = 0;
   #congested = false;
   #held = false;
+  #over = false;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
@@ -27,12 +28,19 @@ export class Delivery {
     return this.#sink !== undefined;
   }
 
-  get lastSeq(): number {
-    return this.#ring.lastSeq;
+  /** seq of the oldest event that is held, or of the next one. */
+  get firstSeq(): number {
+    return this.#ring.firstSeq;
+  }
+
+  /** Whether the event `seq`, or one that would come after it, is the terminal one. */
+  isLast(seq: number): boolean {
+    return this.#over && seq >= this.#ring.lastSeq;
   }
 
   add(event: RunEvent): void {
     this.#ring.add(event);
+    this.#over = isTerminal(event);
     this.#pump();
   }
 
@@ -81,7 +89,8 @@ export class Delivery {
         this.#options.onDelivered();
       }
     }
-    this.#ring.trim(this.#sentSeq);
+    // While nobody is attached, what was sent may have been lost on its way: it is kept, and the program held rather.
+    if (this.#sink !== undefined) this.#ring.trim(this.#sentSeq);
     const held = this.#congested || this.#ring.full;
     if (held === this.#held) return;
     this.#held = held;

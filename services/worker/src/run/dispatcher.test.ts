@@ -64,6 +64,7 @@ function make(options: { kept?: KeptResult; warm?: boolean } = {}) {
     limits: { wallMs: 60_000, cpuMs: 3000, idleMs: 60_000, outputBytes: 1_000_000 },
     ringBytes: 65_536,
     unattachedMs: 10_000,
+    resumeMs: 30_000,
     pool: {
       tryAcquire: (shelf) => {
         asked.push(shelf);
@@ -95,7 +96,7 @@ function make(options: { kept?: KeptResult; warm?: boolean } = {}) {
     const run = table.get(asks.run) as Run;
     const events: RunEvent[] = [];
     const event = (_: number, each: RunEvent): boolean => events.push(each) > 0;
-    run.attach({ event, stdinConsumed: () => undefined, end: () => undefined }, 0);
+    run.audience.attach({ event, stdinConsumed: () => undefined, end: () => undefined }, 0);
     return { run, events };
   };
   const claim = async (epoch = 1): Promise<void> => {

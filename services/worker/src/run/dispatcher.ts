@@ -52,6 +52,7 @@ export interface DispatcherOptions {
   readonly limits: RunLimits;
   readonly ringBytes: number;
   readonly unattachedMs: number;
+  readonly resumeMs: number;
   readonly pool: SandboxSource;
   /** For the languages that have a compile step. */
   readonly artefacts: ArtefactSource;
@@ -89,6 +90,10 @@ export class Dispatcher {
     const { languages, metrics, logger } = this.#options;
     const language = languages.get(request.language);
     if (language === undefined) return;
+    // Delivered twice while its claim is slow: the first one has it. Claimed before, and queued again: whoever waited gave that one up.
+    const known = this.#options.table.get(request.run);
+    if (known?.epoch === 0) return;
+    known?.abandon();
     const takenUs = nowUs();
     this.#dispatch(request, language, entryId).catch((error: unknown) =>
       logger.error({ err: error, run: request.run }, 'dispatch failed'),
@@ -225,7 +230,7 @@ export class Dispatcher {
   }
 
   #createRun(request: RunRequest, language: Language, over: AbortController): Run {
-    const { limits, ringBytes, unattachedMs, metrics, table } = this.#options;
+    const { limits, ringBytes, unattachedMs, resumeMs, metrics, table } = this.#options;
     const labels = { language: language.name };
     const run: Run = new Run({
       id: request.run,
@@ -235,7 +240,9 @@ export class Dispatcher {
       stdin: request.stdin === undefined ? undefined : Buffer.from(request.stdin),
       limits: lowerLimits(limits, manifestLimits(language), requestLimits(request)),
       ringBytes,
+      keep: request.on_disconnect === 'keep',
       unattachedMs,
+      resumeMs,
       observer: {
         started: (us) => metrics.handOverSeconds.observe(labels, us / 1e6),
         firstOutput: (us) => metrics.firstOutputSeconds.observe(labels, us / 1e6),
@@ -244,6 +251,7 @@ export class Dispatcher {
           metrics.liveRuns.dec();
           over.abort();
         },
+        kept: (forget) => table.keep(run, forget),
         closed: () => table.remove(run),
       },
     });

@@ -24,8 +24,12 @@ export interface RunOptions {
   readonly limits: RunLimits;
   /** Events kept for those who attach later, bytes. */
   readonly ringBytes: number;
-  /** How long a run without anybody attached goes on, and how long an unread end is kept, ms. */
+  /** Whether it goes on for the resume window when its client is lost. */
+  readonly keep: boolean;
+  /** How long it goes on before its gateway attaches, and how long an end that nobody has heard is kept, ms. */
   readonly unattachedMs: number;
+  /** The resume window, ms. */
+  readonly resumeMs: number;
   readonly observer: RunObserver;
 }
 
@@ -37,6 +41,8 @@ export interface RunObserver {
   firstOutput(us: number): void;
   /** The terminal event is set. `reason` is the exit's reason or the error's code. */
   ended(reason: string): void;
+  /** Its end was heard, and is kept for a client that lost it on the way; `forget` lets go of it. */
+  kept(forget: () => void): void;
   /** Nothing of the run is needed any more. */
   closed(): void;
 }

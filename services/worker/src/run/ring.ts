@@ -19,6 +19,11 @@ export class EventRing {
     return this.#lastSeq;
   }
 
+  /** Number of the oldest event that is held, or of the next one. */
+  get firstSeq(): number {
+    return this.#events[0]?.seq ?? this.#lastSeq + 1;
+  }
+
   /** Whether as much waits as may. */
   get full(): boolean {
     return this.#bytes >= this.#capacityBytes;
@@ -49,8 +54,7 @@ export class EventRing {
   /** The event that follows `seq`: undefined when there is none yet, 'gap' when it is no longer held. */
   after(seq: number): { readonly seq: number; readonly event: RunEvent } | 'gap' | undefined {
     if (seq >= this.#lastSeq) return undefined;
-    const first = this.#events[0]?.seq ?? this.#lastSeq + 1;
-    if (seq + 1 < first) return 'gap';
-    return this.#events[seq + 1 - first];
+    if (seq + 1 < this.firstSeq) return 'gap';
+    return this.#events[seq + 1 - this.firstSeq];
   }
 }

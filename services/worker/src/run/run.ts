@@ -12,8 +12,8 @@ import {
   ToAgent,
 } from '@rungrid/sandbox/agent-frames';
 import { type AgentEnd, decodeExit, decodeStdinAck } from '@rungrid/sandbox/agent-status';
-import { Delivery } from './delivery.js';
-import type { EventSink, RunEvent, Usage } from './events.js';
+import { Audience } from './audience.js';
+import type { RunEvent, Usage } from './events.js';
 import { type LastCounters, type Outcome, outcomeOfExit } from './outcome.js';
 import type { Lease, RunOptions } from './options.js';
 import type { SandboxUsage } from './ports.js';
@@ -27,12 +27,25 @@ const START_TIMEOUT_MS = 10_000;
 /** Signals kept for a program that has not started; more of them say nothing new. */
 const MAX_EARLY_SIGNALS = 8;
 
+/** What a client that comes back finds. */
+export interface ResumePoint {
+  /** seq of the first event that it will get; later than the next one: what lies between is no longer held. */
+  readonly replayFrom: number;
+  /** Bytes of stdin that the run has received from clients. */
+  readonly stdinReceived: number;
+  /** Those of them that its program has not read. */
+  readonly stdinUnread: number;
+  /** What is left of its wall clock, ms. */
+  readonly wallLeftMs: number;
+  readonly language: string;
+}
+
 export class Run {
   readonly id: string;
   readonly key: string;
   readonly language: string;
   readonly #options: RunOptions;
-  readonly #delivery: Delivery;
+  readonly #audience: Audience;
   readonly #pump: OutputPump;
   readonly #compilePump: OutputPump;
   readonly #stdin: StdinWindow;
@@ -40,7 +53,7 @@ export class Run {
   #epoch = 0;
   #lease: Lease | undefined;
   #meter: Meter | undefined;
-  #state: 'waiting' | 'preparing' | 'running' | 'ended' | 'closed' = 'waiting';
+  #state: 'waiting' | 'preparing' | 'running' | 'ended' = 'waiting';
   #ending = false;
   #held = false;
   #handedOverUs = 0;
@@ -50,32 +63,32 @@ export class Run {
   #earlySignals: SignalName[] = [];
   #size: TerminalSize | undefined;
   #wallTimer: NodeJS.Timeout | undefined;
-  #unattachedTimer: NodeJS.Timeout | undefined;
 
   constructor(options: RunOptions) {
     this.#options = options;
     ({ id: this.id, key: this.key, language: this.language } = options);
-    this.#delivery = new Delivery({
-      ringBytes: options.ringBytes,
+    this.#audience = new Audience({
+      ...options,
       onHold: (held) => this.#hold(held),
-      onDelivered: () => this.#close(),
+      onDeserted: () => this.stop('disconnected'),
+      onKept: () => options.observer.kept(() => this.#audience.close()),
+      onClosed: () => options.observer.closed(),
     });
     const onLimit = () => this.#finish('output_limit');
     this.#pump = new OutputPump({
       limitBytes: options.limits.outputBytes,
-      emit: (type, text) => this.#delivery.add({ type, text }),
+      emit: (type, text) => this.#audience.add({ type, text }),
       onLimit,
     });
     this.#compilePump = new OutputPump({
       limitBytes: Number.POSITIVE_INFINITY, // bounded where they are made
-      emit: (_, text) => this.#delivery.add({ type: 'compile', text }),
+      emit: (_, text) => this.#audience.add({ type: 'compile', text }),
       onLimit: () => undefined,
     });
     this.#stdin = new StdinWindow({
       send: (bytes) => this.#toAgent(ToAgent.STDIN, bytes),
       close: () => this.#toAgent(ToAgent.STDIN_CLOSE),
     });
-    this.#waitForAttach();
   }
 
   /** Epoch of the claim; 0 until it is claimed. */
@@ -130,20 +143,22 @@ export class Run {
     lease.sandbox.assign({ runId: this.id, deadlineMs: Date.now() + START_TIMEOUT_MS + this.#options.limits.wallMs });
   }
 
-  /** Sends the events after `afterSeq` to `sink`, and what comes. */
-  attach(sink: EventSink, afterSeq: number): void {
-    clearTimeout(this.#unattachedTimer);
-    this.#delivery.attach(sink, afterSeq);
-    if (!this.#delivery.attached && this.#state !== 'closed') this.#waitForAttach();
+  /** Who hears it. */
+  get audience(): Audience {
+    return this.#audience;
   }
 
-  detach(sink: EventSink): void {
-    this.#delivery.detach(sink);
-    if (!this.#delivery.attached && this.#state !== 'closed') this.#waitForAttach();
-  }
-
-  resume(sink: EventSink): void {
-    this.#delivery.resume(sink);
+  /** What a client that comes back after `afterSeq` finds; undefined: the run's end, which it has heard. */
+  resumePoint(afterSeq: number): ResumePoint | undefined {
+    if (this.#audience.isLast(afterSeq)) return undefined;
+    const spentMs = this.#startedMs === 0 ? 0 : Date.now() - this.#startedMs;
+    return {
+      replayFrom: Math.max(afterSeq + 1, this.#audience.firstSeq),
+      stdinReceived: this.#stdin.receivedBytes,
+      stdinUnread: this.#stdin.unreadBytes,
+      wallLeftMs: Math.max(0, this.#options.limits.wallMs - spentMs),
+      language: this.language,
+    };
   }
 
   /** false: past the stdin window, nothing of it was taken. */
@@ -181,12 +196,11 @@ export class Run {
 
   /** The claim was not ours: the run ends without an event, for it is another worker's to tell of. */
   abandon(): void {
-    if (this.#state === 'closed') return;
     if (this.#state !== 'ended') {
       this.#release();
       this.#options.observer.ended('abandoned');
     }
-    this.#close();
+    this.#audience.close();
   }
 
   /** The worker's sweep looks at the counters: the limits that no timer of the run's own sees. */
@@ -204,7 +218,7 @@ export class Run {
   }
 
   #onData(chunk: Buffer): void {
-    if (this.#state === 'ended' || this.#state === 'closed') return;
+    if (this.#state === 'ended') return;
     try {
       this.#decoder.push(chunk, (type, payload) => this.#onFrame(type, payload));
     } catch (error) {
@@ -214,7 +228,7 @@ export class Run {
   }
 
   #onFrame(type: FromAgent, payload: Buffer): void {
-    if (this.#state === 'ended' || this.#state === 'closed') return;
+    if (this.#state === 'ended') return;
     switch (type) {
       case FromAgent.STDOUT:
         return this.#onOutput('stdout', payload);
@@ -223,7 +237,7 @@ export class Run {
       case FromAgent.STARTED:
         return this.#onStarted();
       case FromAgent.STDIN_ACK:
-        return this.#delivery.stdinConsumed(this.#stdin.acknowledge(decodeStdinAck(payload)));
+        return this.#audience.stdinConsumed(this.#stdin.acknowledge(decodeStdinAck(payload)));
       case FromAgent.EXIT:
         return this.#onExit(decodeExit(payload).end);
       case FromAgent.FAULT:
@@ -244,7 +258,7 @@ export class Run {
     this.#state = 'running';
     const { version: reported, warm } = this.#lease as Lease;
     const version = reported === '' ? this.#options.version : reported;
-    this.#delivery.add({ type: 'started', language: this.language, version, warm, atUs: nowUs() });
+    this.#audience.add({ type: 'started', language: this.language, version, warm, atUs: nowUs() });
     this.#options.observer.started(nowUs() - this.#handedOverUs);
     this.#startedMs = this.#activeMs = Date.now();
     clearTimeout(this.#wallTimer);
@@ -270,7 +284,7 @@ export class Run {
     // Before the engine takes the counters away. A sandbox of gVisor as a whole dies of either limit.
     this.#meter?.look({ cpuMs: Number.POSITIVE_INFINITY });
     const exit = await this.#lease?.sandbox.exited;
-    if (this.#state === 'ended' || this.#state === 'closed') return;
+    if (this.#state === 'ended') return;
     if (exit?.oom === true || this.#meter?.sawOom === true) this.#finish('memory_limit');
     else if (this.#meter?.sawRefusal === true) this.#finish('process_limit');
     else if (this.#state === 'running') this.fail('worker_lost', 'the sandbox was lost');
@@ -286,7 +300,7 @@ export class Run {
   }
 
   #endWith(outcome: (counters: LastCounters) => Outcome): void {
-    if (this.#ending || this.#state === 'ended' || this.#state === 'closed') return;
+    if (this.#ending || this.#state === 'ended') return;
     this.#ending = true;
     const endedMs = Date.now();
     const exit = (last: SandboxUsage | undefined) => {
@@ -299,12 +313,12 @@ export class Run {
   }
 
   #end(event: RunEvent): void {
-    if (this.#state === 'ended' || this.#state === 'closed') return;
+    if (this.#state === 'ended') return;
     this.#release();
     this.#options.observer.ended(
       event.type === 'exit' ? event.reason : event.type === 'error' ? event.code : event.type,
     );
-    this.#delivery.add(event);
+    this.#audience.add(event);
   }
 
   #release(): void {
@@ -329,20 +343,5 @@ export class Run {
     this.#held = held;
     if (held) this.#lease?.sandbox.pause();
     else this.#lease?.sandbox.resume();
-  }
-
-  #waitForAttach(): void {
-    clearTimeout(this.#unattachedTimer);
-    this.#unattachedTimer = setTimeout(() => {
-      this.stop('disconnected');
-      this.#close();
-    }, this.#options.unattachedMs);
-  }
-
-  #close(): void {
-    if (this.#state === 'closed') return;
-    this.#state = 'closed';
-    clearTimeout(this.#unattachedTimer);
-    this.#options.observer.closed();
   }
 }

@@ -18,9 +18,20 @@ export class StdinWindow {
   #closed = false;
   /** Bytes that came with the request: nobody waits for their acknowledgement. */
   #unreportedBytes = 0;
+  #receivedBytes = 0;
 
   constructor(options: StdinWindowOptions) {
     this.#options = options;
+  }
+
+  /** All that clients have written, bytes. */
+  get receivedBytes(): number {
+    return this.#receivedBytes;
+  }
+
+  /** What clients have written and the program has not read, bytes. */
+  get unreadBytes(): number {
+    return Math.max(0, this.#queuedBytes + this.#underWayBytes - this.#unreportedBytes);
   }
 
   /** The program is handed over: what waits goes on its way. */
@@ -39,8 +50,8 @@ export class StdinWindow {
   /** false: more than STDIN_WINDOW_BYTES wait; nothing of it was taken. After close() it is dropped. */
   write(bytes: Buffer): boolean {
     if (this.#closed || bytes.length === 0) return true;
-    if (this.#queuedBytes + this.#underWayBytes - this.#unreportedBytes + bytes.length > STDIN_WINDOW_BYTES)
-      return false;
+    if (this.unreadBytes + bytes.length > STDIN_WINDOW_BYTES) return false;
+    this.#receivedBytes += bytes.length;
     this.#enqueue(bytes);
     return true;
   }

@@ -4,9 +4,14 @@ import type { Run } from './run.js';
 /** How often the counters of all live runs are looked at, ms: a fork bomb must end within a second of the limit (two looks). */
 const SWEEP_MS = 250;
 
+/** Ended runs whose events are kept for a client that may come back, at most; past it the one that ended first is forgotten. */
+const MAX_KEPT = 256;
+
 export class RunTable {
   readonly #runs = new Map<string, Run>();
+  readonly #kept = new Map<Run, () => void>();
   #timer: NodeJS.Timeout | undefined;
+  #onEmpty: (() => void) | undefined;
 
   get size(): number {
     return this.#runs.size;
@@ -18,14 +23,37 @@ export class RunTable {
   }
 
   remove(run: Run): void {
-    this.#runs.delete(run.id);
+    // One that was claimed anew has taken its place.
+    if (this.#runs.get(run.id) === run) this.#runs.delete(run.id);
+    this.#kept.delete(run);
     if (this.#runs.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
+    this.#onEmpty?.();
+  }
+
+  /** The run has ended and its events are kept until `forget`, which is called when there are too many. */
+  keep(run: Run, forget: () => void): void {
+    this.#kept.set(run, forget);
+    if (this.#kept.size <= MAX_KEPT) return;
+    const [oldest] = this.#kept.values();
+    oldest?.();
   }
 
   get(id: string): Run | undefined {
     return this.#runs.get(id);
+  }
+
+  /** Waits until there is none, those included that are kept for who comes back; `timeoutMs` at most. */
+  async drained(timeoutMs: number): Promise<void> {
+    if (this.#runs.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      this.#onEmpty = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   /** Ends every run as a fault that is not the program's: the worker goes away. */

@@ -23,9 +23,9 @@ export interface RunHistory {
 }
 
 /** The error that tells a socket that another one has its run now: the socket's end of it, not the run's. */
-export const TAKEN_OVER: string = 'taken_over';
+export const TAKEN_OVER = 'taken_over';
 /** Answer to a resume that found a hole: the run goes on. */
-export const RESUME_GAP: string = 'resume_gap';
+export const RESUME_GAP = 'resume_gap';
 
 /** Answers to a resume about the gateway, not about the run: the client asks again. */
 const ASK_AGAIN: ReadonlySet<string> = new Set(['unavailable', 'draining', 'overloaded', 'rate_limited']);

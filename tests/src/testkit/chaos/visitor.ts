@@ -229,7 +229,7 @@ function resumeKeyOf(visit: LiveVisit): string | undefined {
   const leaving = visit.legs.some(({ client }) => client.events.some((frame) => frame.event === 'draining'));
   if (!visit.keep && !leaving) return undefined;
   for (const frame of visit.legs.flatMap((leg) => leg.frames)) {
-    if (frame.event === 'started') return (frame.data as { resume_key?: string }).resume_key;
+    if (frame.event === 'started') return frame.data.resume_key;
   }
   return undefined;
 }

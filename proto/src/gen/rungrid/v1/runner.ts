@@ -28,6 +28,7 @@ export interface RunInput {
     /** Kill now; ends as reason "stopped" (or "disconnected"). */
     { $case: "stop"; value: Stop }
     | { $case: "park"; value: Park }
+    | { $case: "leave"; value: Leave }
     | undefined;
 }
 
@@ -45,6 +46,15 @@ export interface Attach {
   key: string;
   /** The last seq that the caller has; 0 for all. */
   afterSeq: number;
+  /** A client has come back for the run: `attached` is wanted, and NOT_FOUND when after_seq is its end already. */
+  resume: boolean;
+}
+
+/**
+ * The caller is about to go away, and a client may come back for the run by way of another: it is kept for the resume window, whatever its
+ * on_disconnect says.
+ */
+export interface Leave {
 }
 
 export interface StdinClose {
@@ -84,13 +94,30 @@ export interface RunEvent {
     { $case: "stdinConsumed"; value: number }
     | undefined;
   /** This parked stream carries that run from now on. Only in the first RunEvent of a parked stream, alone or beside an event. */
-  assigned?: Assigned | undefined;
+  assigned?:
+    | Assigned
+    | undefined;
+  /** Answer to an attach with `resume`; comes alone. */
+  attached?: Attached | undefined;
 }
 
 export interface Assigned {
   runId: string;
   /** Epoch of the claim. */
   epoch: number;
+}
+
+export interface Attached {
+  /** seq of the first event that follows; above after_seq + 1 when what lies between is no longer held. */
+  replayFrom: number;
+  /** Bytes of stdin that the run has received in all, those of its request not counted. */
+  stdinReceived: number;
+  /** Those of them that its program has not read yet: they count for the window. */
+  stdinUnread: number;
+  /** What is left of its wall-clock limit, ms; of all of it when it has not started. */
+  wallLeftMs: number;
+  /** Canonical language name. */
+  language: string;
 }
 
 export interface Started {
@@ -165,6 +192,9 @@ export const RunInput: MessageFns<RunInput> = {
       case "park":
         Park.encode(message.input.value, writer.uint32(58).fork()).join();
         break;
+      case "leave":
+        Leave.encode(message.input.value, writer.uint32(66).fork()).join();
+        break;
     }
     return writer;
   },
@@ -238,6 +268,14 @@ export const RunInput: MessageFns<RunInput> = {
             message.input = { $case: "park", value: Park.decode(reader, reader.uint32()) };
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.input = { $case: "leave", value: Leave.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -295,6 +333,12 @@ export const RunInput: MessageFns<RunInput> = {
       case "park": {
         if (object.input?.value !== undefined && object.input?.value !== null) {
           message.input = { $case: "park", value: Park.fromPartial(object.input.value) };
+        }
+        break;
+      }
+      case "leave": {
+        if (object.input?.value !== undefined && object.input?.value !== null) {
+          message.input = { $case: "leave", value: Leave.fromPartial(object.input.value) };
         }
         break;
       }
@@ -359,7 +403,7 @@ export const Park: MessageFns<Park> = {
 };
 
 function createBaseAttach(): Attach {
-  return { runId: "", epoch: 0, key: "", afterSeq: 0 };
+  return { runId: "", epoch: 0, key: "", afterSeq: 0, resume: false };
 }
 
 export const Attach: MessageFns<Attach> = {
@@ -375,6 +419,9 @@ export const Attach: MessageFns<Attach> = {
     }
     if (message.afterSeq !== 0) {
       writer.uint32(32).uint64(message.afterSeq);
+    }
+    if (message.resume !== false) {
+      writer.uint32(40).bool(message.resume);
     }
     return writer;
   },
@@ -424,6 +471,14 @@ export const Attach: MessageFns<Attach> = {
             message.afterSeq = longToNumber(reader.uint64());
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.resume = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -445,6 +500,50 @@ export const Attach: MessageFns<Attach> = {
     message.epoch = object.epoch ?? 0;
     message.key = object.key ?? "";
     message.afterSeq = object.afterSeq ?? 0;
+    message.resume = object.resume ?? false;
+    return message;
+  },
+};
+
+function createBaseLeave(): Leave {
+  return {};
+}
+
+export const Leave: MessageFns<Leave> = {
+  encode(_: Leave, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Leave {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeave();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Leave>): Leave {
+    return Leave.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<Leave>): Leave {
+    const message = createBaseLeave();
     return message;
   },
 };
@@ -670,7 +769,7 @@ export const Stop: MessageFns<Stop> = {
 };
 
 function createBaseRunEvent(): RunEvent {
-  return { seq: 0, event: undefined, assigned: undefined };
+  return { seq: 0, event: undefined, assigned: undefined, attached: undefined };
 }
 
 export const RunEvent: MessageFns<RunEvent> = {
@@ -703,6 +802,9 @@ export const RunEvent: MessageFns<RunEvent> = {
     }
     if (message.assigned !== undefined) {
       Assigned.encode(message.assigned, writer.uint32(74).fork()).join();
+    }
+    if (message.attached !== undefined) {
+      Attached.encode(message.attached, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -792,6 +894,14 @@ export const RunEvent: MessageFns<RunEvent> = {
             message.assigned = Assigned.decode(reader, reader.uint32());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.attached = Attached.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -856,6 +966,9 @@ export const RunEvent: MessageFns<RunEvent> = {
     }
     message.assigned = (object.assigned !== undefined && object.assigned !== null)
       ? Assigned.fromPartial(object.assigned)
+      : undefined;
+    message.attached = (object.attached !== undefined && object.attached !== null)
+      ? Attached.fromPartial(object.attached)
       : undefined;
     return message;
   },
@@ -924,6 +1037,109 @@ export const Assigned: MessageFns<Assigned> = {
     const message = createBaseAssigned();
     message.runId = object.runId ?? "";
     message.epoch = object.epoch ?? 0;
+    return message;
+  },
+};
+
+function createBaseAttached(): Attached {
+  return { replayFrom: 0, stdinReceived: 0, stdinUnread: 0, wallLeftMs: 0, language: "" };
+}
+
+export const Attached: MessageFns<Attached> = {
+  encode(message: Attached, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.replayFrom !== 0) {
+      writer.uint32(8).uint64(message.replayFrom);
+    }
+    if (message.stdinReceived !== 0) {
+      writer.uint32(16).uint64(message.stdinReceived);
+    }
+    if (message.stdinUnread !== 0) {
+      writer.uint32(24).uint32(message.stdinUnread);
+    }
+    if (message.wallLeftMs !== 0) {
+      writer.uint32(32).uint64(message.wallLeftMs);
+    }
+    if (message.language !== "") {
+      writer.uint32(42).string(message.language);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Attached {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAttached();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.replayFrom = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.stdinReceived = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.stdinUnread = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.wallLeftMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.language = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Attached>): Attached {
+    return Attached.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Attached>): Attached {
+    const message = createBaseAttached();
+    message.replayFrom = object.replayFrom ?? 0;
+    message.stdinReceived = object.stdinReceived ?? 0;
+    message.stdinUnread = object.stdinUnread ?? 0;
+    message.wallLeftMs = object.wallLeftMs ?? 0;
+    message.language = object.language ?? "";
     return message;
   },
 };
@@ -1304,7 +1520,10 @@ export const RunnerDefinition = {
      *  * What the run produced before the attach is in its ring and is sent first, from `attach.after_seq` on. When the ring no
      *    longer holds the next event, the stream ends with OUT_OF_RANGE: a hole is never silent.
      *  * A second attach with the right key takes the run over; the first stream ends with ABORTED.
-     *  * The caller going away (cancel, lost connection) is what the run's on_disconnect says: kill, or keep for the resume window.
+     *  * The caller going away (cancel, lost connection) is what the run's on_disconnect says: kill, or keep for the resume window. After
+     *    `leave` it is keep.
+     *  * An attach with `resume` is answered by `attached`, with seq 0, before any event. With a hole `attached` says where the ring begins,
+     *    the stream then ends with OUT_OF_RANGE, and whoever was attached still is.
      * Back-pressure: the worker stops reading the sandbox while this stream does not take events; the program then blocks in write().
      * Errors: NOT_FOUND (no such run here, or another epoch), PERMISSION_DENIED (wrong key), FAILED_PRECONDITION, ABORTED,
      * OUT_OF_RANGE, RESOURCE_EXHAUSTED (stdin past the window).

@@ -1,0 +1,102 @@
+// Services that go away in order: a worker finishes what it has and takes no more, a gateway sends its clients on with their runs intact.
+import { expect, test } from 'vitest';
+import type { Client } from '../testkit/client.js';
+import { useStack } from '../testkit/use-stack.js';
+import type { Gateway } from '../testkit/stack.js';
+import { until } from '../testkit/wait.js';
+
+const stack = useStack({
+  gateways: 2,
+  gatewayEnv: { GATEWAY_DRAIN_MS: '2000' },
+  workerEnv: { WORKER_DRAIN_MS: '20000' },
+});
+const ECHO =
+  'import sys\nprint("up", flush=True)\nfor line in sys.stdin:\n    print(f"<{line.strip()}>", flush=True)\n';
+
+/** A further gateway, which the test is going to end. */
+async function passing(): Promise<Gateway> {
+  const gateway = await stack().addGateway();
+  stack().forget(gateway);
+  return gateway;
+}
+
+const closeCode = (client: Client) => client.closed.then(({ code }) => code);
+
+test('a worker finishes its run and is gone; new runs go to the other one, and none is lost', async () => {
+  const client = await stack().connect();
+  const leaving = await stack().addWorker();
+  stack().forget(leaving);
+  const [first] = stack().workers;
+  const runs = Array.from({ length: 6 }, () => client.run(ECHO, 'python'));
+  await Promise.all(runs.map((run) => run.output('up')));
+  const held = (await stack().running()).filter(({ owner }) => owner === leaving.id);
+  expect(held.length, 'runs of the worker that leaves').toBeGreaterThan(0);
+  leaving.process.signal('SIGTERM');
+  await until(async () => (await fetch(`${leaving.metrics}/readyz`)).status === 503, { what: 'it not to be ready' });
+  const later = Array.from({ length: 4 }, () => client.run('print("later")', 'python'));
+  for (const run of later) expect(await run.exit()).toMatchObject({ reason: 'exited', code: 0 });
+  for (const run of runs) {
+    run.stdin('on\n');
+    await run.output('<on>');
+    run.eof();
+    expect(await run.exit()).toMatchObject({ reason: 'exited', code: 0 });
+  }
+  expect(await leaving.process.exited).toMatchObject({ code: 0 });
+  expect((await stack().sandboxes()).every(({ owner }) => owner === first?.id)).toBe(true);
+});
+
+test('a gateway that goes away sends an idle socket on soon, and says when to come back', async () => {
+  const gateway = await passing();
+  const client = await stack().connect({ gateway });
+  gateway.process.signal('SIGTERM');
+  const { reconnect_after_ms: afterMs } = await client.event('draining');
+  expect(afterMs).toBeLessThanOrEqual(2_000);
+  expect(await closeCode(client)).toBe(1012);
+  expect(await gateway.process.exited).toMatchObject({ code: 0 });
+});
+
+test.each(['keep', 'kill'] as const)('its started runs go on elsewhere (%s)', async (onDisconnect) => {
+  const gateway = await passing();
+  const client = await stack().connect({ gateway });
+  const run = client.run(ECHO, 'python', { on_disconnect: onDisconnect });
+  await run.output('up');
+  gateway.process.signal('SIGTERM');
+  expect(await closeCode(client)).toBe(1012);
+  const other = await stack().connect();
+  const again = other.resume({ key: run.resumeKey, after: run.seq });
+  again.stdin('here\n');
+  await again.output('<here>');
+  again.eof();
+  expect(await again.exit()).toMatchObject({ reason: 'exited' });
+  expect(await gateway.process.exited).toMatchObject({ code: 0 });
+});
+
+test('a short run ends on the socket that it began on', async () => {
+  const gateway = await passing();
+  const client = await stack().connect({ gateway });
+  const run = client.run('import time\nprint("up", flush=True)\ntime.sleep(0.5)\nprint("end")', 'python');
+  await run.output('up');
+  gateway.process.signal('SIGTERM');
+  await client.event('draining');
+  const refused = client.run('print(1)', 'python');
+  expect(await refused.error()).toMatchObject({ code: 'draining', retryable: true });
+  expect(await run.exit()).toMatchObject({ reason: 'exited' });
+  expect(await closeCode(client)).toBe(1012);
+});
+
+test('a run that waits is told that it is not started, before its socket closes', async () => {
+  const gateway = await passing();
+  const client = await stack().connect({ gateway });
+  // Nobody takes it: its language's only worker is stopped.
+  stack().worker.process.signal('SIGSTOP');
+  try {
+    const run = client.run('print(1)', 'python');
+    await client.event('queued');
+    gateway.process.signal('SIGTERM');
+    expect(await run.error()).toMatchObject({ code: 'draining' });
+    expect(await closeCode(client)).toBe(1012);
+  } finally {
+    stack().worker.process.signal('SIGCONT');
+  }
+  await gateway.process.exited;
+});
