@@ -10,7 +10,7 @@ const queued: RunFrame = { event: 'queued', data: { position: 0 } };
 const started = { event: 'started', data: { language: 'python', version: '3', warm: true, seq: 1 } } as RunFrame;
 const line = (index: number, seq = index + 2): RunFrame => ({
   event: 'stdout',
-  data: { text: `7:${index}\n`, seq },
+  data: { text: `7:00c0ffee:${index}\n`, seq },
 });
 const exit = (seq: number, change: object = {}): RunFrame => ({
   event: 'exit',
@@ -143,7 +143,19 @@ describe('a bad history is found', () => {
     [
       'other bytes',
       'output_wrong',
-      history([leg([queued, started, { event: 'stdout', data: { text: '8:0\n', seq: 2 } }, error('worker_lost')])]),
+      history([
+        leg([queued, started, { event: 'stdout', data: { text: '8:00c0ffee:0\n', seq: 2 } }, error('worker_lost')]),
+      ]),
+    ],
+    [
+      'a second execution that goes on where the first one was',
+      'output_wrong',
+      history([
+        leg([queued, started, line(0)], lost),
+        leg([resumed(3), { event: 'stdout', data: { text: '7:0badcafe:1\n', seq: 3 } }, error('worker_lost')], {
+          resumedAfter: 2,
+        }),
+      ]),
     ],
     [
       'a word on stderr',

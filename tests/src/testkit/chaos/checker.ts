@@ -1,6 +1,7 @@
 // The judge of a run's history: what it saw against what the protocol promises. Pure.
 import { isEnd, type EndFrame, type RunFrame } from '../run-handle.js';
 import { isRetriedResume, type Leg, lastSeq, RESUME_GAP, type RunHistory, TAKEN_OVER } from './history.js';
+import { knownOutput } from './program.js';
 
 export type Rule =
   /** An accepted run has no terminal event, and its client could have got one. */
@@ -114,10 +115,10 @@ function legFaults(leg: Leg): [Rule, string][] {
 
 function outputFaults({ program, legs }: RunHistory, end: EndFrame | undefined): [Rule, string][] {
   const output = outputOf(legs);
-  if (!program.output.startsWith(output)) return [['output_wrong', difference(program.output, output)]];
+  const known = knownOutput(program, output);
+  if (!known.startsWith(output)) return [['output_wrong', difference(known, output)]];
   const exited = end?.event === 'exit' && end.data.reason === 'exited';
-  if (exited && output !== program.output)
-    return [['output_short', `${output.length} of ${program.output.length} characters`]];
+  if (exited && output !== known) return [['output_short', `${output.length} of ${known.length} characters`]];
   return [];
 }
 

@@ -8,31 +8,43 @@ export interface Program {
   readonly code: string;
   /** Lines that a visitor types, each after the line of output that asks for it. */
   readonly typed: readonly string[];
-  /** All that it writes when it is left to end. */
+  /** All that it writes when it is left to end, with MARK where each execution writes a random mark of its own. */
   readonly output: string;
+}
+
+/** Stands for what tells one execution of a program from another: output of two of them can not pass for that of one. */
+export const MARK = '@';
+const MAKE_MARK = 'import os\nmark = os.urandom(4).hex()';
+
+/** The known output, with the mark that the first line of `seen` has. */
+export function knownOutput(program: Program, seen: string): string {
+  const mark = /^\d+:([0-9a-f]{8}):/.exec(seen)?.[1];
+  return mark === undefined ? program.output : program.output.replaceAll(MARK, mark);
 }
 
 /** Prints `lines` lines, `pauseMs` between two. */
 export function counter(number: number, shape: { lines: number; pauseMs: number }): Program {
   const code = [
+    MAKE_MARK,
     'import time',
     `for i in range(${shape.lines}):`,
-    `    print(f"${number}:{i}", flush=True)`,
+    `    print(f"${number}:{mark}:{i}", flush=True)`,
     `    time.sleep(${shape.pauseMs / 1000})`,
   ].join('\n');
-  const output = Array.from({ length: shape.lines }, (_, line) => `${number}:${line}\n`).join('');
+  const output = Array.from({ length: shape.lines }, (_, line) => `${number}:${MARK}:${line}\n`).join('');
   return { number, code, typed: [], output };
 }
 
 /** Asks `questions` times, and writes each answer back. */
 export function dialogue(number: number, shape: { questions: number }): Program {
   const code = [
+    MAKE_MARK,
     `for i in range(${shape.questions}):`,
-    `    print(f"${number}:{i}?", flush=True)`,
-    `    print(f"${number}:{i}={input()}", flush=True)`,
+    `    print(f"${number}:{mark}:{i}?", flush=True)`,
+    `    print(f"${number}:{mark}:{i}={input()}", flush=True)`,
   ].join('\n');
   const typed = Array.from({ length: shape.questions }, (_, i) => `line ${i} to ${number}\n`);
-  const output = typed.map((line, i) => `${number}:${i}?\n${number}:${i}=${line}`).join('');
+  const output = typed.map((line, i) => `${number}:${MARK}:${i}?\n${number}:${MARK}:${i}=${line}`).join('');
   return { number, code, typed, output };
 }
 
