@@ -99,6 +99,7 @@ async function start(config: GatewayConfig, base: { logger: Logger; lifecycle: L
   lifecycle.own('worker directory', () => directory.close());
   await directory.start();
 
+  const available = () => redis.commands.status === 'ready' && directory.answered;
   const internal = await startInternalHttp({
     host: config.GATEWAY_INTERNAL_HOST,
     port: config.GATEWAY_INTERNAL_PORT,
@@ -106,7 +107,7 @@ async function start(config: GatewayConfig, base: { logger: Logger; lifecycle: L
     notReady,
   });
   lifecycle.own('internal http', () => internal.close());
-  const sessions = createSessions({ config, edge, metrics, router, catalog, gatewayId });
+  const sessions = createSessions({ config, edge, metrics, router, available, catalog, gatewayId });
   const url = await listen({ config, edge, metrics, sessions, catalog, logger, notReady, lifecycle });
   return { url, internalUrl: internal.url, lifecycle };
 }

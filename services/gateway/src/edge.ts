@@ -33,6 +33,7 @@ interface SessionParts {
   readonly edge: Edge;
   readonly metrics: GatewayMetrics;
   readonly router: Router;
+  readonly available: () => boolean;
   readonly catalog: LanguageCatalog;
   readonly gatewayId: string;
 }
@@ -56,6 +57,7 @@ export function createSessions(parts: SessionParts): Sessions {
       resume: (ask, listener) => router.resume(ask, listener),
       hello: () => edge.hello,
       draining: () => edge.draining,
+      available: parts.available,
       metrics: parts.metrics.session,
       settings: {
         framesPerSecond: config.GATEWAY_FRAMES_PER_SECOND,

@@ -18,7 +18,7 @@ const COMMANDS: Readonly<Record<RedisService, readonly string[]>> = {
   // claim-run and tell-claim; then the queue, and what others left in it; then what it says of itself, and whose sandboxes are orphans;
   // then put-artefact and get-artefact
   worker:
-    'xack xdel hget hmget hincrby hset time xadd pexpire xreadgroup xautoclaim xgroup xinfo multi exec set sadd srem del exists get zadd zrem zrange hdel'.split(
+    'xack xdel hget hmget hincrby hset time xadd pexpire xreadgroup xautoclaim xpending xgroup xinfo multi exec set sadd srem del exists get zadd zrem zrange hdel'.split(
       ' ',
     ),
 };

@@ -212,7 +212,7 @@ export async function startWorker(
       keys,
       logger,
       whenCapacity: (signal) => pool.whenCapacity(language, signal),
-      onRequest: (request, entryId) => dispatcher.take(request, entryId),
+      onRequest: (request, from) => dispatcher.take(request, from),
       onBadEntry: () => metrics.badEntries.inc(),
     });
     puller.start();

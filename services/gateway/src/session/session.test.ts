@@ -51,7 +51,7 @@ function setup(admission: AdmissionResult = { ok: true, spec: {} as never }) {
     },
     close: (name: string) => void closed.push(name),
   };
-  const state = { draining: false };
+  const state = { draining: false, available: true };
   const session = new Session({
     client: { origin: '', address: 'a', addressHash: 'h', siteHash: '' },
     socket,
@@ -70,6 +70,7 @@ function setup(admission: AdmissionResult = { ok: true, spec: {} as never }) {
       },
       hello: () => '{"event":"hello","data":{}}',
       draining: () => state.draining,
+      available: () => state.available,
       settings: {
         framesPerSecond: 20,
         runsPerSocket: 2,
@@ -164,6 +165,46 @@ test('runs of a socket are bounded; a draining gateway takes none', () => {
   state.draining = true;
   run('d');
   expect(errors()).toEqual(['too_many_runs', 0, 'draining']);
+});
+
+test('a queue that can not be reached is said at once', () => {
+  const { run, errors, state } = setup();
+  state.available = false;
+  run('a');
+  expect(errors()).toEqual(['unavailable']);
+});
+
+test('resume is a run like another: bounded, named, and told in its own words', () => {
+  const { frame, run, runs, errors, sent } = setup();
+  const key = `run00001.${'k'.repeat(22)}`;
+  frame('resume', { run: 'a', key, after: 4 });
+  frame('resume', { run: 'a', key, after: 4 });
+  frame('resume', { run: 'b', key: 'nonsense', after: 4 });
+  runs[0]?.listener.resumed({ replayedFrom: 5, stdinBytes: 6 });
+  frame('stdin', { run: 'a', text: 'x' });
+  expect(runs[0]?.calls).toEqual([`resume ${key} 4`, 'stdin x']);
+  expect(sent.at(-1)).toEqual({ event: 'resumed', data: { run: 'a', replayed_from: 5, stdin_bytes: 6 } });
+  runs[0]?.listener.ended({ kind: 'error', code: 'resume_gap', message: '', replayFrom: 9 });
+  expect(sent.at(-1)?.data).toMatchObject({ run: 'a', code: 'resume_gap', replay_from: 9 });
+  run('b');
+  run('c');
+  frame('resume', { run: 'd', key, after: 0 });
+  expect(errors()).toEqual(['run_in_progress', 'invalid_frame', 'resume_gap', 'too_many_runs']);
+});
+
+test('a gateway that goes away leaves its runs to whoever comes back; a socket moves when all of them can', () => {
+  const { session, run, runs, closed } = setup();
+  expect(session.movable).toBe(true);
+  run('a');
+  run('b');
+  if (runs[0] !== undefined) runs[0].movable = true;
+  expect(session.movable).toBe(false);
+  session.close('restart');
+  expect(closed).toEqual(['restart']);
+  expect(runs.map(({ calls }) => calls)).toEqual([
+    ['leave', 'abandon'],
+    ['leave', 'abandon'],
+  ]);
 });
 
 test('an input that does not fit is answered with stdin_full', () => {

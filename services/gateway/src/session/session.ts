@@ -11,6 +11,8 @@ import type { Client, SessionDeps, SessionSocket } from './types.js';
 
 /** Refused tokens in a row that end the socket with 4401. */
 const MAX_REFUSED_TOKENS = 5;
+/** When to come back while the queue can not be reached, ms: it is asked for every second. */
+const UNAVAILABLE_RETRY_MS = 2000;
 const TOKEN_REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'token_invalid',
   'token_expired',
@@ -137,6 +139,7 @@ export class Session {
     if (typeof this.#runs.find(name) === 'object') return this.#error('run_in_progress', { name: data.run });
     if (this.#runs.size >= this.#deps.settings.runsPerSocket) return this.#error('too_many_runs', { name: data.run });
     if (this.#deps.draining()) return this.#error('draining', { name: data.run });
+    if (!this.#deps.available()) return this.#error('unavailable', { name: data.run, retryAfterMs: UNAVAILABLE_RETRY_MS });
     const admission = this.#deps.admit(data, this.client);
     if (!admission.ok) {
       this.#error(admission.code, { message: admission.message, name: data.run, retryAfterMs: admission.retryAfterMs });

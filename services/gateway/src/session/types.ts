@@ -56,6 +56,8 @@ export interface SessionDeps {
   readonly resume: (ask: ResumeAsk, listener: RunListener) => RunHandle;
   /** The hello frame, as text. */
   readonly hello: () => string;
+  /** Whether the queue can be reached, as far as is known: a run that is refused at once beats one that waits for a deadline. */
+  readonly available: () => boolean;
   /** Whether the gateway is going away, and takes no new runs. */
   readonly draining: () => boolean;
   readonly settings: SessionSettings;

@@ -6,6 +6,8 @@ import { listWorkers } from '@rungrid/kit/workers';
 import type { WorkerInfo } from '@rungrid/proto/stream-entries';
 
 const REFRESH_MS = 1000;
+/** A reading that takes longer: Redis is not there for runs either, ms. */
+const SLOW_MS = 1500;
 
 export interface DirectoryOptions {
   readonly redis: Redis;
@@ -17,7 +19,7 @@ export interface DirectoryOptions {
 export class WorkerDirectory {
   readonly #options: DirectoryOptions;
   #timer: NodeJS.Timeout | undefined;
-  #reading = false;
+  #readingSinceMs: number | undefined;
 
   constructor(options: DirectoryOptions) {
     this.#options = options;
@@ -29,13 +31,18 @@ export class WorkerDirectory {
     this.#timer = setInterval(() => void this.#refresh(), REFRESH_MS);
   }
 
+  /** Whether Redis answers, as far as is known: a reading that takes long says that it does not. */
+  get answered(): boolean {
+    return this.#readingSinceMs === undefined || performance.now() - this.#readingSinceMs < SLOW_MS;
+  }
+
   close(): void {
     clearInterval(this.#timer);
   }
 
   async #refresh(): Promise<void> {
-    if (this.#reading) return;
-    this.#reading = true;
+    if (this.#readingSinceMs !== undefined) return;
+    this.#readingSinceMs = performance.now();
     try {
       await this.#read();
     } catch (error) {
@@ -44,7 +51,7 @@ export class WorkerDirectory {
         'workers not read; the last answer holds',
       );
     } finally {
-      this.#reading = false;
+      this.#readingSinceMs = undefined;
     }
   }
 

@@ -91,8 +91,8 @@ function make(options: { kept?: KeptResult; warm?: boolean } = {}) {
     metrics: createWorkerMetrics(createRegistry('test')),
     logger: createLogger({ service: 'test', level: 'silent' }),
   });
-  const take = (asks: RunRequest): { run: Run; events: RunEvent[] } => {
-    dispatcher.take(asks, '1-1');
+  const take = (asks: RunRequest, deliveries = 1): { run: Run; events: RunEvent[] } => {
+    dispatcher.take(asks, { entryId: '1-1', deliveries });
     const run = table.get(asks.run) as Run;
     const events: RunEvent[] = [];
     const event = (_: number, each: RunEvent): boolean => events.push(each) > 0;
@@ -144,6 +144,25 @@ describe('in the turn in which it is read', () => {
     take(request('c', { run: 'run-00000002', tty: { cols: 80, rows: 24 } }));
     expect(asked).toEqual(['python/tty', 'c/tty']);
   });
+});
+
+test('what two workers were lost with is refused, once it is ours to refuse', async () => {
+  const { take, claim, asked } = make();
+  const { events } = take(request('python'), 3);
+  expect(asked).toEqual([]);
+  await claim();
+  expect(events).toMatchObject([{ type: 'error', code: 'poison' }]);
+});
+
+test('a request that comes again while its claim is under way is not taken twice; one that was claimed before is given up', async () => {
+  const { take, claim, asked, table } = make();
+  const { run } = take(request('python'));
+  take(request('python'));
+  expect(asked).toEqual(['python']);
+  await claim();
+  take(request('python'));
+  expect(asked).toEqual(['python', 'python']);
+  expect(table.get(run.id)).not.toBe(run);
 });
 
 describe('a program that has to be compiled', () => {

@@ -1,6 +1,7 @@
 // Takes run requests: makes the run known, hands the program to a warm sandbox at once (or has it compiled), and claims the run meanwhile.
 import type { Logger } from '@rungrid/kit/logger';
 import { nowUs } from '@rungrid/kit/clock';
+import { ERRORS } from '@rungrid/proto/errors';
 import type { RunRequest } from '@rungrid/proto/stream-entries';
 import type { Language } from '@rungrid/sandbox/languages';
 import type { WorkerMetrics } from '../metrics.js';
@@ -14,6 +15,8 @@ import type { RunTable } from './table.js';
 
 /** How long a claimed run waits for a sandbox that is not there yet, ms. */
 const COLD_START_TIMEOUT_MS = 20_000;
+/** Workers that a request may come to; one more delivery, and it is refused. */
+const MAX_DELIVERIES = 2;
 
 /** Where sandboxes come from. */
 export interface SandboxSource {
@@ -86,7 +89,7 @@ export class Dispatcher {
   }
 
   /** Takes a request that this worker read. Never throws and never rejects: a fault is the run's outcome. */
-  take(request: RunRequest, entryId: string): void {
+  take(request: RunRequest, from: { readonly entryId: string; readonly deliveries: number }): void {
     const { languages, metrics, logger } = this.#options;
     const language = languages.get(request.language);
     if (language === undefined) return;
@@ -95,11 +98,24 @@ export class Dispatcher {
     if (known?.epoch === 0) return;
     known?.abandon();
     const takenUs = nowUs();
-    this.#dispatch(request, language, entryId).catch((error: unknown) =>
+    const { entryId, deliveries } = from;
+    const way =
+      deliveries > MAX_DELIVERIES
+        ? this.#refuse(request, language, entryId)
+        : this.#dispatch(request, language, entryId);
+    way.catch((error: unknown) =>
       logger.error({ err: error, run: request.run }, 'dispatch failed'),
     );
     // Counted once the program is on its way.
     metrics.queueSeconds.observe({ language: language.name }, Math.max(0, takenUs - request.accepted_us) / 1e6);
+  }
+
+  /** It came to others before, who were gone before they had claimed it: this worker says so instead of following them. */
+  async #refuse(request: RunRequest, language: Language, entryId: string): Promise<void> {
+    const run = this.#createRun(request, language, new AbortController());
+    this.#options.table.add(run);
+    this.#options.logger.error({ run: run.id, language: run.language }, 'request lost its workers');
+    if (await this.#claimed(run, request, entryId)) run.fail('poison', ERRORS.poison.meaning);
   }
 
   async #dispatch(request: RunRequest, language: Language, entryId: string): Promise<void> {

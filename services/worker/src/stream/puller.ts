@@ -27,13 +27,14 @@ export interface PullerOptions {
   readonly logger: Logger;
   /** Settles when a run of the language could start now. */
   readonly whenCapacity: (signal: AbortSignal) => Promise<void>;
-  /** Takes a request. Must not throw. */
-  readonly onRequest: (request: RunRequest, entryId: string) => void;
+  /** Takes a request. Must not throw. `deliveries`: to how many workers it came, this one included. */
+  readonly onRequest: (request: RunRequest, from: { readonly entryId: string; readonly deliveries: number }) => void;
   /** An entry that is not a request; it is gone from the stream. */
   readonly onBadEntry: () => void;
 }
 
 type Entry = [id: string, fields: string[] | null];
+type Reply = [string, Entry[]][] | null;
 
 export class Puller {
   readonly #options: PullerOptions;
@@ -53,11 +54,19 @@ export class Puller {
     this.#loops = Promise.all([this.#pull(), this.#reclaim()]);
   }
 
-  /** Stops pulling. A request that was read already is still handed on. */
+  /** Stops pulling. What was read already, or was on its way here, is still handed on. */
   async stop(): Promise<void> {
     this.#stop.abort();
     this.#blocking.disconnect();
     await this.#loops;
+    try {
+      const from = ['GROUP', WORKER_GROUP, this.#options.workerId, 'COUNT', RECLAIM_COUNT] as const;
+      const reply = (await this.#options.redis.xreadgroup(...from, 'STREAMS', this.#queue, '0')) as Reply;
+      for (const entry of reply?.[0]?.[1] ?? []) this.#onEntry(entry);
+    } catch (error) {
+      // Another worker finds them in a few seconds.
+      this.#options.logger.warn({ err: error, language: this.#options.language }, 'what was on its way is left behind');
+    }
   }
 
   async #pull(): Promise<void> {
@@ -65,7 +74,7 @@ export class Puller {
     while (!signal.aborted) {
       try {
         await this.#options.whenCapacity(signal);
-        const reply: [string, Entry[]][] | null = await this.#blocking.xreadgroup(
+        const reply: Reply = await this.#blocking.xreadgroup(
           'GROUP',
           WORKER_GROUP,
           this.#options.workerId,
@@ -98,13 +107,19 @@ export class Puller {
           'COUNT',
           RECLAIM_COUNT,
         )) as [string, Entry[]];
-        for (const entry of reply[1]) this.#onEntry(entry);
+        for (const entry of reply[1]) this.#onEntry(entry, await this.#deliveries(entry[0]));
         await this.#forgetDeadConsumers();
       } catch (error) {
         await this.#onFault(error);
       }
       await pause(RECLAIM_MS, signal);
     }
+  }
+
+  async #deliveries(entryId: string): Promise<number> {
+    const pending = await this.#options.redis.xpending(this.#queue, WORKER_GROUP, entryId, entryId, 1);
+    const [first] = pending as [id: string, consumer: string, idleMs: number, deliveries: number][];
+    return first?.[3] ?? 1;
   }
 
   async #forgetDeadConsumers(): Promise<void> {
@@ -118,11 +133,11 @@ export class Puller {
     }
   }
 
-  #onEntry([id, fields]: Entry): void {
+  #onEntry([id, fields]: Entry, deliveries = 1): void {
     const text = fields?.[fields.indexOf('request') + 1];
     const request = text === undefined ? undefined : parseRunRequest(text);
     if (request !== undefined && request.language === this.#options.language)
-      return this.#options.onRequest(request, id);
+      return this.#options.onRequest(request, { entryId: id, deliveries });
     this.#options.onBadEntry();
     const drop = this.#options.redis.multi().xack(this.#queue, WORKER_GROUP, id).xdel(this.#queue, id).exec();
     drop.catch((error: unknown) => this.#options.logger.warn({ err: error }, 'a bad queue entry could not be dropped'));
