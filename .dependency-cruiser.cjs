@@ -7,7 +7,7 @@ const HOMES = {
   // The other side in tests of our own transport, services/kit/src/grpc.
   '@grpc/grpc-js': '^services/(gateway/src/testkit/|kit/src/grpc/.*[.]test[.]ts$)',
   '@bufbuild/protobuf': '^proto/src/(gen/|method[.]ts$)',
-  ioredis: '^(services/kit/src/redis[.]ts|tests/src/testkit/)',
+  ioredis: '^(services/kit/src/redis-connection[.]ts|tests/src/testkit/)',
   pino: '^services/kit/src/',
   'prom-client': '^services/kit/src/',
   ws: '^(packages/cli/src/run|tests/src|loadtest/src)/',

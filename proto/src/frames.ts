@@ -107,6 +107,8 @@ export interface HelloLimits {
   idle_ms: number;
   output_bytes: number;
   memory_bytes: number;
+  /** How long a kept run whose socket was lost waits for `resume`, ms. */
+  resume_ms: number;
 }
 
 export interface HelloLanguage {

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { ConfigError, readConfig } from '@rungrid/kit/config';
 import { GRPC_SECURITY_FIELDS, type GrpcSecurity, readGrpcSecurity } from '@rungrid/kit/grpc/security';
 import { DEFAULT_PREFIX } from '@rungrid/kit/keys';
+import { REDIS_URL_PATTERN } from '@rungrid/kit/redis-url';
 import { Type } from 'typebox';
 
 const port = (value: number) => Type.Integer({ minimum: 0, maximum: 65_535, default: value });
@@ -12,8 +13,15 @@ const share = (value: number) => Type.Number({ minimum: 0.01, maximum: 1, defaul
 const ms = (value: number, maximum = 86_400_000) => Type.Integer({ minimum: 1, maximum, default: value });
 
 export const GatewayConfigSchema = Type.Object({
-  /** Redis of the queue and the registry. */
-  RUNGRID_REDIS_URL: Type.String({ default: 'redis://127.0.0.1:6379', pattern: '^(rediss?|unix)://' }),
+  /**
+   * Redis 7 or later of the queue and the registry, in one of these forms (user and password percent-encoded; `rediss` is with TLS):
+   * `redis[s]://[user:password@]host:port[/db]`, one server;
+   * `unix://[user:password@]/path`, one on this machine;
+   * `redis[s]+sentinel://[user:password@]host:port[,host:port…]/master-name[/db]`, the master that these sentinels name, anew after a failover;
+   * `redis[s]+cluster://[user:password@]host:port[,host:port…]`, a cluster by some of its nodes; all keys of a RUNGRID_PREFIX are in one slot.
+   * Users that may do what this service does, and no more: kit's redis-acl.ts.
+   */
+  RUNGRID_REDIS_URL: Type.String({ default: 'redis://127.0.0.1:6379', pattern: REDIS_URL_PATTERN }),
   /** First part of every key, so that several installations share one Redis. */
   RUNGRID_PREFIX: Type.String({ default: DEFAULT_PREFIX, pattern: '^[a-z0-9-]{1,32}$' }),
   RUNGRID_LOG_LEVEL: Type.Union(
@@ -91,6 +99,7 @@ export const GatewayConfigSchema = Type.Object({
   WORKER_IDLE_MS: ms(120_000),
   WORKER_OUTPUT_BYTES: count(1_048_576, 1_073_741_824),
   WORKER_MEMORY_BYTES: count(134_217_728, 1_099_511_627_776),
+  WORKER_RESUME_MS: ms(30_000, 600_000),
 });
 
 export type GatewayEnv = ReturnType<typeof readConfig<typeof GatewayConfigSchema.properties>>;

@@ -24,6 +24,7 @@ export function encodeHello(config: GatewayConfig, languages: readonly HelloLang
       idle_ms: config.WORKER_IDLE_MS,
       output_bytes: config.WORKER_OUTPUT_BYTES,
       memory_bytes: config.WORKER_MEMORY_BYTES,
+      resume_ms: config.WORKER_RESUME_MS,
     },
     languages: [...languages],
   });

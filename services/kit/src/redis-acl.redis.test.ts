@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createLogger } from './logger.js';
-import { connectRedis, type Redis } from './redis.js';
 import { redisAcl, redisRules } from './redis-acl.js';
+import { connectRedis, type Redis } from './redis-connection.js';
 
 const passwords = { gateway: 'gateway secret', worker: 'worker secret', operator: 'operator secret' };
 const logger = createLogger({ service: 'test', level: 'silent' });

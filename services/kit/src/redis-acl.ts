@@ -5,8 +5,14 @@ export type RedisService = 'gateway' | 'worker';
 /** `operator`: a person with redis-cli, or a test; may do everything. */
 export type RedisUser = RedisService | 'operator';
 
-/** What a connection does before its first command, and the scripts. ioredis asks for INFO and CLIENT; HELLO carries the password. */
-const CONNECTION = ['ping', 'hello', 'auth', 'info', 'select', 'client|setname', 'evalsha', 'eval'];
+/**
+ * What a connection does before its first command, and the scripts. ioredis asks for INFO and CLIENT; HELLO carries the password. In a cluster
+ * it asks which node has what, follows a slot that moves, and tells a node that it means the replica.
+ */
+const CONNECTION =
+  'ping hello auth info select client|setname cluster|slots cluster|info asking readonly readwrite evalsha eval'.split(
+    ' ',
+  );
 
 /** Commands by service: those of its code, and those of the Lua scripts that it runs, which count as its own. */
 const COMMANDS: Readonly<Record<RedisService, readonly string[]>> = {
@@ -52,7 +58,7 @@ const KEYS: Readonly<Record<RedisService, readonly string[]>> = {
 };
 
 /**
- * The text of an ACL file (`aclfile`), for Redis 6.2 or later. Passwords stand in it as SHA-256; the default user is off; `health` may PING
+ * The text of an ACL file (`aclfile`), for Redis 7 or later. Passwords stand in it as SHA-256; the default user is off; `health` may PING
  * and nothing else, without a password.
  */
 export function redisAcl(options: {

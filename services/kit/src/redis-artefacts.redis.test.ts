@@ -8,8 +8,8 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { createKeys } from './keys.js';
 import { createLogger } from './logger.js';
-import { connectRedis, type Redis } from './redis.js';
 import { ArtefactRedis } from './redis-artefacts.js';
+import { connectRedis, type Redis } from './redis-connection.js';
 
 const keys = createKeys('test');
 const HOUR_MS = 3_600_000;

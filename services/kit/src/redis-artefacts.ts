@@ -1,10 +1,10 @@
-// Compiled programs in Redis: bounded in bytes, the least recently used goes first; each verb is one script, one round trip.
-import { readFileSync } from 'node:fs';
+// Compiled programs in Redis: bounded in bytes, the least recently used goes first; each verb is one script.
 import type { Keys } from './keys.js';
-import type { Redis } from './redis.js';
+import { luaScript } from './lua-script.js';
+import type { Redis } from './redis-connection.js';
 
 interface ArtefactScripts {
-  putArtefact(...args: (string | number | Buffer)[]): Promise<number>;
+  putArtefact(...args: (string | number | Buffer)[]): Promise<string[]>;
   getArtefactBuffer(...args: (string | number)[]): Promise<Buffer | null>;
 }
 
@@ -22,8 +22,8 @@ export class ArtefactRedis {
 
   /** `redis`: a connection of its own, so that megabytes do not stand before claims. */
   constructor(redis: Redis, keys: Keys, limits: ArtefactLimits) {
-    redis.defineCommand('putArtefact', { numberOfKeys: 3, lua: script('put-artefact') });
-    redis.defineCommand('getArtefact', { numberOfKeys: 3, lua: script('get-artefact') });
+    redis.defineCommand('putArtefact', { numberOfKeys: 3, lua: luaScript('put-artefact') });
+    redis.defineCommand('getArtefact', { numberOfKeys: 3, lua: luaScript('get-artefact') });
     this.#redis = redis as unknown as Redis & ArtefactScripts;
     this.#keys = keys;
     this.#limits = limits;
@@ -35,19 +35,18 @@ export class ArtefactRedis {
     return bytes ?? undefined;
   }
 
-  /** One that is larger than all may be together is not kept. Rejects when Redis does. */
+  /**
+   * One that is larger than all may be together is not kept. Rejects when Redis does. Those that have to go are deleted in a second step:
+   * where that fails, their time runs out; where one was put anew in between, its next reader puts the books right.
+   */
   async put(name: string, bytes: Buffer): Promise<void> {
     const { maxBytes, ttlMs } = this.#limits;
-    const prefix = this.#keys.artefactPrefix;
-    await this.#redis.putArtefact(...this.#keysOf(name), name, bytes, Date.now(), ttlMs, maxBytes, prefix);
+    const gone = await this.#redis.putArtefact(...this.#keysOf(name), name, bytes, Date.now(), ttlMs, maxBytes);
+    if (gone.length > 0) await this.#redis.del(gone.map((other) => this.#keys.artefactPrefix + other));
   }
 
   #keysOf(name: string): [string, string, string] {
     const { artefactPrefix, artefacts, artefactSizes } = this.#keys;
     return [artefactPrefix + name, artefacts, artefactSizes];
   }
-}
-
-function script(name: string): string {
-  return readFileSync(new URL(`../src/lua/${name}.lua`, import.meta.url), 'utf8');
 }

@@ -1,53 +1,12 @@
-// Redis on ioredis: connections with deadlines and jittered reconnects, and our Lua scripts as typed commands.
-import { readFileSync } from 'node:fs';
-import { Redis } from 'ioredis';
+// The run registry in Redis: our Lua scripts as typed verbs.
 import { type Keys, WORKER_GROUP } from './keys.js';
-import type { Logger } from './logger.js';
-import { parseRedisUrl } from './redis-url.js';
+import { luaScript } from './lua-script.js';
+import type { Redis } from './redis-connection.js';
 
-export type { Redis } from 'ioredis';
-
-/** How long one command may take, ms, before it is given up. Blocking reads have their own. */
-const COMMAND_TIMEOUT_MS = 5_000;
-/** A blocking connection that says nothing for so long while a read waits is dead, ms: above the longest BLOCK in use, 4 s. */
-const BLOCKING_STALL_MS = 8_000;
-/** Longest pause between two tries to connect, ms. */
-const MAX_RECONNECT_MS = 2_000;
 /** Replies kept for a gateway that does not read: far above what waits while it is alive. */
 const MAX_REPLIES = 10_000;
 /** Notes kept of runs that are not tried again. */
 const MAX_DEAD_LETTERS = 1_000;
-
-export interface RedisOptions {
-  /** redis[s]://[user:password@]host:port[/db] or unix://[user:password@]/path */
-  readonly url: string;
-  readonly logger: Logger;
-  /** CLIENT SETNAME: who is who in CLIENT LIST. */
-  readonly name: string;
-  /** For XREAD … BLOCK of 4 s at most: a deadline on silence instead of one on the command, no pipelining with others. Default false. */
-  readonly blocking?: boolean;
-}
-
-/**
- * Opens a connection. It reconnects by itself; while it is down, a command fails with the next failed try to connect, so that none queue up
- * (a blocking one waits). The owner closes it with `disconnect()`.
- */
-export function connectRedis(options: RedisOptions): Redis {
-  const { target, ...credentials } = parseRedisUrl(options.url);
-  const redis = new Redis(target, {
-    ...credentials,
-    connectionName: options.name,
-    maxRetriesPerRequest: options.blocking === true ? null : 1,
-    enableOfflineQueue: true,
-    // A peer that vanished without a word would hold a blocking read for ever: reconnecting sends it again.
-    ...(options.blocking === true ? { socketTimeout: BLOCKING_STALL_MS } : { commandTimeout: COMMAND_TIMEOUT_MS }),
-    retryStrategy: (times) => Math.min(MAX_RECONNECT_MS, 50 * 2 ** Math.min(times, 6)) * (0.5 + Math.random() / 2),
-    noDelay: true,
-    keepAlive: 10_000,
-  });
-  redis.on('error', (error: Error) => options.logger.warn({ err: error.message, connection: options.name }, 'redis'));
-  return redis;
-}
 
 interface RunScripts {
   submitRun(...args: (string | number)[]): Promise<[string, number]>;
@@ -128,15 +87,16 @@ export class RunRegistry {
   readonly #keys: Keys;
 
   constructor(redis: Redis, keys: Keys) {
-    redis.defineCommand('submitRun', { numberOfKeys: 6, lua: script('submit-run') });
-    redis.defineCommand('claimRun', { numberOfKeys: 5, lua: script('claim-run') });
-    redis.defineCommand('tellClaim', { numberOfKeys: 1, lua: script('tell-claim') });
-    redis.defineCommand('cancelRun', { numberOfKeys: 3, lua: script('cancel-run') });
-    redis.defineCommand('requeueRun', { numberOfKeys: 2, lua: script('requeue-run') });
+    redis.defineCommand('submitRun', { numberOfKeys: 6, lua: luaScript('submit-run') });
+    redis.defineCommand('claimRun', { numberOfKeys: 5, lua: luaScript('claim-run') });
+    redis.defineCommand('tellClaim', { numberOfKeys: 1, lua: luaScript('tell-claim') });
+    redis.defineCommand('cancelRun', { numberOfKeys: 3, lua: luaScript('cancel-run') });
+    redis.defineCommand('requeueRun', { numberOfKeys: 2, lua: luaScript('requeue-run') });
     this.#redis = redis as Redis & RunScripts;
     this.#keys = keys;
   }
 
+  /** Rejects when Redis does; with a message that begins with OOM when it has no memory left: then nothing of the run is kept. */
   async submit(input: SubmitInput): Promise<SubmitResult> {
     const [outcome, value] = await this.#redis.submitRun(
       this.#keys.nonce(input.nonceKey),
@@ -243,8 +203,4 @@ export class RunRegistry {
     const keys = [this.#keys.run(runId), this.#keys.queue(language), this.#keys.waiting(language)];
     return (await this.#redis.cancelRun(...keys, WORKER_GROUP)) === 1;
   }
-}
-
-function script(name: string): string {
-  return readFileSync(new URL(`../src/lua/${name}.lua`, import.meta.url), 'utf8');
 }

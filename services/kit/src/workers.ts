@@ -1,19 +1,18 @@
 // The workers' announcements in Redis: each renews its own under a TTL; gateways and workers read who is alive.
 import { parseWorkerInfo, type WorkerInfo } from '@rungrid/proto/stream-entries';
 import type { Keys } from './keys.js';
-import type { Redis } from './redis.js';
+import { luaScript } from './lua-script.js';
+import type { Redis } from './redis-connection.js';
 
 /** How often a worker renews, and how long its word holds, ms: two renewals may be lost. */
 export const HEARTBEAT_MS = 2_000;
 export const HEARTBEAT_TTL_MS = 7_000;
+const ANNOUNCE = luaScript('announce-worker');
 
 /** Says that the worker lives, and what it offers. */
 export async function announceWorker(redis: Redis, keys: Keys, info: WorkerInfo): Promise<void> {
-  await redis
-    .multi()
-    .set(keys.worker(info.id), JSON.stringify(info), 'PX', HEARTBEAT_TTL_MS)
-    .sadd(keys.workers, info.id)
-    .exec();
+  const given = [JSON.stringify(info), HEARTBEAT_TTL_MS, info.id];
+  await redis.eval(ANNOUNCE, 2, keys.worker(info.id), keys.workers, ...given);
 }
 
 /** Takes the word back. */

@@ -36,6 +36,8 @@ const languages = new Map();
 /** @type {LiveRun | undefined} */
 let run;
 let runCount = 0;
+/** How long a run whose socket was lost can be found again, ms. */
+let windowMs = 0;
 
 const connection = new Connection({
   onFrame,
@@ -51,7 +53,7 @@ const connection = new Connection({
 function onLost(state) {
   if (run === undefined) return;
   const gone = () => endRun('bad', 'Lost the connection', 'the program was stopped');
-  if (state === 'connecting' && run.lose(gone))
+  if (state === 'connecting' && run.lose(windowMs, gone))
     setStatus('warn', 'Lost the connection', 'the program goes on, and so will you');
   else gone();
 }
@@ -60,6 +62,7 @@ function onLost(state) {
 function onFrame({ event, data }) {
   if (event === 'hello') {
     showLanguages(data.languages);
+    windowMs = data.limits.resume_ms;
     tokens.prepare();
     run?.comeBack();
     return;

@@ -1,8 +1,5 @@
 // The page's run while it lives: what it was sent, and how it goes on over another socket when its own is lost (PROTOCOL.md, Coming back).
 
-/** How long a lost run may take to be found again, ms: the server's resume window. */
-const WINDOW_MS = 30_000;
-
 /** @typedef {(event: string, data: object) => boolean} Send */
 
 export class LiveRun {
@@ -53,11 +50,12 @@ export class LiveRun {
 
   /**
    * Its socket has gone. false: it can not be found again.
-   * @param {() => void} onGone its time has passed
+   * @param {number} windowMs how long it can be, ms
+   * @param {() => void} onGone that time has passed
    */
-  lose(onGone) {
+  lose(windowMs, onGone) {
     if (!this.started) return false;
-    if (!this.lost) this.#timer = setTimeout(onGone, WINDOW_MS);
+    if (!this.lost) this.#timer = setTimeout(onGone, windowMs);
     this.lost = true;
     return true;
   }

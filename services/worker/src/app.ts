@@ -7,8 +7,9 @@ import { createKeys, type Keys } from '@rungrid/kit/keys';
 import type { Lifecycle } from '@rungrid/kit/lifecycle';
 import type { Logger } from '@rungrid/kit/logger';
 import { createRegistry } from '@rungrid/kit/metrics';
-import { connectRedis, RunRegistry } from '@rungrid/kit/redis';
+import { RunRegistry } from '@rungrid/kit/redis';
 import { ArtefactRedis } from '@rungrid/kit/redis-artefacts';
+import { checkRedis, connectRedis } from '@rungrid/kit/redis-connection';
 import { announceWorker, HEARTBEAT_MS, retractWorker } from '@rungrid/kit/workers';
 import type { WorkerInfo } from '@rungrid/proto/stream-entries';
 import { languageMode } from '@rungrid/sandbox/languages';
@@ -55,11 +56,7 @@ export async function startWorker(
 
   const redis = connectRedis({ url: config.RUNGRID_REDIS_URL, logger, name: 'worker' });
   lifecycle.own('redis', () => redis.disconnect());
-  await redis.ping().catch((error: unknown) => {
-    throw new ConfigError(
-      `Redis does not answer at RUNGRID_REDIS_URL: ${String(error)}. Start it, or set RUNGRID_REDIS_URL.`,
-    );
-  });
+  await checkRedis(redis, config.RUNGRID_REDIS_URL);
 
   const engine = servingEngine(config, id);
   lifecycle.own('engine', () => engine.close());

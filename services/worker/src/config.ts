@@ -1,14 +1,22 @@
 // The worker's configuration: every environment variable, its meaning, unit, default and range.
 import { readConfig } from '@rungrid/kit/config';
 import { GRPC_SECURITY_FIELDS, type GrpcSecurity, readGrpcSecurity, requireSecurity } from '@rungrid/kit/grpc/security';
+import { REDIS_URL_PATTERN } from '@rungrid/kit/redis-url';
 import { type Static, Type } from 'typebox';
 
 const port = (value: number) => Type.Integer({ default: value, minimum: 0, maximum: 65_535 });
 const count = (value: number, maximum: number, minimum = 1) => Type.Integer({ default: value, minimum, maximum });
 
 const WorkerConfigSchema = Type.Object({
-  /** redis[s]://[user:password@]host:port[/db], or unix://[user:password@]/path. Users that may do what this service does, and no more: kit's redis-acl.ts. */
-  RUNGRID_REDIS_URL: Type.String({ default: 'redis://127.0.0.1:6379', pattern: '^(rediss?|unix)://' }),
+  /**
+   * Redis 7 or later of the queue, the gateways' one, in one of these forms (user and password percent-encoded; `rediss` is with TLS):
+   * `redis[s]://[user:password@]host:port[/db]`, one server;
+   * `unix://[user:password@]/path`, one on this machine;
+   * `redis[s]+sentinel://[user:password@]host:port[,host:port…]/master-name[/db]`, the master that these sentinels name, anew after a failover;
+   * `redis[s]+cluster://[user:password@]host:port[,host:port…]`, a cluster by some of its nodes; all keys of a RUNGRID_PREFIX are in one slot.
+   * Users that may do what this service does, and no more: kit's redis-acl.ts.
+   */
+  RUNGRID_REDIS_URL: Type.String({ default: 'redis://127.0.0.1:6379', pattern: REDIS_URL_PATTERN }),
   /** Prefix of every Redis key and fleet of the sandboxes, so that installations can share a Redis or an engine. */
   RUNGRID_PREFIX: Type.String({ default: 'rungrid', pattern: '^[a-z0-9-]{1,32}$' }),
   RUNGRID_LOG_LEVEL: Type.Union(

@@ -1,7 +1,7 @@
 // Finds the Redis that was asked for, or starts a private one on a unix socket in the state folder, with a user for each service.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { connectRedis } from '@rungrid/kit/redis';
+import { checkRedis, connectRedis } from '@rungrid/kit/redis-connection';
 import { redisAcl, type RedisService, type RedisUser } from '@rungrid/kit/redis-acl';
 import { shownRedisUrl, withCredentials } from '@rungrid/kit/redis-url';
 import { createLogger } from '@rungrid/kit/logger';
@@ -19,7 +19,7 @@ const START_TIMEOUT_MS = 15_000;
 const INSTALL = {
   programs: ['redis-server', 'valkey-server'],
   packages: ['redis-server'],
-  otherwise: 'Rungrid needs Redis 6.2 or later (or Valkey): install it, or point RUNGRID_REDIS_URL at one.',
+  otherwise: 'Rungrid needs Redis 7 or later (or Valkey): install it, or point RUNGRID_REDIS_URL at one.',
 };
 
 export interface RedisState {
@@ -110,12 +110,9 @@ function settings(values: Readonly<Record<string, string>>): string[] {
 async function checkAnswers(url: string): Promise<void> {
   const redis = connectRedis({ url, name: 'rungrid-cli', logger: createLogger({ service: 'cli', level: 'silent' }) });
   try {
-    await redis.ping();
+    await checkRedis(redis, url);
   } catch (error) {
-    throw new CliError(
-      `no Redis answers at ${shownRedisUrl(url)} (${messageOf(error)}). Start it, or unset RUNGRID_REDIS_URL: then a private one is started.`,
-      { cause: error },
-    );
+    throw new CliError(`${messageOf(error)}. Without RUNGRID_REDIS_URL a private one is started.`, { cause: error });
   } finally {
     redis.disconnect();
   }

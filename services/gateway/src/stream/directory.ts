@@ -1,7 +1,7 @@
 // Reads who is alive every second; on trouble with Redis the last answer holds.
 import type { Keys } from '@rungrid/kit/keys';
 import type { Logger } from '@rungrid/kit/logger';
-import type { Redis } from '@rungrid/kit/redis';
+import type { Redis } from '@rungrid/kit/redis-connection';
 import { listWorkers } from '@rungrid/kit/workers';
 import type { WorkerInfo } from '@rungrid/proto/stream-entries';
 

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Keys } from '@rungrid/kit/keys';
 import type { Logger } from '@rungrid/kit/logger';
-import type { Redis } from '@rungrid/kit/redis';
+import type { Redis } from '@rungrid/kit/redis-connection';
 import { type Claim, parseClaim } from '@rungrid/proto/stream-entries';
 
 /** How long one read waits for an entry, ms. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createKeys, type Keys } from '@rungrid/kit/keys';
 import { createLogger } from '@rungrid/kit/logger';
-import { connectRedis, type Redis } from '@rungrid/kit/redis';
+import { connectRedis, type Redis } from '@rungrid/kit/redis-connection';
 import { signToken, type TokenClaims } from '@rungrid/proto/token';
 import { RawClient, until } from './raw-client.js';
 import { GRPC_SECRET, type Script, ScriptedWorker } from './scripted-worker.js';

@@ -4,7 +4,8 @@ import { Server, ServerCredentials, type ServerDuplexStream, type ServiceDefinit
 import type { Keys } from '@rungrid/kit/keys';
 import { WORKER_GROUP } from '@rungrid/kit/keys';
 import type { Logger } from '@rungrid/kit/logger';
-import { connectRedis, type Redis, RunRegistry } from '@rungrid/kit/redis';
+import { RunRegistry } from '@rungrid/kit/redis';
+import { connectRedis, type Redis } from '@rungrid/kit/redis-connection';
 import { announceWorker, HEARTBEAT_MS, retractWorker } from '@rungrid/kit/workers';
 import { RunEvent, RunInput } from '@rungrid/proto/gen/rungrid/v1/runner';
 import { RUN_METHOD } from '@rungrid/proto/method';

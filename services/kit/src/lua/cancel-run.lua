@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Takes a run back that no worker has claimed.
 -- KEYS 1 run hash, 2 queue stream, 3 who waits
 -- ARGV 1 group

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Claims a queued run for one worker and, where asked to, tells its gateway, in one step; takes the entry off the queue whatever the outcome.
 -- KEYS 1 run hash, 2 queue stream, 3 reply stream of the gateway, 4 who waits, 5 pace of claims
 -- ARGV 1 group, 2 entry id, 3 worker id, 4 run id, 5 worker's gRPC address, 6 longest reply stream, 7 whether to tell (1 or 0),

@@ -1,3 +1,4 @@
+#!lua
 -- Accepts a run: checks the token's nonce, the address's rate, how long the run would wait and whose runs wait already, then queues it. All or nothing.
 -- The nonce remembers its run, so that the same call sent again (a connection lost before the answer) is not taken for a replay.
 -- KEYS 1 nonce, 2 rate counter, 3 queue stream, 4 run hash, 5 who waits, 6 pace of claims

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Keys, WORKER_GROUP } from '@rungrid/kit/keys';
 import type { Logger } from '@rungrid/kit/logger';
-import { connectRedis, type Redis } from '@rungrid/kit/redis';
+import { connectRedis, type Redis } from '@rungrid/kit/redis-connection';
 import { parseRunRequest, type RunRequest } from '@rungrid/proto/stream-entries';
 
 /** How long one read blocks, ms: bounds how long a stop takes. */

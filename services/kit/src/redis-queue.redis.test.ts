@@ -1,0 +1,189 @@
+// The queue in a real Redis: who may wait and for how long, what a claim and a cancel leave, and what is queued again.
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createKeys, WORKER_GROUP } from './keys.js';
+import { createLogger } from './logger.js';
+import { RunRegistry, type SubmitInput } from './redis.js';
+import { connectRedis, type Redis } from './redis-connection.js';
+import { RedisServer } from './testkit/redis-server.js';
+
+const keys = createKeys('test');
+const LANGUAGE = 'x';
+const queue = keys.queue(LANGUAGE);
+let server: RedisServer;
+let redis: Redis;
+let runs: RunRegistry;
+let count = 0;
+
+beforeAll(async () => {
+  server = await RedisServer.start();
+  const logger = createLogger({ service: 'test', level: 'silent' });
+  redis = connectRedis({ url: `redis://${server.address}`, logger, name: 'test' });
+  runs = new RunRegistry(redis, keys);
+});
+beforeEach(async () => {
+  await redis.flushdb();
+  await redis.xgroup('CREATE', queue, WORKER_GROUP, '0', 'MKSTREAM');
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.close();
+});
+
+function input(more: Partial<SubmitInput> = {}): SubmitInput {
+  const runId = `run-${String(++count).padStart(6, '0')}`;
+  return {
+    nonceKey: runId,
+    nonceTtlMs: 60_000,
+    address: 'a',
+    site: 's',
+    rateLimit: 1000,
+    rateWindowMs: 60_000,
+    maxQueue: 100,
+    maxWaitMs: 1000,
+    addressShare: 0.25,
+    siteShare: 0.8,
+    language: LANGUAGE,
+    runId,
+    request: '{}',
+    gatewayId: 'gateway1',
+    runTtlMs: 60_000,
+    ...more,
+  };
+}
+const submit = async (more: Partial<SubmitInput> = {}) => {
+  const given = input(more);
+  return { ...given, result: await runs.submit(given) };
+};
+const claim = async (runId: string) =>
+  runs.claim({
+    runId,
+    language: LANGUAGE,
+    entryId: (await redis.hget(keys.run(runId), 'entry')) ?? '0-0',
+    gatewayId: 'gateway1',
+    workerId: 'worker01',
+    address: 'host:1',
+    tell: false,
+    heldTtlMs: 90_000,
+  });
+const waiting = () => redis.hgetall(keys.waiting(LANGUAGE));
+
+/** A backlog: `pace` claims a second of late, and a run that has waited for more than half a second. */
+async function backlog(pace: number): Promise<void> {
+  const [seconds] = (await redis.time()) as unknown as [string, string];
+  await redis.hset(keys.pace(LANGUAGE), { since: seconds, now: pace, before: pace * 5 });
+  const old = Number(seconds) * 1000 - 2000;
+  await redis.xadd(queue, `${old}-0`, 'request', '{}');
+}
+
+describe('a queue that is not behind', () => {
+  test('counts who waits once somebody does, and forgets with the claim or the cancel', async () => {
+    const [first, second, third] = [await submit(), await submit(), await submit({ address: 'b', site: '' })];
+    expect([first, second, third].map(({ result }) => result)).toEqual([
+      { outcome: 'ok', position: 0 },
+      { outcome: 'ok', position: 1 },
+      { outcome: 'ok', position: 2 },
+    ]);
+    expect(await waiting()).toEqual({ 'who:a': '1', 'site:s': '1', 'who:b': '1' });
+    expect(await claim(first.runId)).toBe(1);
+    expect(await claim(second.runId)).toBe(1);
+    expect(await runs.cancel(third.runId, LANGUAGE)).toBe(true);
+    expect(await waiting()).toEqual({});
+    expect(await redis.xlen(queue)).toBe(0);
+  });
+
+  test('takes what comes at once, however little is known of the pace', async () => {
+    for (let i = 0; i < 20; i++) expect((await submit()).result).toEqual({ outcome: 'ok', position: i });
+  });
+
+  test('forgets what was miscounted as soon as it is empty', async () => {
+    await redis.hset(keys.waiting(LANGUAGE), 'who:a', 17);
+    await submit();
+    expect(await waiting()).toEqual({});
+  });
+
+  test('is bounded', async () => {
+    await submit({ maxQueue: 1 });
+    expect((await submit({ maxQueue: 1 })).result).toMatchObject({ outcome: 'full' });
+  });
+});
+
+describe('a queue that is behind', () => {
+  test('refuses whom it would keep waiting for too long, and says how much too long', async () => {
+    await backlog(10);
+    for (let i = 0; i < 12; i++) await redis.xadd(queue, '*', 'request', '{}');
+    const { result, nonceKey, runId } = await submit();
+    expect(result).toMatchObject({ outcome: 'full' });
+    if (result.outcome === 'full') expect(result.retryAfterMs).toBeGreaterThan(100);
+    // Nothing is spent on a refusal.
+    expect(await redis.exists(keys.nonce(nonceKey), keys.run(runId))).toBe(0);
+  });
+
+  test('gives one address and one site their shares, and lets others in', async () => {
+    await backlog(20);
+    const outcomes = async (more: Partial<SubmitInput>) => (await submit({ maxWaitMs: 2000, ...more })).result.outcome;
+    const first: string[] = [];
+    for (let i = 0; i < 12; i++) first.push(await outcomes({}));
+    expect(first.filter((outcome) => outcome === 'ok')).toHaveLength(10);
+    expect(first.at(-1)).toBe('share');
+    expect(await outcomes({ address: 'b' })).toBe('ok');
+    const site: string[] = [];
+    for (let i = 0; i < 24; i++) site.push(await outcomes({ address: `c${i}` }));
+    expect(site.at(-1)).toBe('share');
+    expect(await outcomes({ address: 'd', site: 't' })).toBe('ok');
+  });
+
+  test('whose workers claim nothing at all is bounded by its length alone', async () => {
+    const [seconds] = (await redis.time()) as unknown as [string, string];
+    await redis.xadd(queue, `${Number(seconds) * 1000 - 20_000}-0`, 'request', '{}');
+    expect((await submit()).result).toEqual({ outcome: 'ok', position: 1 });
+  });
+});
+
+describe('what is queued again', () => {
+  const requeue = ({ runId }: { runId: string }, epoch: number) =>
+    runs.requeue({ language: LANGUAGE, runId, request: '{}', gatewayId: 'gateway1', runTtlMs: 60_000, epoch });
+
+  test('nothing while it waits, and nothing that was cancelled', async () => {
+    const [waits, cancelled] = [await submit(), await submit()];
+    await runs.cancel(cancelled.runId, LANGUAGE);
+    expect(await requeue(waits, 0)).toBeUndefined();
+    expect(await requeue(cancelled, 0)).toBeUndefined();
+    expect(await redis.xlen(queue)).toBe(1);
+  });
+
+  test('what Redis has forgotten, whole or in part', async () => {
+    const [whole, entry] = [await submit(), await submit()];
+    await redis.flushdb();
+    await requeue(whole, 0);
+    await redis.hset(keys.run(entry.runId), { state: 'queued', epoch: 0, entry: '1-1' });
+    await requeue(entry, 0);
+    expect(await redis.xlen(queue)).toBe(2);
+    expect(await claim(whole.runId)).toBe(1);
+    expect(await claim(entry.runId)).toBe(1);
+  });
+
+  test('the run of a lost claim, whose next one has a later epoch; a later claim is told of instead', async () => {
+    const run = await submit();
+    expect(await claim(run.runId)).toBe(1);
+    expect(await requeue(run, 0)).toEqual({ epoch: 1, worker: 'worker01', address: 'host:1' });
+    expect(await redis.xlen(queue)).toBe(0);
+    expect(await requeue(run, 1)).toBeUndefined();
+    expect(await requeue(run, 1)).toBeUndefined();
+    expect(await redis.xlen(queue)).toBe(1);
+    expect(await claim(run.runId)).toBe(2);
+  });
+});
+
+test('who holds a run is known as long as a client may come back, and of a run that waits nobody does', async () => {
+  const run = await submit();
+  expect(await runs.find(run.runId)).toBeUndefined();
+  await claim(run.runId);
+  expect(await runs.find(run.runId)).toEqual({ epoch: 1, worker: 'worker01', address: 'host:1' });
+  expect(await redis.pttl(keys.run(run.runId))).toBeGreaterThan(80_000);
+  expect(await runs.find('nobody')).toBeUndefined();
+});
+
+test('a note of what is not tried again is kept', async () => {
+  await runs.bury('run-x', LANGUAGE);
+  expect(await redis.xlen(keys.deadLetters)).toBe(1);
+});

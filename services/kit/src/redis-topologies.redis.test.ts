@@ -1,0 +1,193 @@
+// What the services ask of Redis, asked of one server, of Sentinel and of a cluster, over real servers; and a failover of each.
+import { inspect } from 'node:util';
+import type { WorkerInfo } from '@rungrid/proto/stream-entries';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { WORKER_GROUP } from './keys.js';
+import { createLogger } from './logger.js';
+import { checkRedis, connectRedis } from './redis-connection.js';
+import { ArtefactRedis } from './redis-artefacts.js';
+import { withCredentials } from './redis-url.js';
+import { keys, LANGUAGE, PREFIX, RedisParts } from './testkit/redis-parts.js';
+import {
+  replicated,
+  serverOf,
+  startCluster,
+  startSentinel,
+  startSingle,
+  type Topology,
+} from './testkit/redis-topologies.js';
+import { announceWorker, listWorkers, retractWorker } from './workers.js';
+
+const WORKER: WorkerInfo = {
+  id: 'worker-0001',
+  grpc: '127.0.0.1:1',
+  metrics: 'http://127.0.0.1:2',
+  pid: 1,
+  draining: false,
+  languages: [],
+};
+
+describe.each([
+  ['one server', startSingle],
+  ['Sentinel', startSentinel],
+  ['a cluster', startCluster],
+] as const)('over %s', (_, start) => {
+  let topology: Topology;
+  let parts: RedisParts;
+  beforeAll(async () => {
+    topology = await start(PREFIX);
+    parts = new RedisParts(topology);
+    await checkRedis(parts.gateway, topology.urlOf('gateway'));
+    await parts.createGroup();
+  });
+  afterAll(async () => {
+    parts.close();
+    await topology.close();
+  });
+
+  test('a wrong password is said to be one at start, and shown nowhere', async () => {
+    const logged: string[] = [];
+    const logger = createLogger({
+      service: 'test',
+      level: 'trace',
+      destination: { write: (line) => logged.push(line) },
+    });
+    const url = withCredentials(topology.urlOf('gateway'), { name: 'gateway', password: 'guess' });
+    const redis = connectRedis({ url, logger, name: 'test' });
+    try {
+      const fault = await checkRedis(redis, url).catch((error: unknown) => inspect(error, { depth: 9 }));
+      expect(fault).toMatch(/does not take the user and password of RUNGRID_REDIS_URL: put there/);
+      expect([fault, ...logged].join(' ')).not.toContain('guess');
+      expect(logged.join('')).toContain('WRONGPASS');
+    } finally {
+      redis.disconnect();
+    }
+  });
+
+  test('a run is queued, read by a blocked worker, claimed once, and told of', async () => {
+    const waiting = parts.pull();
+    const { runId, result } = await parts.submit();
+    expect(result.outcome).toBe('ok');
+    const [entryId, read] = await waiting;
+    expect(read).toBe(runId);
+    expect(await parts.claim(runId, entryId)).toBe(1);
+    expect(await parts.claim(runId, entryId)).toBe(0);
+    await parts.tell(runId, 1);
+    expect(await parts.replies()).toEqual([runId, runId]);
+  });
+
+  test('a run whose claim is lost is queued again, and claimed with a later epoch', async () => {
+    const { runId } = await parts.submit();
+    expect(await parts.claim(runId, (await parts.pull())[0])).toBe(1);
+    expect(await parts.find(runId)).toBe(1);
+    await parts.requeue(runId, 1);
+    const [entryId, read] = await parts.pull();
+    expect(read).toBe(runId);
+    expect(await parts.claim(runId, entryId)).toBe(2);
+  });
+
+  test('a queued run is cancelled, and not read then', async () => {
+    const { runId } = await parts.submit();
+    expect(await parts.cancel(runId)).toBe(true);
+    expect(await parts.cancel(runId)).toBe(false);
+    expect(await parts.read()).toBeUndefined();
+  });
+
+  test('an entry is dropped in a transaction, and dead consumers are seen', async () => {
+    const queue = keys.queue(LANGUAGE);
+    await parts.submit();
+    const [entryId] = await parts.pull();
+    const done = await parts.worker.multi().xack(queue, WORKER_GROUP, entryId).xdel(queue, entryId).exec();
+    expect(done).toEqual([
+      [null, 1],
+      [null, 1],
+    ]);
+    expect(await parts.worker.xinfo('CONSUMERS', queue, WORKER_GROUP)).toHaveLength(1);
+    expect(await parts.worker.xautoclaim(queue, WORKER_GROUP, 'other', 0, '0')).toEqual(['0-0', [], []]);
+  });
+
+  test('compiled programs are kept, and the least recently used is gone with its bytes', async () => {
+    const store = new ArtefactRedis(parts.worker, keys, { maxBytes: 1000, ttlMs: 60_000 });
+    await store.put('a1', Buffer.alloc(600, 1));
+    await store.put('b2', Buffer.alloc(600, 2));
+    expect(await store.get('b2')).toEqual(Buffer.alloc(600, 2));
+    expect(await store.get('a1')).toBeUndefined();
+    expect(await parts.worker.exists(`${keys.artefactPrefix}a1`)).toBe(0);
+  });
+
+  test('a worker is seen while its word holds', async () => {
+    await announceWorker(parts.worker, keys, WORKER);
+    expect(await listWorkers(parts.gateway, keys)).toEqual([WORKER]);
+    await retractWorker(parts.worker, keys, WORKER.id);
+    expect(await listWorkers(parts.gateway, keys)).toEqual([]);
+  });
+});
+
+describe('when a server goes', () => {
+  const open: { close(): void | Promise<void> }[] = [];
+  afterEach(async () => {
+    for (const part of open.splice(0).toReversed()) await part.close();
+  });
+
+  async function started(
+    start: (prefix: string) => Promise<Topology>,
+  ): Promise<{ topology: Topology; parts: RedisParts }> {
+    const topology = await start(PREFIX);
+    open.push(topology);
+    const parts = new RedisParts(topology);
+    open.push(parts);
+    await parts.createGroup();
+    await parts.submit();
+    await parts.pull();
+    return { topology, parts };
+  }
+
+  test('the new master is found, by the blocked read too, and knows what was queued before', async () => {
+    const { topology, parts } = await started(startSentinel);
+    const { runId: before } = await parts.submit();
+    await replicated(topology);
+    await topology.servers[0]?.kill();
+    const after = parts.submitAtLast();
+    expect((await parts.pull())[1]).toBe(before);
+    expect((await parts.pull())[1]).toBe(await after);
+  });
+
+  test('a master that is only mute is left for the new one', async () => {
+    const { topology, parts } = await started(startSentinel);
+    await replicated(topology);
+    topology.servers[0]?.signal('SIGSTOP');
+    const after = parts.submitAtLast();
+    expect((await parts.pull(15_000))[1]).toBe(await after);
+  });
+
+  test('a cluster without the node of the queue refuses runs in two seconds, and goes on when it is there again', async () => {
+    const { topology, parts } = await started(startCluster);
+    const node = await serverOf(topology, keys.queue(LANGUAGE));
+    await node.kill();
+    const killedMs = performance.now();
+    await expect(parts.submit()).rejects.toThrow();
+    expect(performance.now() - killedMs).toBeLessThan(4000);
+    await node.start();
+    const after = parts.submitAtLast();
+    expect((await parts.pull())[1]).toBe(await after);
+  });
+
+  test.each([
+    ['a cluster', startCluster, /ECONNREFUSED|closed|answers/],
+    ['Sentinel', startSentinel, /no sentinel|retries/],
+  ] as const)(
+    'without any server of %s, runs are refused at once, and none is kept for later',
+    async (_, start, why) => {
+      const { topology, parts } = await started(start);
+      await Promise.all(topology.all.map((server) => server.kill()));
+      for (let attempt = 0; attempt < 3; attempt++) {
+        const askedMs = performance.now();
+        await expect(parts.submit('refused')).rejects.toThrow(why);
+        expect(performance.now() - askedMs).toBeLessThan(4000);
+      }
+      for (const server of topology.all) await server.start();
+      const after = await parts.submitAtLast();
+      expect((await parts.pull())[1]).toBe(after);
+    },
+  );
+});
