@@ -99,8 +99,7 @@ export class Audience {
   }
 
   get #patienceMs(): number {
-    const { unattachedMs, resumeMs } = this.#options;
-    return this.#keep ? Math.max(unattachedMs, resumeMs) : unattachedMs;
+    return this.#keep ? this.#options.resumeMs : this.#options.unattachedMs;
   }
 
   #delivered(): void {
