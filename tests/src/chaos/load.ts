@@ -25,6 +25,8 @@ export class Load {
   readonly suspects: Visit[] = [];
   /** By ending. */
   readonly endings = new Map<string, number>();
+  /** Errors that ended accepted runs, by code and message. */
+  readonly errors = new Map<string, number>();
   /** First bytes of runs, ms, with the moment of the click. */
   readonly firstBytes: { readonly clickMs: number; readonly ms: number }[] = [];
   /** Resumes that were answered with `resumed`. */
@@ -107,12 +109,17 @@ export class Load {
     this.runs += 1;
     if (verdict.accepted) this.accepted += 1;
     this.resumes += verdict.resumes;
-    this.endings.set(verdict.ending, (this.endings.get(verdict.ending) ?? 0) + 1);
+    count(this.endings, verdict.ending);
+    if (verdict.accepted && verdict.error !== undefined) count(this.errors, verdict.error);
     if (visit.firstByteMs !== undefined) this.firstBytes.push({ clickMs: visit.clickMs, ms: visit.firstByteMs });
     this.violations.push(...verdict.violations);
     if (verdict.violations.length > 0 && this.suspects.length < KEPT_HISTORIES) this.suspects.push(visit);
     return verdict;
   }
+}
+
+function count(tally: Map<string, number>, what: string): void {
+  tally.set(what, (tally.get(what) ?? 0) + 1);
 }
 
 function townOf(stack: Stack): Town {

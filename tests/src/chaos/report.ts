@@ -18,6 +18,7 @@ export function printReport(
   }
   console.info(`${title}: checker`);
   console.table({ ...load.table(), ...extra });
+  if (load.errors.size > 0) console.table(Object.fromEntries(load.errors));
   for (const violation of load.violations.slice(0, 50))
     console.info(`VIOLATION run ${violation.run} ${violation.rule}: ${violation.detail}`);
   for (const visit of load.suspects) console.info(describe(visit));

@@ -36,8 +36,11 @@ async function findLeaks(stack: Stack): Promise<string[]> {
   const leaks = await stack.redis.queueLeaks(stack.prefix);
   const sandboxes = await stack.sandboxes();
   for (const sandbox of sandboxes) if (sandbox.running) leaks.push(`container ${sandbox.name}`);
-  const warm = sandboxes.filter((sandbox) => !sandbox.running).length;
-  if (warm > stack.warmCeiling) leaks.push(`${warm} warm containers, where ${stack.warmCeiling} may be`);
+  const warm = sandboxes.filter((sandbox) => !sandbox.running);
+  if (warm.length > stack.warmCeiling) {
+    const names = warm.map(({ name, owner, alive }) => `${name} of ${owner}${alive ? '' : ', dead'}`);
+    leaks.push(`${warm.length} warm containers, where ${stack.warmCeiling} may be (${names.join('; ')})`);
+  }
   for (const gateway of stack.gateways) leaks.push(...(await gaugesLeft(gateway.internal, GATEWAY_GAUGES)));
   for (const worker of stack.workers) leaks.push(...(await gaugesLeft(worker.metrics, WORKER_GAUGES)));
   return leaks;

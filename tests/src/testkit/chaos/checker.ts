@@ -33,6 +33,8 @@ export type Ending = string;
 export interface Verdict {
   readonly accepted: boolean;
   readonly ending: Ending;
+  /** Code and message of the error that ended it, for people. */
+  readonly error: string | undefined;
   /** How many resumes were answered with `resumed`. */
   readonly resumes: number;
   readonly violations: readonly Violation[];
@@ -72,6 +74,7 @@ export function judge(history: RunHistory): Verdict {
   return {
     accepted,
     ending: missing ? 'missing' : endingOfRun(end, accepted),
+    error: end?.event === 'error' ? `${end.data.code}: ${end.data.message}` : undefined,
     resumes: frames.filter((frame) => frame.event === 'resumed').length,
     violations: faults.map(([rule, detail]) => ({ run: history.program.number, rule, detail })),
   };
