@@ -19,7 +19,9 @@ test('what is refused says when to come back, what is accepted ends; a quiet pag
   const runs: RunHandle[] = [];
   const asides: RunHandle[] = [];
   // A pace has to be seen before it can be told what a wait would be, so the flood comes in waves.
-  while (!busy.events.some(({ event, data }) => event === 'error' && (data as { code: string }).code === 'overloaded')) {
+  while (
+    !busy.events.some(({ event, data }) => event === 'error' && (data as { code: string }).code === 'overloaded')
+  ) {
     expect(runs.length, 'runs without a refusal').toBeLessThan(400);
     for (let i = 0; i < 8; i++) runs.push(busy.run('import time\ntime.sleep(0.2)\nprint("done")', 'python'));
     if (asides.every(({ ended }) => ended !== undefined)) asides.push(quiet.run('print("aside")', 'python'));
@@ -29,7 +31,8 @@ test('what is refused says when to come back, what is accepted ends; a quiet pag
   for (const run of runs) {
     const { event, data } = await run.end();
     outcomes.push(event === 'exit' ? data.reason : data.code);
-    if (event === 'error') expect(data).toMatchObject({ retryable: true, retry_after_ms: expect.any(Number) as number });
+    if (event === 'error')
+      expect(data).toMatchObject({ retryable: true, retry_after_ms: expect.any(Number) as number });
     else expect(run.stdout).toBe('done\n');
   }
   expect(new Set(outcomes)).toEqual(new Set(['exited', 'overloaded']));

@@ -139,7 +139,8 @@ export class Session {
     if (typeof this.#runs.find(name) === 'object') return this.#error('run_in_progress', { name: data.run });
     if (this.#runs.size >= this.#deps.settings.runsPerSocket) return this.#error('too_many_runs', { name: data.run });
     if (this.#deps.draining()) return this.#error('draining', { name: data.run });
-    if (!this.#deps.available()) return this.#error('unavailable', { name: data.run, retryAfterMs: UNAVAILABLE_RETRY_MS });
+    if (!this.#deps.available())
+      return this.#error('unavailable', { name: data.run, retryAfterMs: UNAVAILABLE_RETRY_MS });
     const admission = this.#deps.admit(data, this.client);
     if (!admission.ok) {
       this.#error(admission.code, { message: admission.message, name: data.run, retryAfterMs: admission.retryAfterMs });

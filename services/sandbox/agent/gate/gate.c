@@ -3,7 +3,7 @@
 // `env LD_PRELOAD=/rungrid/gate.so RUNGRID_GATE=/tmp/main.rb ruby /tmp/main.rb`: the interpreter starts up, and comes to open, stat or resolve
 // RUNGRID_GATE. There it says on fd 3 that it is up, waits for START (PROTOCOL.md, control socket), closes fd 3 and goes on. Its environment is
 // that of a plain start again. With arguments or environment entries it executes itself anew, plainly: an interpreter has read both before.
-// RUNGRID_GATE_LAZY=1: the program is opened with fopen early, and read late: the first read waits.
+// RUNGRID_GATE_LAZY=1: the program is opened (open or fopen) early, and read late: the first read waits.
 // RUNGRID_GATE_STDIO=1: stdin and stdout of the C library behave as on a terminal: a prompt shows before its answer is read.
 // RUNGRID_GATE_SEPARATOR: a word that stands before the program's arguments, when there are any.
 // RUNGRID_GATE_ARGUMENTS: a function of the interpreter, (int, char **), that takes another command line; then arguments do not execute it anew.
@@ -23,12 +23,14 @@
 #include <unistd.h>
 
 #define CONTROL_FD 3
+#define STAND_IN "/rungrid/gate.so" // a file to open in place of a program that is not there yet
 #define HANDOVER_MAX (1u << 17) // the agent bounds it at 65536 bytes of words
 #define WORDS_MAX 4096          // and at 1024 of each kind, on top of a manifest's
 
 static char program[128], separator[16], arguments_function[64];
 static bool lazy, stdio;
 static bool waiting; // armed, and nobody has looked yet
+static int late_fd = -1; // what stands for the program until it is read
 // What a plain start has. Copies: interpreters change their environment, and write over their command line.
 static char *argv_copy[WORDS_MAX], *env_copy[WORDS_MAX];
 static int argv_count, env_count;
@@ -144,8 +146,12 @@ static void hold(void) {
   errno = saved;
 }
 
+static inline bool is_program(const char *path) {
+  return path != NULL && strcmp(path, program) == 0;
+}
+
 static inline void look(const char *path) {
-  if (waiting && !lazy && path != NULL && strcmp(path, program) == 0) hold();
+  if (waiting && !lazy && is_program(path)) hold();
 }
 
 // The C library's own function, looked up once: after a fork the lock of the lookup may be held by nobody who lives.
@@ -167,7 +173,11 @@ static inline void look(const char *path) {
     }                                                                                      \
     look(path);                                                                            \
     find_##name();                                                                         \
-    return real_##name ARGUMENTS;                                                          \
+    bool early = is_program(path) && waiting && lazy;                                      \
+    if (early) path = STAND_IN;                                                            \
+    int fd = real_##name ARGUMENTS;                                                        \
+    if (early) late_fd = fd;                                                               \
+    return fd;                                                                             \
   }
 OPEN(open, (const char *path, int flags, ...), (path, flags, mode))
 OPEN(open64, (const char *path, int flags, ...), (path, flags, mode))
@@ -194,6 +204,20 @@ LOOK(int, euidaccess, (const char *path, int mode), (path, mode))
 LOOK(int, eaccess, (const char *path, int mode), (path, mode))
 LOOK(char *, realpath, (const char *restrict path, char *restrict resolved), (path, resolved))
 LOOK(ssize_t, readlink, (const char *restrict path, char *restrict buffer, size_t size), (path, buffer, size))
+
+// The first read of a program that was opened before it was there.
+REAL(read)
+ssize_t read(int fd, void *buffer, size_t size) {
+  find_read();
+  if (fd == late_fd && fd >= 0) {
+    late_fd = -1;
+    if (waiting) hold();
+    int there = real_open(program, O_RDONLY | O_CLOEXEC);
+    if (there < 0 || dup3(there, fd, O_CLOEXEC) < 0) return -1;
+    (void)close(there);
+  }
+  return real_read(fd, buffer, size);
+}
 
 // A stream whose first read waits, and opens the program then.
 struct late {
@@ -230,7 +254,7 @@ static FILE *open_late(const char *mode) {
 #define FOPEN(name)                                                                               \
   REAL(name)                                                                                      \
   FILE *name(const char *restrict path, const char *restrict mode) {                              \
-    if (waiting && lazy && path != NULL && strcmp(path, program) == 0) return open_late(mode);     \
+    if (waiting && lazy && is_program(path)) return open_late(mode);                              \
     look(path);                                                                                   \
     find_##name();                                                                                \
     return real_##name(path, mode);                                                               \

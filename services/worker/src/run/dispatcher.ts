@@ -103,9 +103,7 @@ export class Dispatcher {
       deliveries > MAX_DELIVERIES
         ? this.#refuse(request, language, entryId)
         : this.#dispatch(request, language, entryId);
-    way.catch((error: unknown) =>
-      logger.error({ err: error, run: request.run }, 'dispatch failed'),
-    );
+    way.catch((error: unknown) => logger.error({ err: error, run: request.run }, 'dispatch failed'));
     // Counted once the program is on its way.
     metrics.queueSeconds.observe({ language: language.name }, Math.max(0, takenUs - request.accepted_us) / 1e6);
   }

@@ -61,7 +61,7 @@ export class Puller {
     await this.#loops;
     try {
       const from = ['GROUP', WORKER_GROUP, this.#options.workerId, 'COUNT', RECLAIM_COUNT] as const;
-      const reply = (await this.#options.redis.xreadgroup(...from, 'STREAMS', this.#queue, '0')) as Reply;
+      const reply: Reply = await this.#options.redis.xreadgroup(...from, 'STREAMS', this.#queue, '0');
       for (const entry of reply?.[0]?.[1] ?? []) this.#onEntry(entry);
     } catch (error) {
       // Another worker finds them in a few seconds.
