@@ -4,6 +4,8 @@
 // RUNGRID_GATE. There it says on fd 3 that it is up, waits for START (PROTOCOL.md, control socket), closes fd 3 and goes on. Its environment is
 // that of a plain start again. With arguments or environment entries it executes itself anew, plainly: an interpreter has read both before.
 // RUNGRID_GATE_LAZY=1: the program is opened with fopen early, and read late: the first read waits.
+// RUNGRID_GATE_RUBY: a file that Ruby reads in place of its program. Ruby parses the program, then loads its gems, then looks where the program
+// lies: only there it waits, and runs what is in its place then.
 // RUNGRID_GATE_STDIO=1: stdin and stdout of the C library behave as on a terminal: a prompt shows before its answer is read.
 // RUNGRID_GATE_SEPARATOR: a word that stands before the program's arguments, when there are any.
 // RUNGRID_GATE_ARGUMENTS: a function of the interpreter, (int, char **), that takes another command line; then arguments do not execute it anew.
@@ -26,7 +28,7 @@
 #define HANDOVER_MAX (1u << 17) // the agent bounds it at 65536 bytes of words
 #define WORDS_MAX 4096          // and at 1024 of each kind, on top of a manifest's
 
-static char program[128], separator[16], arguments_function[64];
+static char program[128], separator[16], arguments_function[64], stand_in[128];
 static bool lazy, stdio;
 static bool waiting; // armed, and nobody has looked yet
 // What a plain start has. Copies: interpreters change their environment, and write over their command line.
@@ -65,6 +67,7 @@ __attribute__((constructor)) static void arm(int argc, char **argv) {
   take_variable("RUNGRID_GATE_STDIO", stdio_flag, sizeof stdio_flag);
   take_variable("RUNGRID_GATE_SEPARATOR", separator, sizeof separator);
   take_variable("RUNGRID_GATE_ARGUMENTS", arguments_function, sizeof arguments_function);
+  take_variable("RUNGRID_GATE_RUBY", stand_in, sizeof stand_in);
   take_variable("LD_PRELOAD", NULL, 0);
   stdio = stdio_flag[0] == '1';
   if (stdio) {
@@ -144,8 +147,48 @@ static void hold(void) {
   errno = saved;
 }
 
+// What Ruby does after the look: compiles the program, and runs it as its main one; DATA is the rest of the file, as ever. Unlike a plain start,
+// TOPLEVEL_BINDING does not know the program's local variables, and $-p, $-l and $-a are nil, not false.
+static unsigned long (*ruby_evaluate)(unsigned long);
+
+static unsigned long ruby_main(unsigned long iseq) {
+  return ruby_evaluate(iseq);
+}
+
+static _Noreturn void run_ruby(void) {
+  static const char compile[] =
+      "-> do\n"
+      "  $LOADED_FEATURES.reject! { |name| name.start_with?('/rungrid/') }\n"
+      "  code = File.binread(path = '/tmp/main.rb')[/\\A.*?^__END__\\r?(\\n|\\z)/m]\n"
+      "  Object.const_set(:DATA, File.open(path).tap { |file| file.seek(code.bytesize) }) if code\n"
+      "  RubyVM::InstructionSequence.compile_file(path)\n"
+      "rescue SyntaxError\n"
+      "  $!.set_backtrace([path])\n"
+      "  raise\n"
+      "end.call\n";
+  unsigned long (*evaluate)(const char *, int *), (*unwrap)(unsigned long);
+  unsigned long (*protect)(unsigned long (*)(unsigned long), unsigned long, int *);
+  int (*cleanup)(int), state = 0;
+  *(void **)&evaluate = dlsym(RTLD_DEFAULT, "rb_eval_string_protect");
+  *(void **)&unwrap = dlsym(RTLD_DEFAULT, "rb_iseqw_to_iseq");
+  *(void **)&protect = dlsym(RTLD_DEFAULT, "rb_protect");
+  *(void **)&ruby_evaluate = dlsym(RTLD_DEFAULT, "rb_iseq_eval");
+  *(void **)&cleanup = dlsym(RTLD_DEFAULT, "ruby_cleanup");
+  if (!evaluate || !unwrap || !protect || !ruby_evaluate || !cleanup) start_anew();
+  unsigned long wrapped = evaluate(compile, &state);
+  if (state == 0) (void)protect(ruby_main, unwrap(wrapped), &state);
+  exit(cleanup(state));
+}
+
+static inline bool is_program(const char *path) {
+  return path != NULL && strcmp(path, program) == 0;
+}
+
 static inline void look(const char *path) {
-  if (waiting && !lazy && path != NULL && strcmp(path, program) == 0) hold();
+  if (waiting && !lazy && is_program(path)) {
+    hold();
+    if (stand_in[0] != '\0') run_ruby();
+  }
 }
 
 // The C library's own function, looked up once: after a fork the lock of the lookup may be held by nobody who lives.
@@ -165,6 +208,7 @@ static inline void look(const char *path) {
       mode = va_arg(list, mode_t);                                                         \
       va_end(list);                                                                        \
     }                                                                                      \
+    if (waiting && stand_in[0] != '\0' && is_program(path)) path = stand_in;                \
     look(path);                                                                            \
     find_##name();                                                                         \
     return real_##name ARGUMENTS;                                                          \
@@ -230,7 +274,7 @@ static FILE *open_late(const char *mode) {
 #define FOPEN(name)                                                                               \
   REAL(name)                                                                                      \
   FILE *name(const char *restrict path, const char *restrict mode) {                              \
-    if (waiting && lazy && path != NULL && strcmp(path, program) == 0) return open_late(mode);     \
+    if (waiting && lazy && is_program(path)) return open_late(mode);                               \
     look(path);                                                                                   \
     find_##name();                                                                                \
     return real_##name(path, mode);                                                               \

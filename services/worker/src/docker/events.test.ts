@@ -23,9 +23,11 @@ describe('EngineEvents', () => {
     directory = mkdtempSync(join(tmpdir(), 'docker-'));
     const path = join(directory, 'engine.sock');
     server = createServer((peer) => {
-      peers.push(peer);
       peer.on('error', () => undefined);
-      peer.once('data', () => peer.write(HEAD));
+      peer.once('data', () => {
+        peer.write(HEAD);
+        peers.push(peer);
+      });
     });
     await new Promise<void>((resolve) => server.listen(path, resolve));
     onLost.mockClear();
@@ -44,16 +46,16 @@ describe('EngineEvents', () => {
 
   it('says that the connection is lost, and tells what comes on the next one', async () => {
     peers[0]?.destroy();
-    await vi.waitFor(() => expect(onLost).toHaveBeenCalledTimes(1));
-    await vi.waitFor(() => expect(peers).toHaveLength(2));
+    await vi.waitFor(() => expect(onLost).toHaveBeenCalledTimes(1), 10_000);
+    await vi.waitFor(() => expect(peers).toHaveLength(2), 10_000);
     peers[1]?.write('{"Action":"die","Actor":{"ID":"abc"}}\n');
-    await vi.waitFor(() => expect(told).toMatchObject([{ action: 'die', containerId: 'abc' }]));
+    await vi.waitFor(() => expect(told).toMatchObject([{ action: 'die', containerId: 'abc' }]), 10_000);
     expect(onLost).toHaveBeenCalledTimes(1);
   });
 
   it('says nothing of a connection that it closes itself', async () => {
     events.close();
-    await vi.waitFor(() => expect(peers[0]?.closed).toBe(true));
+    await vi.waitFor(() => expect(peers[0]?.closed).toBe(true), 10_000);
     expect(onLost).not.toHaveBeenCalled();
   });
 });
