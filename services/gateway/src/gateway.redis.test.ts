@@ -143,7 +143,7 @@ test('a run that no worker takes ends with queue_timeout', async () => {
 });
 
 test.each([
-  ['lost before start', 'worker_lost'],
+  ['lost before start', 'poison'],
   ['lost after start', 'worker_lost'],
   ['no sandbox', 'start_failed'],
   ['never starts', 'start_failed'],
@@ -151,7 +151,7 @@ test.each([
 ])('%s: one terminal event, %s', async (code, expected) => {
   const client = await harness.client();
   run(client, code);
-  expect((await client.next('error')).data).toMatchObject({ code: expected, retryable: true });
+  expect((await client.next('error')).data).toMatchObject({ code: expected, retryable: expected !== 'poison' });
   expect(terminals(client)).toHaveLength(1);
   expect(client.output()).not.toContain('c');
 });
@@ -273,7 +273,7 @@ test('a fresh gateway with its own id shares the queue, and SIGTERM ends it with
   expect((await client.next('error', { run: 'late' })).data['code']).toBe('draining');
   expect(await client.closed()).toBe(1012);
   expect(await code).toBe(0);
-  expect(scripted?.inputs.some((input) => input.$case === 'stop')).toBe(true);
+  expect(scripted?.inputs.some((input) => input.$case === 'leave')).toBe(true);
 });
 
 test('nothing of a run is in the logs', () => {

@@ -59,7 +59,8 @@ const KEYS: Readonly<Record<RedisService, readonly string[]>> = {
 
 /**
  * The text of an ACL file (`aclfile`), for Redis 7 or later. Passwords stand in it as SHA-256; the default user is off; `health` may PING
- * and nothing else, without a password.
+ * and nothing else, without a password. Redis 7.0 loads no transactions back from an AOF with these users (it asks the default user's permission);
+ * persistence, where there is any, is RDB.
  */
 export function redisAcl(options: {
   readonly passwords: Readonly<Record<RedisUser, string>>;

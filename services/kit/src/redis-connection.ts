@@ -20,7 +20,7 @@ const BLOCKING_STALL_MS = 8_000;
 const MAX_RECONNECT_MS = 2_000;
 /** How long one sentinel may take to name the master, and one node the cluster's slots, ms, before the next one is asked. */
 const LOOKUP_MS = 1_000;
-/** What nodes of a cluster said before it was given up: different messages kept to tell of them. */
+/** Different messages kept of what went wrong since the last try, to tell of them to whom they cost a command. */
 const MAX_FAULTS = 8;
 /** How long Redis may take to answer at start, ms. */
 const START_MS = 5_000;
@@ -52,15 +52,22 @@ export interface RedisOptions {
   readonly blocking?: boolean;
 }
 
+interface Opening extends RedisOptions {
+  readonly faults: Set<string>;
+}
+
 /**
  * Opens a connection. It reconnects by itself; while it is down, a command fails with the next failed try to connect, so that none queue up
  * (a blocking one waits). The owner closes it with `disconnect()`. Throws ConfigError when the URL has none of the forms.
  */
 export function connectRedis(options: RedisOptions): Redis {
   const address = parseRedisUrl(options.url);
-  const client = open(address, options);
+  const faults = new Set<string>();
+  const client = open(address, { ...options, faults });
   const warn = (error: Error) => {
-    if (!isNoFault(error)) options.logger.warn({ err: error.message, connection: options.name }, 'redis');
+    if (isNoFault(error)) return;
+    if (faults.size < MAX_FAULTS) faults.add(error.message);
+    options.logger.warn({ err: error.message, connection: options.name }, 'redis');
   };
   client.on('error', warn);
   client.on('node error', warn);
@@ -90,12 +97,10 @@ function startFault(shown: string, message: string): string {
   return `Redis does not answer at ${shown}: start it, or set RUNGRID_REDIS_URL (${message})`;
 }
 
-function open(address: RedisAddress, options: RedisOptions): Single | Cluster {
+function open(address: RedisAddress, options: Opening): Single | Cluster {
   switch (address.kind) {
-    case 'single': {
-      const { kind: _, target, ...credentials } = address;
-      return new Server(target, { ...serverOptions(options), ...credentials, ...reconnecting(options) });
-    }
+    case 'single':
+      return openSingle(address, options);
     case 'sentinel':
       return openBySentinel(address, options);
     case 'cluster':
@@ -103,12 +108,22 @@ function open(address: RedisAddress, options: RedisOptions): Single | Cluster {
   }
 }
 
-function openBySentinel(address: RedisAddress & { kind: 'sentinel' }, options: RedisOptions): Single {
+function openSingle(address: RedisAddress & { kind: 'single' }, options: Opening): Server {
+  const { kind: _, target, ...credentials } = address;
+  const redis: Server = new Server(target, {
+    ...serverOptions(options),
+    ...credentials,
+    ...reconnecting(() => failWaiting(redis, { options, why: 'Redis can not be reached' })),
+  });
+  return redis;
+}
+
+function openBySentinel(address: RedisAddress & { kind: 'sentinel' }, options: Opening): Server {
   const { kind: _, sentinels, master, tls, ...masterOptions } = address;
   const redis: Server = new Server({
     ...serverOptions(options),
     ...masterOptions,
-    ...reconnecting(options),
+    ...reconnecting(() => failWaiting(redis, { options, why: `the master ${master} can not be reached` })),
     sentinels: [...sentinels],
     name: master,
     sentinelCommandTimeout: LOOKUP_MS,
@@ -123,7 +138,7 @@ function openBySentinel(address: RedisAddress & { kind: 'sentinel' }, options: R
   return redis;
 }
 
-function openCluster(address: RedisAddress & { kind: 'cluster' }, options: RedisOptions): Cluster {
+function openCluster(address: RedisAddress & { kind: 'cluster' }, options: Opening): Cluster {
   const { kind: _, nodes, tls, ...credentials } = address;
   const cluster = new Cluster([...nodes], {
     redisOptions: { ...serverOptions(options), ...credentials, ...(tls ? { tls: {} } : {}) },
@@ -132,13 +147,8 @@ function openCluster(address: RedisAddress & { kind: 'cluster' }, options: Redis
     // A certificate is for the name, not for what it resolves to.
     ...(tls ? { dnsLookup: (host, callback) => callback(null, host) } : {}),
   });
-  const faults = new Set<string>();
-  cluster.on('node error', ({ message }: Error) => faults.size < MAX_FAULTS && faults.add(message));
   // No node is connected any more, or none could be.
-  cluster.on('close', () => {
-    failWaiting(cluster, { options, why: ['no node of the cluster can be used', ...faults].join('; ') });
-    faults.clear();
-  });
+  cluster.on('close', () => failWaiting(cluster, { options, why: 'no node of the cluster can be used' }));
   return cluster;
 }
 
@@ -162,10 +172,15 @@ function serverOptions({ name, blocking = false }: RedisOptions) {
 }
 
 /** Of a connection to one server, which reconnects by itself; a cluster's nodes are reconnected by the cluster. */
-function reconnecting({ blocking = false }: RedisOptions) {
+function reconnecting(onFailedTry: () => void) {
   return {
-    maxRetriesPerRequest: blocking ? null : 1,
-    retryStrategy: reconnectMs,
+    // ioredis' own way to fail what waits counts tries, and can not do so with each failed one without also failing what is under way
+    // when a connection is lost.
+    maxRetriesPerRequest: null,
+    retryStrategy: (times) => {
+      if (times > 1) onFailedTry();
+      return reconnectMs(times);
+    },
     // A master that has become a replica: the new one is found by connecting anew.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
   } satisfies ServerOptions;
@@ -175,8 +190,10 @@ function reconnectMs(times: number): number {
   return Math.min(MAX_RECONNECT_MS, 50 * 2 ** Math.min(times, 6)) * (0.5 + Math.random() / 2);
 }
 
-/** Fails the commands that wait for a connection, but blocking ones. ioredis does so itself for one server only; its method has no public type. */
-function failWaiting(client: Single | Cluster, { options, why }: { options: RedisOptions; why: string }): void {
-  if (options.blocking === true) return;
-  (client as unknown as { flushQueue(error: Error): void }).flushQueue(new Error(why));
+/** Fails the commands that wait for a connection, but blocking ones. ioredis has a method for it, of no public type. */
+function failWaiting(client: Single | Cluster, { options, why }: { options: Opening; why: string }): void {
+  const message = [why, ...options.faults].join('; ');
+  options.faults.clear();
+  if (options.blocking !== true)
+    (client as unknown as { flushQueue(error: Error): void }).flushQueue(new Error(message));
 }

@@ -173,8 +173,8 @@ describe('when a server goes', () => {
   });
 
   test.each([
-    ['a cluster', startCluster, /ECONNREFUSED|closed|answers/],
-    ['Sentinel', startSentinel, /no sentinel|retries/],
+    ['a cluster', startCluster, /no node of the cluster|redirections|closed/],
+    ['Sentinel', startSentinel, /can not be reached|no sentinel/],
   ] as const)(
     'without any server of %s, runs are refused at once, and none is kept for later',
     async (_, start, why) => {

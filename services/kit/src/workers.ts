@@ -9,10 +9,10 @@ export const HEARTBEAT_MS = 2_000;
 export const HEARTBEAT_TTL_MS = 7_000;
 const ANNOUNCE = luaScript('announce-worker');
 
-/** Says that the worker lives, and what it offers. */
-export async function announceWorker(redis: Redis, keys: Keys, info: WorkerInfo): Promise<void> {
+/** Says that the worker lives, and what it offers. Whether its last word held until now: false at first, and after trouble with Redis. */
+export async function announceWorker(redis: Redis, keys: Keys, info: WorkerInfo): Promise<boolean> {
   const given = [JSON.stringify(info), HEARTBEAT_TTL_MS, info.id];
-  await redis.eval(ANNOUNCE, 2, keys.worker(info.id), keys.workers, ...given);
+  return (await redis.eval(ANNOUNCE, 2, keys.worker(info.id), keys.workers, ...given)) === 1;
 }
 
 /** Takes the word back. */

@@ -10,7 +10,7 @@ import { createRegistry } from '@rungrid/kit/metrics';
 import { RunRegistry } from '@rungrid/kit/redis';
 import { ArtefactRedis } from '@rungrid/kit/redis-artefacts';
 import { checkRedis, connectRedis } from '@rungrid/kit/redis-connection';
-import { announceWorker, HEARTBEAT_MS, retractWorker } from '@rungrid/kit/workers';
+import { HEARTBEAT_MS, retractWorker } from '@rungrid/kit/workers';
 import type { WorkerInfo } from '@rungrid/proto/stream-entries';
 import { languageMode } from '@rungrid/sandbox/languages';
 import { Compilations } from './compile/compilations.js';
@@ -30,6 +30,7 @@ import { RunTable } from './run/table.js';
 import { SelfTest } from './selftest/selftest.js';
 import { provedSpecs, type Served, servedLanguages } from './served.js';
 import { redisArtefactStore } from './stream/artefacts.js';
+import { Liveness } from './stream/liveness.js';
 import { Puller } from './stream/puller.js';
 import { every } from './timers.js';
 
@@ -90,7 +91,8 @@ export async function startWorker(
     },
   });
 
-  const isAlive = async (workerId: string) => (await redis.exists(keys.worker(workerId))) === 1;
+  const liveness = new Liveness({ redis, keys, workerId: id });
+  const isAlive = (workerId: string) => liveness.isAlive(workerId);
   const care = { engine, pool, selfTest, isAlive, lifecycle, metrics, logger, onFatal: deps.onFatal };
   const watch = engineWatch(care);
 
@@ -175,19 +177,19 @@ export async function startWorker(
       hello: language.hello,
     })),
   });
-  await announceWorker(redis, keys, info());
+  await liveness.announce(info());
   lifecycle.own('announcement', () => retractWorker(redis, keys, id));
   const fault = (what: string) => (error: unknown) => logger.warn({ err: error }, what);
   every(
     lifecycle,
     { name: 'heartbeat', ms: HEARTBEAT_MS },
-    () => void announceWorker(redis, keys, info()).catch(fault('heartbeat failed')),
+    () => void liveness.announce(info()).catch(fault('heartbeat failed')),
   );
   await startCare(watch, care);
 
   const drain = async () => {
     draining = true;
-    await announceWorker(redis, keys, info()).catch(fault('draining not told'));
+    await liveness.announce(info()).catch(fault('draining not told'));
     await table.drained(config.WORKER_DRAIN_MS);
   };
   // Closed right after the pullers: nothing new comes, and what is here goes on with all that it needs.

@@ -8,7 +8,7 @@ import { until } from '../testkit/wait.js';
 const stack = useStack({
   gateways: 2,
   gatewayEnv: { GATEWAY_DRAIN_MS: '2000' },
-  workerEnv: { WORKER_DRAIN_MS: '20000' },
+  workerEnv: { WORKER_DRAIN_MS: '20000', WORKER_RESUME_MS: '2000' },
 });
 const ECHO =
   'import sys\nprint("up", flush=True)\nfor line in sys.stdin:\n    print(f"<{line.strip()}>", flush=True)\n';
@@ -29,11 +29,19 @@ test('a worker finishes its run and is gone; new runs go to the other one, and n
   const [first] = stack().workers;
   const runs = Array.from({ length: 6 }, () => client.run(ECHO, 'python'));
   await Promise.all(runs.map((run) => run.output('up')));
-  const held = (await stack().running()).filter(({ owner }) => owner === leaving.id);
+  const running = await until(
+    async () => {
+      const all = await stack().running();
+      return all.length === runs.length ? all : undefined;
+    },
+    { what: 'their sandboxes to have their names' },
+  );
+  const held = running.filter(({ owner }) => owner === leaving.id);
   expect(held.length, 'runs of the worker that leaves').toBeGreaterThan(0);
   leaving.process.signal('SIGTERM');
   await until(async () => (await fetch(`${leaving.metrics}/readyz`)).status === 503, { what: 'it not to be ready' });
-  const later = Array.from({ length: 4 }, () => client.run('print("later")', 'python'));
+  const other = await stack().connect();
+  const later = Array.from({ length: 4 }, () => other.run('print("later")', 'python'));
   for (const run of later) expect(await run.exit()).toMatchObject({ reason: 'exited', code: 0 });
   for (const run of runs) {
     run.stdin('on\n');

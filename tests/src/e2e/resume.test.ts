@@ -16,6 +16,8 @@ const on = (index: number) => {
   if (gateway === undefined) throw new Error(`there is no gateway ${index}`);
   return stack().connect({ gateway });
 };
+/** A sandbox is named after its run a little after the start. */
+const named = () => until(async () => (await stack().running()).length === 1, { what: 'its sandbox to have its name' });
 const back = (client: Client, run: RunHandle, key = run.resumeKey) => client.resume({ key, after: run.seq });
 
 test('a kept program goes on without its client, on another gateway too, and every byte comes once', async () => {
@@ -82,6 +84,7 @@ test('without keep a run is killed as ever, and can not be resumed', async () =>
   const first = await on(0);
   const run = first.run(ECHO, 'python');
   await run.output('up');
+  await named();
   first.vanish();
   await until(async () => (await stack().running()).length === 0, { what: 'its sandbox to go', timeoutMs: 2_000 });
   const second = await on(0);
@@ -92,6 +95,7 @@ test('the window passes: the program is ended, and there is nothing to resume', 
   const first = await on(0);
   const run = first.run(ECHO, 'python', { on_disconnect: 'keep' });
   await run.output('up');
+  await named();
   first.vanish();
   await until(async () => (await stack().running()).length === 0, { what: 'its sandbox to go', timeoutMs: 8_000 });
   const second = await on(1);

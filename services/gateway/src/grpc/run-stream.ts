@@ -65,4 +65,5 @@ const FAULT_KINDS: ReadonlyMap<number, StreamFault['kind']> = new Map([
   [STATUS.OUT_OF_RANGE, 'out_of_range'],
   [STATUS.PERMISSION_DENIED, 'denied'],
   [STATUS.ABORTED, 'taken_over'],
+  [STATUS.UNAUTHENTICATED, 'refused'],
 ]);

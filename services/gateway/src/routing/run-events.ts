@@ -2,12 +2,14 @@
 import { type ErrorCode, ERRORS, isErrorCode } from '@rungrid/proto/errors';
 import type { Error as WorkerError, Exit, RunEvent } from '@rungrid/proto/gen/rungrid/v1/runner';
 import { END_REASONS, type EndReason } from '@rungrid/proto/limits';
-import type { RunEnd, RunOutput, SubmitOutcome } from './types.js';
+import type { RunEnd, RunOutput, StreamFault, SubmitOutcome } from './types.js';
 
 type Body = NonNullable<RunEvent['event']>;
 const reasons: ReadonlySet<string> = new Set(END_REASONS);
 /** Longest message of a worker that is passed on. */
 const MAX_MESSAGE = 300;
+/** Workers that may be lost with a run that has not started; then it is not tried again. */
+const MAX_LOSSES = 2;
 
 export function outputOf(
   body: Exclude<Body, { $case: 'exit' | 'error' | 'stdinConsumed' }>,
@@ -67,6 +69,21 @@ export function refusalEnd(result: Exclude<SubmitOutcome, { outcome: 'ok' }>): R
     case 'share':
       return { ...errorEnd('overloaded', 'too many runs of yours wait'), retryAfterMs: result.retryAfterMs };
   }
+}
+
+/**
+ * The end of a run whose stream ended before it did; undefined: it is tried again. `shown`: its client has seen something of it; `wanted`: its
+ * client is there, and has not stopped it; `losses`: workers that were lost with it.
+ */
+export function afterLoss(
+  fault: StreamFault['kind'] | undefined,
+  run: { readonly shown: boolean; readonly wanted: boolean; readonly losses: number },
+): (RunEnd & { kind: 'error' }) | undefined {
+  if (fault === 'denied') return errorEnd('internal');
+  if (fault === 'taken_over') return errorEnd('taken_over');
+  // A worker that does not know this gateway is not alone with that.
+  if (run.shown || !run.wanted || fault === 'refused') return errorEnd('worker_lost');
+  return run.losses >= MAX_LOSSES ? errorEnd('poison') : undefined;
 }
 
 export function errorEnd(code: ErrorCode, message: string = ERRORS[code].meaning): RunEnd & { kind: 'error' } {

@@ -4,7 +4,7 @@ import { ERRORS } from '@rungrid/proto/errors';
 import type { SignalName } from '@rungrid/proto/limits';
 import { Attachment } from './attachment.js';
 import { type Input, InputQueue } from './input-queue.js';
-import { errorEnd, exitEnd, refusalEnd } from './run-events.js';
+import { afterLoss, errorEnd, exitEnd, refusalEnd } from './run-events.js';
 import type {
   Held,
   InputResult,
@@ -24,8 +24,6 @@ import type {
 
 /** How long Redis and a claim under way may take to settle who wins when a queued run is taken back, ms. */
 const CANCEL_WAIT_MS = 2000;
-/** Workers that may be lost with a run that has not started; then it is not tried again. */
-const MAX_LOSSES = 2;
 /** What a run that is queued again may wait at least, ms. */
 const REQUEUED_TTL_MS = 5000;
 
@@ -244,12 +242,19 @@ export class Run implements RunHandle {
   /** The worker was lost with the run. One that has shown nothing is tried again, on another. */
   #lost(fault: StreamFault | undefined): void {
     const { to } = this.#attached();
-    if (fault?.kind === 'denied') return this.#end(errorEnd('internal'));
-    if (fault?.kind === 'taken_over') return this.#end(errorEnd('taken_over'));
-    if (to === undefined || to.seq > 0 || this.#stopRequested || this.#listener === undefined)
-      return this.#end(errorEnd('worker_lost'));
-    const why = fault?.kind === 'handed_back' ? fault.kind : 'worker_lost';
-    if (why === 'worker_lost' && ++this.#losses >= MAX_LOSSES) return this.#poisoned();
+    const shown = to === undefined || to.seq > 0;
+    const wanted = this.#listener !== undefined && !this.#stopRequested;
+    if (fault?.kind !== 'handed_back') this.#losses += 1;
+    const end = afterLoss(fault?.kind, { shown, wanted, losses: this.#losses });
+    if (end === undefined) return this.#queueAgain(fault?.kind === 'handed_back' ? 'handed_back' : 'worker_lost');
+    if (end.code === 'poison') {
+      this.#deps.logger.error({ run: this.id, language: this.spec.request.language }, 'run lost its workers');
+      this.#deps.registry.bury(this.spec).catch((error: unknown) => this.#warn('dead letter failed', error));
+    }
+    this.#end(end);
+  }
+
+  #queueAgain(why: 'worker_lost' | 'handed_back'): void {
     this.#deps.metrics.requeued(why);
     const nowMs = performance.now();
     this.#state = { kind: 'queued' };
@@ -258,12 +263,6 @@ export class Run implements RunHandle {
     this.#arm(Math.max(REQUEUED_TTL_MS, leftMs), () => this.#takeBack('ttl'));
     // One that fails is asked for again: a run that waits is looked after by the router.
     this.requeue().catch((error: unknown) => this.#warn('requeue failed', error));
-  }
-
-  #poisoned(): void {
-    this.#deps.logger.error({ run: this.id, language: this.spec.request.language }, 'run lost its workers');
-    this.#deps.registry.bury(this.spec).catch((error: unknown) => this.#warn('dead letter failed', error));
-    this.#end(errorEnd('poison'));
   }
 
   #submitted(result: SubmitOutcome): void {

@@ -84,10 +84,10 @@ export type InputResult = 'ok' | 'full' | 'ignored';
 /** Why a worker's stream ended without a terminal event. */
 export interface StreamFault {
   /**
-   * The worker does not know the run (any more); what was missed is gone; the key is wrong; another gateway has it; the worker goes away and
+   * The worker does not know the run (any more); what was missed is gone; the key is wrong; it does not know this gateway; another gateway has the run; the worker goes away and
    * has not started it; everything else: the worker is lost.
    */
-  readonly kind: 'not_found' | 'out_of_range' | 'denied' | 'taken_over' | 'handed_back' | 'lost';
+  readonly kind: 'not_found' | 'out_of_range' | 'denied' | 'refused' | 'taken_over' | 'handed_back' | 'lost';
   readonly message: string;
 }
 

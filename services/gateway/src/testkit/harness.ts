@@ -42,7 +42,7 @@ export interface Harness {
   stop(): Promise<void>;
 }
 
-/** Starts all of it; when a part does not start, what has started is ended again. */
+/** Starts all of it, on the Redis of RUNGRID_REDIS_URL in `env` if there is one; when a part does not start, what has started is ended again. */
 export async function startHarness(script: Script, env: Record<string, string> = {}): Promise<Harness> {
   const closers: (() => Promise<unknown>)[] = [];
   try {
@@ -63,19 +63,7 @@ async function start(given: {
   closers: (() => Promise<unknown>)[];
 }): Promise<Harness> {
   const { script, env, closers } = given;
-  const folder = mkdtempSync(join(tmpdir(), 'rungrid-gateway-'));
-  const redisUrl = `unix://${join(folder, 'redis.sock')}`;
-  const server = spawn(
-    'redis-server',
-    ['--port', '0', '--unixsocket', join(folder, 'redis.sock'), '--save', '', '--dir', folder],
-    {
-      stdio: 'ignore',
-    },
-  );
-  closers.push(async () => {
-    await endProcess(server);
-    rmSync(folder, { recursive: true, force: true });
-  });
+  const redisUrl = env['RUNGRID_REDIS_URL'] ?? startPrivateRedis(closers);
   const logger = createLogger({ service: 'harness', level: 'silent' });
   const keys = createKeys('test');
   const redis = connectRedis({ url: redisUrl, logger, name: 'harness' });
@@ -122,6 +110,20 @@ async function start(given: {
     metric: (prefix) => readMetric(gateway.internal, prefix),
     stop: () => closeAll(closers),
   };
+}
+
+/** Gives its URL; it may take a moment to answer. */
+function startPrivateRedis(closers: (() => Promise<unknown>)[]): string {
+  const folder = mkdtempSync(join(tmpdir(), 'rungrid-gateway-'));
+  const socket = join(folder, 'redis.sock');
+  const server = spawn('redis-server', ['--port', '0', '--unixsocket', socket, '--save', '', '--dir', folder], {
+    stdio: 'ignore',
+  });
+  closers.push(async () => {
+    await endProcess(server);
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return `unix://${socket}`;
 }
 
 async function spawnGateway(env: Record<string, string>): Promise<GatewayProcess> {

@@ -130,7 +130,7 @@ export class ScriptedWorker {
     const worker = new ScriptedWorker(options);
     await worker.#listen();
     await worker.announce();
-    worker.#heartbeat = setInterval(() => void worker.announce(), HEARTBEAT_MS);
+    worker.#heartbeat = setInterval(() => void worker.announce().catch(() => undefined), HEARTBEAT_MS);
     worker.#pulled = worker.#pull();
     return worker;
   }
@@ -214,7 +214,7 @@ export class ScriptedWorker {
     const { keys } = this.#options;
     const registry = new RunRegistry(this.#redis, keys);
     const queue = keys.queue(SCRIPTED_LANGUAGE.name);
-    await this.#redis.xgroup('CREATE', queue, WORKER_GROUP, '0', 'MKSTREAM');
+    await this.#createGroup(queue);
     while (!this.#stopped) {
       this.#idle = !this.#pulling;
       if (this.#idle) {
@@ -237,9 +237,15 @@ export class ScriptedWorker {
       )) as [string, [string, string[]][]][] | null;
       return reply?.[0]?.[1] ?? [];
     } catch (error) {
-      if (this.#stopped) return [];
-      throw error;
+      // Redis is away, or has come back without its data.
+      if (String(error).includes('NOGROUP')) await this.#createGroup(queue).catch(() => undefined);
+      else await new Promise((resolve) => setTimeout(resolve, 50));
+      return [];
     }
+  }
+
+  async #createGroup(queue: string): Promise<void> {
+    await this.#redis.xgroup('CREATE', queue, WORKER_GROUP, '0', 'MKSTREAM');
   }
 
   async #claim(registry: RunRegistry, given: { request: RunRequest; entryId: string }): Promise<void> {

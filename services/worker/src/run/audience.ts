@@ -67,7 +67,7 @@ export class Audience {
     // An end that is kept is kept no longer for having been asked for.
     if (!this.#heard) clearTimeout(this.#timer);
     this.#delivery.attach(sink, afterSeq);
-    if (!this.#delivery.attached && !this.#heard) this.#wait(this.#options.unattachedMs);
+    if (!this.#delivery.attached && !this.#heard) this.#wait(this.#patienceMs);
   }
 
   resume(sink: EventSink): void {
@@ -77,7 +77,7 @@ export class Audience {
   /** The sink takes nothing any more, for a reason of its own. One that was taken over changes nothing. */
   detach(sink: EventSink): void {
     this.#delivery.detach(sink);
-    if (!this.#delivery.attached && !this.#heard && !this.#closed) this.#wait(this.#options.unattachedMs);
+    if (!this.#delivery.attached && !this.#heard && !this.#closed) this.#wait(this.#patienceMs);
   }
 
   /** Whoever was attached is about to go: a client may come back, whatever was said of it. */
@@ -87,9 +87,7 @@ export class Audience {
 
   /** Whoever was attached has gone without a word. */
   lost(): void {
-    if (this.#delivery.attached || this.#heard || this.#closed) return;
-    if (this.#keep) this.#wait(this.#options.resumeMs);
-    else this.#desert();
+    if (!this.#keep && !this.#delivery.attached && !this.#closed) this.#desert();
   }
 
   /** Forgets everything. Idempotent. */
@@ -98,6 +96,10 @@ export class Audience {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#options.onClosed();
+  }
+
+  get #patienceMs(): number {
+    return this.#keep ? this.#options.resumeMs : this.#options.unattachedMs;
   }
 
   #delivered(): void {

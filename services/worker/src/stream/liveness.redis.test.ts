@@ -1,0 +1,48 @@
+// Who counts as dead while a real Redis loses its data.
+import { createLogger } from '@rungrid/kit/logger';
+import { connectRedis, type Redis } from '@rungrid/kit/redis-connection';
+import { keys, PREFIX } from '@rungrid/kit/testkit/redis-parts';
+import { redisCli, startSingle, type Topology } from '@rungrid/kit/testkit/redis-topologies';
+import { HEARTBEAT_TTL_MS } from '@rungrid/kit/workers';
+import type { WorkerInfo } from '@rungrid/proto/stream-entries';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { Liveness } from './liveness.js';
+
+let topology: Topology;
+let redis: Redis;
+beforeAll(async () => {
+  topology = await startSingle(PREFIX);
+  const logger = createLogger({ service: 'test', level: 'silent' });
+  redis = connectRedis({ url: topology.urlOf('worker'), logger, name: 'test' });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+afterAll(async () => {
+  redis.disconnect();
+  await topology.close();
+});
+
+function info(id: string): WorkerInfo {
+  return { id, grpc: '127.0.0.1:1', metrics: 'http://127.0.0.1:2', pid: 1, draining: false, languages: [] };
+}
+
+test('who is silent is dead at once, but after Redis forgot everybody only when there was time to be heard again', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  const liveness = new Liveness({ redis, keys, workerId: 'worker-own' });
+  const other = new Liveness({ redis, keys, workerId: 'worker-other' });
+  await liveness.announce(info('worker-own'));
+  await other.announce(info('worker-other'));
+  expect(await liveness.isAlive('worker-other')).toBe(true);
+  expect(await liveness.isAlive('worker-dead')).toBe(false);
+
+  for (const server of topology.servers) await redisCli(server, ['FLUSHALL']);
+  expect(await liveness.isAlive('worker-other')).toBe(true);
+  await liveness.announce(info('worker-own'));
+  expect(await liveness.isAlive('worker-other')).toBe(true);
+  await liveness.announce(info('worker-own'));
+  vi.advanceTimersByTime(HEARTBEAT_TTL_MS);
+  expect(await liveness.isAlive('worker-other')).toBe(false);
+  await other.announce(info('worker-other'));
+  expect(await liveness.isAlive('worker-other')).toBe(true);
+});
