@@ -23,9 +23,12 @@ describe('EngineEvents', () => {
     directory = mkdtempSync(join(tmpdir(), 'docker-'));
     const path = join(directory, 'engine.sock');
     server = createServer((peer) => {
-      peers.push(peer);
       peer.on('error', () => undefined);
-      peer.once('data', () => peer.write(HEAD));
+      // Counted once it has answered: what is written to it before would come ahead of the head.
+      peer.once('data', () => {
+        peer.write(HEAD);
+        peers.push(peer);
+      });
     });
     await new Promise<void>((resolve) => server.listen(path, resolve));
     onLost.mockClear();
