@@ -10,6 +10,9 @@ import { withCredentials } from '@rungrid/kit/redis-url';
 import { Redis } from 'ioredis';
 import { ServiceProcess } from './service-process.js';
 
+/** What it saves, in its folder. */
+const SAVED_FILE = 'saved.rdb';
+
 export interface PrivateRedis {
   /** For one of the users, in the way of RUNGRID_REDIS_URL. */
   urlOf(user: RedisUser): string;
@@ -17,7 +20,14 @@ export interface PrivateRedis {
   readonly url: string;
   /** May do everything. */
   readonly client: Redis;
+  /** The server that runs now. */
   readonly process: ServiceProcess;
+  /** Writes all that it holds to its file, which nothing else does. */
+  save(): Promise<void>;
+  /** SIGKILL, waited for. */
+  kill(): Promise<void>;
+  /** After `kill`: another server on the same port, with what was saved last or with nothing. */
+  start(options: { data: 'saved' | 'none' }): Promise<void>;
   /** Entries still in run queues, or delivered and not acknowledged; one line each. */
   queueLeaks(prefix: string): Promise<string[]>;
   close(): Promise<void>;
@@ -29,31 +39,35 @@ export async function startRedis(prefix: string): Promise<PrivateRedis> {
   const aclFile = join(folder, 'users.acl');
   const passwords = { gateway: secret(), worker: secret(), operator: secret() };
   writeFileSync(aclFile, redisAcl({ passwords, prefix }));
-  const server = new ServiceProcess(
-    [
-      'redis-server',
-      '--port',
-      String(port),
-      '--bind',
-      '127.0.0.1',
-      '--save',
-      '',
-      '--appendonly',
-      'no',
-      '--aclfile',
-      aclFile,
-    ],
-    { name: 'redis', env: {} },
-  );
-  await server.line(/Ready to accept connections/);
+  const start = async () => {
+    const server = redisServer({ port, folder, aclFile });
+    await server.line(/Ready to accept connections/);
+    return server;
+  };
+  let server = await start();
   const url = `redis://127.0.0.1:${port}`;
   const urlOf = (name: RedisUser) => withCredentials(url, { name, password: passwords[name] });
   const client = new Redis(urlOf('operator'), { connectionName: 'testkit' });
+  // While the server is restarted there is nobody to talk to.
+  client.on('error', () => undefined);
   return {
     url,
     urlOf,
     client,
-    process: server,
+    get process() {
+      return server;
+    },
+    save: async () => {
+      await client.save();
+    },
+    kill: async () => {
+      server.signal('SIGKILL');
+      await server.exited;
+    },
+    start: async ({ data }) => {
+      if (data === 'none') rmSync(join(folder, SAVED_FILE), { force: true });
+      server = await start();
+    },
     queueLeaks: (queues) => queueLeaks(client, queues),
     close: async () => {
       client.disconnect();
@@ -61,6 +75,20 @@ export async function startRedis(prefix: string): Promise<PrivateRedis> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function redisServer({ port, folder, aclFile }: { port: number; folder: string; aclFile: string }): ServiceProcess {
+  const settings = {
+    port: String(port),
+    bind: '127.0.0.1',
+    save: '',
+    appendonly: 'no',
+    aclfile: aclFile,
+    dir: folder,
+    dbfilename: SAVED_FILE,
+  };
+  const options = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+  return new ServiceProcess(['redis-server', ...options], { name: 'redis', env: {} });
 }
 
 function secret(): string {

@@ -21,6 +21,8 @@ const PATIENCE_MS = 20_000;
 export class RunHandle {
   readonly name: string | undefined;
   readonly events: RunFrame[] = [];
+  /** When each of `events` came, ms of performance.now(). */
+  readonly timesMs: number[] = [];
   readonly #transport: RunTransport;
   /** Of a run that was resumed: the last seq that was seen before. */
   readonly #after: number | undefined;
@@ -61,6 +63,7 @@ export class RunHandle {
   /** The client hands every frame of this run over. */
   take(frame: RunFrame): void {
     this.events.push(frame);
+    this.timesMs.push(performance.now());
     if (frame.event === 'stdout') this.#stdout += frame.data.text;
     if (frame.event === 'stderr') this.#stderr += frame.data.text;
     if (frame.event === 'compile') this.#compile += frame.data.text;

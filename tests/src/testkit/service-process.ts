@@ -1,6 +1,7 @@
 // A service as a child process: starts it, waits for its ready line, keeps the end of its log, ends it by pid.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { until } from './wait.js';
@@ -8,6 +9,8 @@ import { until } from './wait.js';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** Log lines kept for a failure's message. */
 const KEPT_LINES = 200;
+/** Environment variable: a folder in which each process's output is kept whole, as NAME-PID.log. Default: nowhere. */
+const LOG_FOLDER = 'RUNGRID_TEST_LOGS';
 const children = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');
@@ -106,6 +109,9 @@ export class ServiceProcess {
   }
 
   #onLine(line: string): void {
+    const folder = process.env[LOG_FOLDER];
+    if (folder !== undefined)
+      appendFileSync(join(folder, `${this.#name.replace(' ', '-')}-${this.pid}.log`), `${line}\n`);
     this.#lines.push(line);
     if (this.#lines.length > KEPT_LINES) this.#lines.shift();
     if (this.#ready !== undefined || !line.startsWith('{')) return;

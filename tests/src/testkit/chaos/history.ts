@@ -1,0 +1,46 @@
+// What was seen of one run: the sockets that had a part in it, and every frame that came on each of them.
+import type { RunFrame } from '../run-handle.js';
+import type { Program } from './program.js';
+
+/** One socket's part of a run. */
+export interface Leg {
+  /** The gateway that was asked, for people. */
+  readonly gateway: string;
+  /** The last seq that had been seen when `resume` was sent; undefined: the leg began with `run_code`. */
+  readonly resumedAfter: number | undefined;
+  /** Frames about the run, in the order in which they came. */
+  readonly frames: readonly RunFrame[];
+  /** Whether the socket ended before the run's terminal event came on it. */
+  readonly lost: boolean;
+}
+
+export interface RunHistory {
+  readonly program: Program;
+  /** on_disconnect. */
+  readonly keep: boolean;
+  /** In the order of time. The first began with `run_code`. */
+  readonly legs: readonly Leg[];
+}
+
+/** The error that tells a socket that another one has its run now: the socket's end of it, not the run's. */
+export const TAKEN_OVER = 'taken_over';
+/** Answer to a resume that found a hole: the run goes on. */
+export const RESUME_GAP = 'resume_gap';
+
+/** Answers to a resume about the gateway, not about the run: the client asks again. */
+const ASK_AGAIN: ReadonlySet<string> = new Set(['unavailable', 'draining', 'overloaded', 'rate_limited']);
+
+/** Whether `frame` says that this socket's resume is to be sent again. */
+export function isRetriedResume(leg: Leg, frame: RunFrame): boolean {
+  return (
+    leg.resumedAfter !== undefined &&
+    leg.frames[0] === frame &&
+    frame.event === 'error' &&
+    ASK_AGAIN.has(frame.data.code)
+  );
+}
+
+/** The last seq of these frames, or `before` without any. */
+export function lastSeq(frames: readonly RunFrame[], before: number): number {
+  return frames.reduce((last, frame) => ('seq' in frame.data ? Math.max(last, frame.data.seq) : last), before);
+}
