@@ -87,8 +87,8 @@ describe('a worker told to go with SIGTERM', () => {
 });
 
 describe('a gateway told to go with SIGTERM', () => {
-  test('says draining, closes sockets with 1012, ends with 0, and its runs leave no container', async () => {
-    await withStack({ gateways: 2 }, async (stack) => {
+  test('says draining, closes sockets with 1012, ends with 0, and its runs leave no container when nobody comes back for them', async () => {
+    await withStack({ gateways: 2, workerEnv: { WORKER_RESUME_MS: '2000' } }, async (stack) => {
       const [leaving, staying] = stack.gateways;
       if (leaving === undefined || staying === undefined) throw new Error('no gateways');
       const client = await stack.connect({ gateway: leaving });

@@ -24,6 +24,7 @@ describe('EngineEvents', () => {
     const path = join(directory, 'engine.sock');
     server = createServer((peer) => {
       peer.on('error', () => undefined);
+      // Counted once it has answered: what is written to it before would come ahead of the head.
       peer.once('data', () => {
         peer.write(HEAD);
         peers.push(peer);
@@ -46,16 +47,16 @@ describe('EngineEvents', () => {
 
   it('says that the connection is lost, and tells what comes on the next one', async () => {
     peers[0]?.destroy();
-    await vi.waitFor(() => expect(onLost).toHaveBeenCalledTimes(1), 10_000);
-    await vi.waitFor(() => expect(peers).toHaveLength(2), 10_000);
+    await vi.waitFor(() => expect(onLost).toHaveBeenCalledTimes(1));
+    await vi.waitFor(() => expect(peers).toHaveLength(2));
     peers[1]?.write('{"Action":"die","Actor":{"ID":"abc"}}\n');
-    await vi.waitFor(() => expect(told).toMatchObject([{ action: 'die', containerId: 'abc' }]), 10_000);
+    await vi.waitFor(() => expect(told).toMatchObject([{ action: 'die', containerId: 'abc' }]));
     expect(onLost).toHaveBeenCalledTimes(1);
   });
 
   it('says nothing of a connection that it closes itself', async () => {
     events.close();
-    await vi.waitFor(() => expect(peers[0]?.closed).toBe(true), 10_000);
+    await vi.waitFor(() => expect(peers[0]?.closed).toBe(true));
     expect(onLost).not.toHaveBeenCalled();
   });
 });
