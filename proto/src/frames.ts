@@ -8,8 +8,8 @@ export const RUN_NAME = '^[A-Za-z0-9_-]{1,64}$';
 /** A file name in /tmp: no path, no hidden file, no option. */
 export const FILE_NAME = '^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$';
 
-/** What lets a client come back for a run: the run's id and its secret. */
-export const RESUME_KEY = '^[A-Za-z0-9_-]{8,64}[.][A-Za-z0-9_-]{22}$';
+/** What lets a client come back for a run: the run's id, its secret, and the epoch of the claim whose events the client has. */
+export const RESUME_KEY = '^[A-Za-z0-9_-]{8,64}[.][A-Za-z0-9_-]{22}[.][0-9]{1,10}$';
 
 const runName = Type.Optional(Type.String({ pattern: RUN_NAME }));
 const positive = (maximum: number) => Type.Optional(Type.Integer({ minimum: 1, maximum }));

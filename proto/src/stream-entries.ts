@@ -45,7 +45,7 @@ export type RunRequest = Static<typeof RunRequestSchema>;
 /** A claim, on the gateway's reply stream: fields of the entry, all strings on the wire. */
 export interface Claim {
   readonly run: string;
-  /** 1 for the first claim of a run; frames of an older epoch are dropped. */
+  /** Above that of every earlier claim of the run; frames of an older epoch are dropped. */
   readonly epoch: number;
   readonly worker: string;
   /** host:port of the worker's gRPC server. */

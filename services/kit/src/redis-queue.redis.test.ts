@@ -84,8 +84,8 @@ describe('a queue that is not behind', () => {
       { outcome: 'ok', position: 2 },
     ]);
     expect(await waiting()).toEqual({ 'who:a': '1', 'site:s': '1', 'who:b': '1' });
-    expect(await claim(first.runId)).toBe(1);
-    expect(await claim(second.runId)).toBe(1);
+    expect(await claim(first.runId)).toBeGreaterThan(0);
+    expect(await claim(second.runId)).toBeGreaterThan(0);
     expect(await runs.cancel(third.runId, LANGUAGE)).toBe(true);
     expect(await waiting()).toEqual({});
     expect(await redis.xlen(queue)).toBe(0);
@@ -158,27 +158,27 @@ describe('what is queued again', () => {
     await redis.hset(keys.run(entry.runId), { state: 'queued', epoch: 0, entry: '1-1' });
     await requeue(entry, 0);
     expect(await redis.xlen(queue)).toBe(2);
-    expect(await claim(whole.runId)).toBe(1);
-    expect(await claim(entry.runId)).toBe(1);
+    expect(await claim(whole.runId)).toBeGreaterThan(0);
+    expect(await claim(entry.runId)).toBeGreaterThan(0);
   });
 
   test('the run of a lost claim, whose next one has a later epoch; a later claim is told of instead', async () => {
     const run = await submit();
-    expect(await claim(run.runId)).toBe(1);
-    expect(await requeue(run, 0)).toEqual({ epoch: 1, worker: 'worker01', address: 'host:1' });
+    const first = await claim(run.runId);
+    expect(await requeue(run, 0)).toEqual({ epoch: first, worker: 'worker01', address: 'host:1' });
     expect(await redis.xlen(queue)).toBe(0);
-    expect(await requeue(run, 1)).toBeUndefined();
-    expect(await requeue(run, 1)).toBeUndefined();
+    expect(await requeue(run, first)).toBeUndefined();
+    expect(await requeue(run, first)).toBeUndefined();
     expect(await redis.xlen(queue)).toBe(1);
-    expect(await claim(run.runId)).toBe(2);
+    expect(await claim(run.runId)).toBeGreaterThan(first);
   });
 });
 
 test('who holds a run is known as long as a client may come back, and of a run that waits nobody does', async () => {
   const run = await submit();
   expect(await runs.find(run.runId)).toBeUndefined();
-  await claim(run.runId);
-  expect(await runs.find(run.runId)).toEqual({ epoch: 1, worker: 'worker01', address: 'host:1' });
+  const epoch = await claim(run.runId);
+  expect(await runs.find(run.runId)).toEqual({ epoch, worker: 'worker01', address: 'host:1' });
   expect(await redis.pttl(keys.run(run.runId))).toBeGreaterThan(80_000);
   expect(await runs.find('nobody')).toBeUndefined();
 });

@@ -70,7 +70,7 @@ describe.each([
     expect(result.outcome).toBe('ok');
     const [entryId, read] = await waiting;
     expect(read).toBe(runId);
-    expect(await parts.claim(runId, entryId)).toBe(1);
+    expect(await parts.claim(runId, entryId)).toBeGreaterThan(0);
     expect(await parts.claim(runId, entryId)).toBe(0);
     await parts.tell(runId, 1);
     expect(await parts.replies()).toEqual([runId, runId]);
@@ -78,12 +78,12 @@ describe.each([
 
   test('a run whose claim is lost is queued again, and claimed with a later epoch', async () => {
     const { runId } = await parts.submit();
-    expect(await parts.claim(runId, (await parts.pull())[0])).toBe(1);
-    expect(await parts.find(runId)).toBe(1);
-    await parts.requeue(runId, 1);
+    const first = await parts.claim(runId, (await parts.pull())[0]);
+    expect(await parts.find(runId)).toBe(first);
+    await parts.requeue(runId, first);
     const [entryId, read] = await parts.pull();
     expect(read).toBe(runId);
-    expect(await parts.claim(runId, entryId)).toBe(2);
+    expect(await parts.claim(runId, entryId)).toBeGreaterThan(first);
   });
 
   test('a queued run is cancelled, and not read then', async () => {

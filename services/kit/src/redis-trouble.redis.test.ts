@@ -46,7 +46,7 @@ test('without memory left, new runs are refused, and those that are there are re
   expect(await store.get('a1')).toEqual(Buffer.from('program'));
   const [entryId, read] = await parts.pull();
   expect(read).toBe(claimed);
-  expect(await parts.claim(claimed, entryId)).toBe(1);
+  expect(await parts.claim(claimed, entryId)).toBeGreaterThan(0);
   await parts.tell(claimed, 1);
   expect(await parts.replies()).toEqual([claimed, claimed]);
   expect(await parts.cancel(cancelled)).toBe(true);
@@ -67,7 +67,7 @@ test('after a start without data, the group is made again, a run that waited is 
   const { runId } = await parts.submit();
   const [entryId, read] = await parts.pull();
   expect(read).toBe(runId);
-  expect(await parts.claim(runId, entryId)).toBe(1);
+  expect(await parts.claim(runId, entryId)).toBeGreaterThan(0);
   expect(await parts.cancel(forgotten)).toBe(false);
 });
 
@@ -75,7 +75,7 @@ test('after a start with its data, what waited is read, and what was claimed sta
   const { topology, parts } = await started();
   const { runId: claimed } = await parts.submit();
   const [claimedEntry] = await parts.pull();
-  expect(await parts.claim(claimed, claimedEntry)).toBe(1);
+  expect(await parts.claim(claimed, claimedEntry)).toBeGreaterThan(0);
   const { runId: waiting } = await parts.submit();
   const [server] = topology.servers as [RedisServer];
   await redisCli(server, ['SAVE']);
@@ -85,5 +85,5 @@ test('after a start with its data, what waited is read, and what was claimed sta
   const [entryId, read] = await reading;
   expect(read).toBe(waiting);
   expect(await parts.claim(claimed, claimedEntry)).toBe(0);
-  expect(await parts.claim(waiting, entryId)).toBe(1);
+  expect(await parts.claim(waiting, entryId)).toBeGreaterThan(0);
 });

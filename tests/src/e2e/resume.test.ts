@@ -106,10 +106,15 @@ test('a key of another run, or a guessed one, opens nothing and ends nothing', a
   const first = await on(0);
   const [run, other] = [first.run(ECHO, 'python'), first.run(ECHO, 'python')];
   await Promise.all([run.output('up'), other.output('up')]);
-  const [id] = run.resumeKey.split('.');
+  const [id, own, epoch] = run.resumeKey.split('.');
   const [, secret] = other.resumeKey.split('.');
   const thief = await on(1);
-  for (const key of [`${id}.${secret}`, `${id}.${'A'.repeat(22)}`, `nobody00.${secret}`])
+  for (const key of [
+    `${id}.${secret}.${epoch}`,
+    `${id}.${'A'.repeat(22)}.${epoch}`,
+    `${id}.${own}.1`,
+    `nobody00.${own}.${epoch}`,
+  ])
     expect(await back(thief, run, key).error(), key).toMatchObject({ code: 'resume_failed' });
   for (const handle of [run, other]) {
     handle.eof();

@@ -51,7 +51,7 @@ export class Admission {
     if (!token.ok) return refuse(token.code, token.message);
     const scope = outOfScope(token.claims, data, language);
     if (scope !== undefined) return refuse('token_scope', scope);
-    const waitMs = this.#rate.take(client.addressHash, nowMs);
+    const waitMs = this.#rate.take(client.addressHash, performance.now());
     if (waitMs > 0) return { ...refuse('rate_limited'), retryAfterMs: waitMs };
     return { ok: true, spec: this.#spec({ data, client, language, token }) };
   }

@@ -32,7 +32,7 @@ export function createApi(options: ApiOptions): Handler {
     ['/v1/token', options.tokens],
   ]);
   return (request) => {
-    const retryAfterMs = rate.take(request.address, Date.now());
+    const retryAfterMs = rate.take(request.address, performance.now());
     if (retryAfterMs > 0) return httpError('rate_limited', { message: 'too many requests', retryAfterMs });
     return (routes.get(request.path) ?? options.pages)(request);
   };

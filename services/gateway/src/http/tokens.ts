@@ -38,7 +38,7 @@ export function tokenHandler(options: TokenHandlerOptions): (request: HttpReques
     const headers = corsHeaders(request.origin);
     if (request.method !== 'POST')
       return httpError('not_found', { status: 405, headers: { ...headers, allow: 'POST, OPTIONS' } });
-    const retryAfterMs = rate.take(request.address, Date.now());
+    const retryAfterMs = rate.take(request.address, performance.now());
     if (retryAfterMs > 0) return httpError('rate_limited', { message: 'too many tokens', headers, retryAfterMs });
     const claims = readClaims(request.body);
     if (claims === undefined)

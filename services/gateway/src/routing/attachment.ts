@@ -32,7 +32,8 @@ export interface AttachmentHeard {
 
 export interface AttachmentOptions {
   readonly id: string;
-  readonly key: string;
+  /** What lets the client come back for it. */
+  readonly resumeKey: string;
   /** The last event that the client has. */
   readonly seq: number;
   readonly started: boolean;
@@ -145,8 +146,8 @@ export class Attachment {
     if (body.$case === 'exit') return this.#end(exitEnd({ exit: body.value, seq: event.seq }));
     if (body.$case === 'error') return this.#end(workerError(body.value));
     if (body.$case === 'started') this.#onStarted();
-    const { id, key, heard } = this.#options;
-    heard.output(outputOf(body, { seq: event.seq, resumeKey: `${id}.${key}` }));
+    const { resumeKey, heard } = this.#options;
+    heard.output(outputOf(body, { seq: event.seq, resumeKey }));
     if (body.$case === 'stdout' || body.$case === 'stderr') this.#timeOutput();
   }
 

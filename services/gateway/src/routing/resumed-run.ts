@@ -22,7 +22,7 @@ const ATTACH_MS = 5000;
 
 /** What a client that comes back shows. */
 export interface ResumeAsk {
-  /** `started.resume_key`: the run's id, a dot, its secret. */
+  /** `started.resume_key`: the run's id, its secret and the epoch of its claim, with dots between. */
   readonly key: string;
   /** The last seq that it has. */
   readonly after: number;
@@ -39,6 +39,7 @@ export interface ResumeDeps {
 export class ResumedRun implements RunHandle {
   readonly id: string;
   readonly #secret: string;
+  readonly #epoch: number;
   readonly #after: number;
   readonly #deps: ResumeDeps;
   readonly #inputs = new InputQueue();
@@ -54,7 +55,10 @@ export class ResumedRun implements RunHandle {
   #over = false;
 
   constructor(ask: ResumeAsk, listener: RunListener, deps: ResumeDeps) {
-    [this.id, this.#secret] = ask.key.split('.') as [string, string];
+    const [id, secret, epoch] = ask.key.split('.') as [string, string, string];
+    this.id = id;
+    this.#secret = secret;
+    this.#epoch = Number(epoch);
     this.#after = ask.after;
     this.#listener = listener;
     this.#deps = deps;
@@ -122,7 +126,7 @@ export class ResumedRun implements RunHandle {
     const { metrics, logger, openStream } = this.#deps;
     const to = new Attachment({
       id: this.id,
-      key: this.#secret,
+      resumeKey: '', // it has started, and its client has the key
       seq: this.#after,
       started: true,
       startMs: ATTACH_MS,
@@ -138,8 +142,9 @@ export class ResumedRun implements RunHandle {
       },
     });
     this.#to = to;
+    // The registry says where. Which execution it is that the client has seen, its key says: another one is none of it.
     const stream = openStream(held.address, to.handlers);
-    const attach = { runId: this.id, epoch: held.epoch, key: this.#secret, afterSeq: this.#after, resume: true };
+    const attach = { runId: this.id, epoch: this.#epoch, key: this.#secret, afterSeq: this.#after, resume: true };
     stream.send({ $case: 'attach', value: attach });
     to.carry(stream);
     if (this.#paused) to.pause();

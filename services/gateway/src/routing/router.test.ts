@@ -531,7 +531,7 @@ test('a gateway that goes away: what has started is left, what has not is told o
 });
 
 describe('a client that comes back', () => {
-  const KEY = `run00001.${'k'.repeat(22)}`;
+  const KEY = `run00001.${'k'.repeat(22)}.2`;
   const HELD = { epoch: 2, worker: 'w', address: 'host:1' };
   const point = (replayFrom: number) => ({
     replayFrom,

@@ -189,7 +189,7 @@ export class Run implements RunHandle {
     const { metrics, settings, logger } = this.#deps;
     return new Attachment({
       id: this.id,
-      key: this.spec.request.key,
+      resumeKey: `${this.id}.${this.spec.request.key}.${this.#epoch}`,
       seq: 0,
       started: false,
       startMs: settings.startMs,

@@ -176,7 +176,7 @@ test('a queue that can not be reached is said at once', () => {
 
 test('resume is a run like another: bounded, named, and told in its own words', () => {
   const { frame, run, runs, errors, sent } = setup();
-  const key = `run00001.${'k'.repeat(22)}`;
+  const key = `run00001.${'k'.repeat(22)}.2`;
   frame('resume', { run: 'a', key, after: 4 });
   frame('resume', { run: 'a', key, after: 4 });
   frame('resume', { run: 'b', key: 'nonsense', after: 4 });

@@ -198,7 +198,7 @@ export class ScriptedWorker {
         return;
       }
       const known = input.$case === 'attach' ? this.#requests.get(input.value.runId) : undefined;
-      if (input.$case !== 'attach' || known === undefined || known.epoch !== input.value.epoch) {
+      if (input.$case !== 'attach' || known === undefined || ![0, input.value.epoch].includes(known.epoch)) {
         call.emit('error', { code: status.NOT_FOUND, details: 'no such run' });
       } else if (!Buffer.from(known.request.key).equals(Buffer.from(input.value.key))) {
         call.emit('error', { code: status.PERMISSION_DENIED, details: 'wrong key' });
@@ -250,7 +250,8 @@ export class ScriptedWorker {
 
   async #claim(registry: RunRegistry, given: { request: RunRequest; entryId: string }): Promise<void> {
     const { request, entryId } = given;
-    this.#requests.set(request.run, { request, epoch: 1 });
+    // As a worker: the gateway may hear of the claim before its answer is here.
+    this.#requests.set(request.run, { request, epoch: 0 });
     const epoch = await registry.claim({
       runId: request.run,
       language: request.language,
@@ -262,5 +263,6 @@ export class ScriptedWorker {
       heldTtlMs: 60_000,
     });
     if (epoch === 0) this.#requests.delete(request.run);
+    else this.#requests.set(request.run, { request, epoch });
   }
 }

@@ -27,9 +27,10 @@ else
   redis.call('HSET', KEYS[5], 'since', seconds, 'now', 1, 'before', before)
   redis.call('PEXPIRE', KEYS[5], 60000)
 end
-local epoch = redis.call('HINCRBY', KEYS[1], 'epoch', 1)
+-- By the clock as well as by count: a Redis that came back with older data must not give an epoch out twice.
+local epoch = math.max(redis.call('HINCRBY', KEYS[1], 'epoch', 1), seconds)
 redis.call('HDEL', KEYS[1], 'who', 'site')
-redis.call('HSET', KEYS[1], 'state', 'claimed', 'worker', ARGV[3], 'address', ARGV[5])
+redis.call('HSET', KEYS[1], 'state', 'claimed', 'epoch', epoch, 'worker', ARGV[3], 'address', ARGV[5])
 redis.call('PEXPIRE', KEYS[1], ARGV[8])
 if ARGV[7] == '1' then
   redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[6], '*', 'run', ARGV[4], 'epoch', epoch, 'worker', ARGV[3], 'address', ARGV[5])

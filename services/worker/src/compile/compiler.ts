@@ -1,4 +1,5 @@
 // One compile step in its sandbox: hands it the sources, takes diagnostics and artefact, and decides from outside how it ended.
+import { steadyNowMs } from '@rungrid/kit/clock';
 import { type AgentEnd, decodeCompiled, decodeEnd } from '@rungrid/sandbox/agent-status';
 import { AgentFrameDecoder, FromAgent } from '@rungrid/sandbox/agent-frames';
 import type { CompileResult } from '../run/artefacts.js';
@@ -71,7 +72,7 @@ class CompileRun {
     sandbox.write(start);
     this.#meter.rebase();
     this.#timer = setTimeout(() => this.#onTimeout(), wallMs);
-    sandbox.assign({ runId: id, deadlineMs: Date.now() + wallMs });
+    sandbox.assign({ runId: id, deadlineMs: steadyNowMs() + wallMs });
   }
 
   abandon(): void {

@@ -1,5 +1,6 @@
 // The Docker engine: creates, attaches and starts hardened containers; finds and removes those that nobody owns.
 import { randomBytes } from 'node:crypto';
+import { steadyNowMs } from '@rungrid/kit/clock';
 import { ConfigError } from '@rungrid/kit/config';
 import { RUNSC_ARGS } from '@rungrid/sandbox/runtimes';
 import { type Engine, EngineError, type SandboxSpec } from '../run/ports.js';
@@ -71,7 +72,7 @@ export class DockerEngine implements Engine {
   async create(spec: SandboxSpec): Promise<DockerSandbox> {
     await this.#open();
     const id = randomBytes(6).toString('hex');
-    const name = warmName({ language: spec.language, id, deadlineMs: Date.now() + this.#options.idleDeadlineMs });
+    const name = warmName({ language: spec.language, id, deadlineMs: steadyNowMs() + this.#options.idleDeadlineMs });
     const uid = this.#uids.take();
     this.#creating.add(name);
     try {
@@ -87,7 +88,7 @@ export class DockerEngine implements Engine {
   }
 
   async sweep(isAlive: (workerId: string) => Promise<boolean>): Promise<number> {
-    const nowMs = Date.now();
+    const nowMs = steadyNowMs();
     const owners = new Map<string, Promise<boolean>>();
     const orphans: ListedContainer[] = [];
     const listed = await this.#api.list();

@@ -29,7 +29,6 @@ export interface DockerSandboxParts {
 export class DockerSandbox implements Sandbox {
   readonly id: string;
   readonly containerId: string;
-  readonly createdAtMs = Date.now();
   readonly exited: Promise<SandboxExit>;
 
   readonly #parts: DockerSandboxParts;

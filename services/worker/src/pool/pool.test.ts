@@ -326,7 +326,6 @@ class FakeEngine implements Engine {
 }
 
 class FakeSandbox implements Sandbox {
-  readonly createdAtMs = 0;
   readonly exited = new Promise<never>(() => undefined);
   readonly id: string;
   readonly #engine: FakeEngine;

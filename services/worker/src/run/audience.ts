@@ -40,8 +40,8 @@ export class Audience {
     this.#wait(options.unattachedMs);
   }
 
-  get closed(): boolean {
-    return this.#closed;
+  get attached(): boolean {
+    return this.#delivery.attached;
   }
 
   /** seq of the oldest event that is held, or of the next one. */

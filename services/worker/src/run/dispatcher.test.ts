@@ -91,21 +91,23 @@ function make(options: { kept?: KeptResult; warm?: boolean } = {}) {
     metrics: createWorkerMetrics(createRegistry('test')),
     logger: createLogger({ service: 'test', level: 'silent' }),
   });
-  const take = (asks: RunRequest, deliveries = 1): { run: Run; events: RunEvent[] } => {
-    dispatcher.take(asks, { entryId: '1-1', deliveries });
+  const take = (asks: RunRequest, deliveries = 1): { run: Run; events: RunEvent[]; leave: () => void } => {
+    dispatcher.take(asks, { ...FIRST, deliveries });
     const run = table.get(asks.run) as Run;
     const events: RunEvent[] = [];
     const event = (_: number, each: RunEvent): boolean => events.push(each) > 0;
-    run.audience.attach({ event, stdinConsumed: () => undefined, end: () => undefined }, 0);
-    return { run, events };
+    const sink = { event, stdinConsumed: () => undefined, end: () => undefined };
+    run.audience.attach(sink, 0);
+    return { run, events, leave: () => run.audience.detach(sink) };
   };
   const claim = async (epoch = 1): Promise<void> => {
     answer(epoch);
     await settle();
   };
-  return { take, claim, asked, sandboxes, followers, table, left: () => left, reserved: () => reserved };
+  return { dispatcher, take, claim, asked, sandboxes, followers, table, left: () => left, reserved: () => reserved };
 }
 
+const FIRST = { entryId: '1-1', deliveries: 1 };
 const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
 const texts = (events: RunEvent[]): string[] =>
   events.flatMap((event) => ('text' in event ? [`${event.type}: ${event.text}`] : [event.type]));
@@ -155,11 +157,15 @@ test('what two workers were lost with is refused, once it is ours to refuse', as
 });
 
 test('a request that comes again while its claim is under way is not taken twice; one that was claimed before is given up', async () => {
-  const { take, claim, asked, table } = make();
-  const { run } = take(request('python'));
-  take(request('python'));
-  expect(asked).toEqual(['python']);
+  const { take, claim, asked, table, dispatcher } = make();
+  const { run, leave } = take(request('python'));
+  dispatcher.take(request('python'), FIRST);
   await claim();
+  // Heard by its gateway: a Redis with older data hands it out again.
+  dispatcher.take(request('python'), FIRST);
+  expect(asked).toEqual(['python']);
+  expect(table.get(run.id)).toBe(run);
+  leave();
   take(request('python'));
   expect(asked).toEqual(['python', 'python']);
   expect(table.get(run.id)).not.toBe(run);

@@ -93,9 +93,13 @@ export class Dispatcher {
     const { languages, metrics, logger } = this.#options;
     const language = languages.get(request.language);
     if (language === undefined) return;
-    // Delivered twice while its claim is slow: the first one has it. Claimed before, and queued again: whoever waited gave that one up.
     const known = this.#options.table.get(request.run);
+    // Delivered twice while its claim is slow: the first one has it.
     if (known?.epoch === 0) return;
+    // A Redis that came back with older data hands out what is heard by its gateway already: it is taken off the queue, and goes on as it was.
+    if (known?.audience.attached === true)
+      return void this.#claim(known, { request, entryId: from.entryId, tell: false });
+    // Claimed before and queued again: whoever waited for it gave that claim up.
     known?.abandon();
     const takenUs = nowUs();
     const { entryId, deliveries } = from;

@@ -60,7 +60,6 @@ export interface SandboxExit {
 export interface Sandbox {
   /** Unique among the engine's sandboxes; safe in logs. */
   readonly id: string;
-  readonly createdAtMs: number;
   /** Writes to PID 1's stdin. Bounded by the agent protocol's window, so the result is not asked for. No-op after the end. */
   write(bytes: Uint8Array): void;
   /** Takes the stream's listeners; bytes that came before are delivered first, in the same turn. Called again, it replaces them. */

@@ -2,7 +2,7 @@
 import type { SignalName } from '@rungrid/proto/limits';
 import { type EndReason, SIGNALS } from '@rungrid/proto/limits';
 import type { ErrorCode } from '@rungrid/proto/errors';
-import { nowUs } from '@rungrid/kit/clock';
+import { nowUs, steadyNowMs } from '@rungrid/kit/clock';
 import {
   AgentFrameDecoder,
   encodeFrame,
@@ -128,7 +128,7 @@ export class Run {
     this.#handedOverUs = nowUs();
     if (this.#options.stdin !== undefined) this.#stdin.preset(this.#options.stdin);
     this.#stdin.open();
-    this.#activeMs = Date.now();
+    this.#activeMs = performance.now();
     // What the run does not wait for comes after what it does: the claim is sent in this turn, and no answer can come in it.
     setImmediate(() => this.#begun(lease));
   }
@@ -140,7 +140,7 @@ export class Run {
       () => this.fail('start_failed', 'the sandbox did not start the program in time'),
       START_TIMEOUT_MS,
     );
-    lease.sandbox.assign({ runId: this.id, deadlineMs: Date.now() + START_TIMEOUT_MS + this.#options.limits.wallMs });
+    lease.sandbox.assign({ runId: this.id, deadlineMs: steadyNowMs() + START_TIMEOUT_MS + this.#options.limits.wallMs });
   }
 
   /** Who hears it. */
@@ -151,19 +151,19 @@ export class Run {
   /** What a client that comes back after `afterSeq` finds; undefined: the run's end, which it has heard. */
   resumePoint(afterSeq: number): ResumePoint | undefined {
     if (this.#audience.isLast(afterSeq)) return undefined;
-    const spentMs = this.#startedMs === 0 ? 0 : Date.now() - this.#startedMs;
+    const spentMs = this.#startedMs === 0 ? 0 : performance.now() - this.#startedMs;
     return {
       replayFrom: Math.max(afterSeq + 1, this.#audience.firstSeq),
       stdinReceived: this.#stdin.receivedBytes,
       stdinUnread: this.#stdin.unreadBytes,
-      wallLeftMs: Math.max(0, this.#options.limits.wallMs - spentMs),
+      wallLeftMs: Math.max(0, Math.round(this.#options.limits.wallMs - spentMs)),
       language: this.language,
     };
   }
 
   /** false: past the stdin window, nothing of it was taken. */
   writeStdin(bytes: Buffer): boolean {
-    this.#activeMs = Date.now();
+    this.#activeMs = performance.now();
     this.#pump.expectAnswer();
     return this.#stdin.write(bytes);
   }
@@ -203,7 +203,7 @@ export class Run {
     this.#audience.close();
   }
 
-  /** The worker's sweep looks at the counters: the limits that no timer of the run's own sees. */
+  /** The worker's sweep looks at the counters: the limits that no timer of the run's own sees. `nowMs`: on performance.now()'s clock. */
   sweep(nowMs: number): void {
     const { limits } = this.#options;
     if (this.#state !== 'running' && this.#state !== 'preparing') return;
@@ -260,7 +260,7 @@ export class Run {
     const version = reported === '' ? this.#options.version : reported;
     this.#audience.add({ type: 'started', language: this.language, version, warm, atUs: nowUs() });
     this.#options.observer.started(nowUs() - this.#handedOverUs);
-    this.#startedMs = this.#activeMs = Date.now();
+    this.#startedMs = this.#activeMs = performance.now();
     clearTimeout(this.#wallTimer);
     this.#wallTimer = setTimeout(() => this.#finish('wall_limit'), this.#options.limits.wallMs);
     for (const name of this.#earlySignals.splice(0)) this.signal(name);
@@ -268,7 +268,7 @@ export class Run {
 
   #onOutput(stream: OutputStream, payload: Buffer): void {
     this.#pump.push(stream, payload);
-    this.#activeMs = Date.now();
+    this.#activeMs = performance.now();
     if (this.#sawOutput) return;
     this.#sawOutput = true;
     this.#options.observer.firstOutput(nowUs() - this.#handedOverUs);
@@ -302,7 +302,7 @@ export class Run {
   #endWith(outcome: (counters: LastCounters) => Outcome): void {
     if (this.#ending || this.#state === 'ended') return;
     this.#ending = true;
-    const endedMs = Date.now();
+    const endedMs = performance.now();
     const exit = (last: SandboxUsage | undefined) => {
       const counters = this.#meter?.counters(last) ?? { oomKills: 0, pidsRefused: 0 };
       const usage = this.#usage(last, endedMs);
@@ -331,7 +331,7 @@ export class Run {
 
   #usage(usage: SandboxUsage | undefined, endedMs: number): Usage {
     return {
-      wallMs: this.#startedMs === 0 ? 0 : endedMs - this.#startedMs,
+      wallMs: this.#startedMs === 0 ? 0 : Math.round(endedMs - this.#startedMs),
       cpuMs: this.#meter?.cpuMs(usage) ?? 0,
       memoryBytes: usage?.memoryPeakBytes ?? 0,
       outputBytes: this.#pump.bytes,

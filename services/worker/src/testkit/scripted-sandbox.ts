@@ -8,7 +8,6 @@ export const NO_USAGE: SandboxUsage = { cpuMs: 0, memoryPeakBytes: 0, oomKills: 
 
 export class ScriptedSandbox implements Sandbox {
   readonly id = 'x';
-  readonly createdAtMs = 0;
   /** What was sent to PID 1, in order. */
   readonly written: Uint8Array[] = [];
   counters: SandboxUsage = NO_USAGE;
