@@ -4,6 +4,7 @@ import { CLOSE } from '@rungrid/proto/close-codes';
 import { END_REASONS } from '@rungrid/proto/limits';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { freePort } from '@rungrid/kit/testkit/redis-server';
 import { useStack } from '../testkit/use-stack.js';
 
 const CHROMIUM = process.env['RUNGRID_CHROMIUM'] ?? '/usr/bin/chromium';
@@ -123,7 +124,11 @@ test('a flood leaves a bounded page that still answers', async () => {
 });
 
 test('a gateway dies under a running program: the page finds it again, with what was typed meanwhile', async () => {
-  const { gateway } = stack();
+  // Not one that the kernel chose: such a port can not be taken again while connections of before linger.
+  const port = String(await freePort());
+  const gateway = await stack().addGateway({ GATEWAY_PORT: port });
+  await page.goto(gateway.url);
+  await page.locator('#run:enabled').waitFor();
   await program('for _ in range(2):\n    line = input("> ")\n    print(f"<{line}>")');
   await runIt();
   await shows('> ');
@@ -135,7 +140,7 @@ test('a gateway dies under a running program: the page finds it again, with what
   await says('Lost the connection');
   await page.locator('#input').fill('two');
   await page.locator('#input').press('Enter');
-  await stack().addGateway({ GATEWAY_PORT: new URL(gateway.url).port });
+  await stack().addGateway({ GATEWAY_PORT: port });
   await shows('<two>');
   await says('Finished');
   // The browser itself complains of the socket that went, and of those that found nobody.
