@@ -97,7 +97,8 @@ export async function startWorker(
   const watch = engineWatch(care);
 
   let draining = false;
-  const table = new RunTable();
+  // The rest of the sandboxes is for visitors who are there.
+  const table = new RunTable({ maxAlone: Math.max(1, Math.floor(ceiling / 2)) });
   lifecycle.own('pool', () => pool.close());
   const runs = new RunRegistry(redis, keys);
   const tell = (run: Run, gatewayId: string) => {

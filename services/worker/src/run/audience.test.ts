@@ -29,6 +29,7 @@ function setup(keep: boolean) {
       heard.push('deserted');
       audience.add(END);
     },
+    onAlone: (alone) => void heard.push(alone ? 'alone' : 'joined'),
     onKept: () => void heard.push('kept'),
     onClosed: () => void heard.push('closed'),
   });
@@ -70,7 +71,7 @@ test('keep: it goes on for the window, and who comes back hears the rest once', 
   expect([first.seqs, second.seqs]).toEqual([[1], [2, 3]]);
   lose(second);
   vi.advanceTimersByTime(1000);
-  expect(heard).toEqual(['deserted', 'closed']);
+  expect(heard).toEqual(['alone', 'joined', 'alone', 'deserted', 'closed']);
 });
 
 test('kill becomes keep when the one who listens says that he goes', () => {
@@ -78,7 +79,10 @@ test('kill becomes keep when the one who listens says that he goes', () => {
   const sink = attach();
   audience.keepFromNow();
   lose(sink);
-  expect(heard).toEqual([]);
+  expect(heard).toEqual(['alone']);
+  audience.giveUp();
+  expect(heard).toEqual(['alone', 'deserted', 'closed']);
+  expect(vi.getTimerCount()).toBe(0);
 });
 
 test('an end that was heard is kept for the window from then on, however often it is asked for', () => {
@@ -111,9 +115,9 @@ test('while nobody listens what was sent is held too, and the program waits', ()
   for (let i = 0; i < 10; i++) audience.add(OUT);
   lose(sink);
   for (let i = 0; i < 10; i++) audience.add(OUT);
-  expect(heard).toEqual(['held']);
+  expect(heard).toEqual(['alone', 'held']);
   expect(attach(0).seqs).toHaveLength(20);
-  expect(heard).toEqual(['held', 'released']);
+  expect(heard).toEqual(['alone', 'held', 'joined', 'released']);
 });
 
 test('one that takes over ends the other, and is lost for itself only', () => {

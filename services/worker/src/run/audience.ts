@@ -14,6 +14,8 @@ export interface AudienceOptions {
   readonly onHold: (held: boolean) => void;
   /** Nobody listens any more: a run that has not ended is to end now. Called at most once. */
   readonly onDeserted: () => void;
+  /** true: it goes on without anybody, for a client that may come back; false: somebody is there again. */
+  readonly onAlone: (alone: boolean) => void;
   /** The end was heard, and is kept for a client that lost it on the way. */
   readonly onKept: () => void;
   /** Nobody will ask for anything of the run any more. Called once. */
@@ -25,6 +27,7 @@ export class Audience {
   readonly #delivery: Delivery;
   #keep: boolean;
   #heard = false;
+  #alone = false;
   #deserted = false;
   #closed = false;
   #timer: NodeJS.Timeout | undefined;
@@ -66,6 +69,7 @@ export class Audience {
   attach(sink: EventSink, afterSeq: number): void {
     // An end that is kept is kept no longer for having been asked for.
     if (!this.#heard) clearTimeout(this.#timer);
+    this.#setAlone(false);
     this.#delivery.attach(sink, afterSeq);
     if (!this.#delivery.attached && !this.#heard) this.#wait(this.#patienceMs);
   }
@@ -77,7 +81,15 @@ export class Audience {
   /** The sink takes nothing any more, for a reason of its own. One that was taken over changes nothing. */
   detach(sink: EventSink): void {
     this.#delivery.detach(sink);
-    if (!this.#delivery.attached && !this.#heard && !this.#closed) this.#wait(this.#patienceMs);
+    if (this.#delivery.attached || this.#heard || this.#closed) return;
+    this.#setAlone(this.#keep);
+    this.#wait(this.#patienceMs);
+  }
+
+  /** Ends the wait for a client that may come back. */
+  giveUp(): void {
+    this.#desert();
+    this.close();
   }
 
   /** Whoever was attached is about to go: a client may come back, whatever was said of it. */
@@ -108,6 +120,12 @@ export class Audience {
     this.#heard = true;
     this.#wait(this.#options.resumeMs);
     this.#options.onKept();
+  }
+
+  #setAlone(alone: boolean): void {
+    if (this.#alone === alone) return;
+    this.#alone = alone;
+    this.#options.onAlone(alone);
   }
 
   #desert(): void {

@@ -40,7 +40,7 @@ function request(language: string, more: Partial<RunRequest> = {}): RunRequest {
 
 /** A worker with everything around the dispatcher scripted. `kept`: what is in memory; `warm`: whether sandboxes are there. */
 function make(options: { kept?: KeptResult; warm?: boolean } = {}) {
-  const table = new RunTable();
+  const table = new RunTable({ maxAlone: 8 });
   const asked: string[] = [];
   const sandboxes: ScriptedSandbox[] = [];
   const followers: CompileFollower[] = [];

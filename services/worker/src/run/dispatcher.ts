@@ -269,6 +269,7 @@ export class Dispatcher {
           metrics.liveRuns.dec();
           over.abort();
         },
+        alone: (giveUp) => table.alone(run, giveUp),
         kept: (forget) => table.keep(run, forget),
         closed: () => table.remove(run),
       },

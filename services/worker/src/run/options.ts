@@ -33,7 +33,7 @@ export interface RunOptions {
   readonly observer: RunObserver;
 }
 
-/** Where the run's milestones go: metrics and the registry. Each is called at most once. */
+/** Where the run's milestones go: metrics and the registry. Each but `alone` is called at most once. */
 export interface RunObserver {
   /** The program runs; microseconds since the hand-over. */
   started(us: number): void;
@@ -41,6 +41,8 @@ export interface RunObserver {
   firstOutput(us: number): void;
   /** The terminal event is set. `reason` is the exit's reason or the error's code. */
   ended(reason: string): void;
+  /** It goes on without anybody, for a client that may come back; `giveUp` ends it. Undefined: somebody is there again. */
+  alone(giveUp: (() => void) | undefined): void;
   /** Its end was heard, and is kept for a client that lost it on the way; `forget` lets go of it. */
   kept(forget: () => void): void;
   /** Nothing of the run is needed any more. */

@@ -71,6 +71,7 @@ export class Run {
       ...options,
       onHold: (held) => this.#hold(held),
       onDeserted: () => this.stop('disconnected'),
+      onAlone: (alone) => options.observer.alone(alone ? () => this.#audience.giveUp() : undefined),
       onKept: () => options.observer.kept(() => this.#audience.close()),
       onClosed: () => options.observer.closed(),
     });
@@ -140,7 +141,10 @@ export class Run {
       () => this.fail('start_failed', 'the sandbox did not start the program in time'),
       START_TIMEOUT_MS,
     );
-    lease.sandbox.assign({ runId: this.id, deadlineMs: steadyNowMs() + START_TIMEOUT_MS + this.#options.limits.wallMs });
+    lease.sandbox.assign({
+      runId: this.id,
+      deadlineMs: steadyNowMs() + START_TIMEOUT_MS + this.#options.limits.wallMs,
+    });
   }
 
   /** Who hears it. */

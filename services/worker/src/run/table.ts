@@ -9,9 +9,16 @@ const MAX_KEPT = 256;
 
 export class RunTable {
   readonly #runs = new Map<string, Run>();
+  readonly #maxAlone: number;
+  readonly #alone = new Map<Run, () => void>();
   readonly #kept = new Map<Run, () => void>();
   #timer: NodeJS.Timeout | undefined;
   #onEmpty: (() => void) | undefined;
+
+  /** `maxAlone`: live runs that wait for a client to come back, at most; past it the one that has waited longest ends as disconnected. */
+  constructor(options: { readonly maxAlone: number }) {
+    this.#maxAlone = options.maxAlone;
+  }
 
   get size(): number {
     return this.#runs.size;
@@ -25,6 +32,7 @@ export class RunTable {
   remove(run: Run): void {
     // One that was claimed anew has taken its place.
     if (this.#runs.get(run.id) === run) this.#runs.delete(run.id);
+    this.#alone.delete(run);
     this.#kept.delete(run);
     if (this.#runs.size > 0) return;
     clearInterval(this.#timer);
@@ -32,12 +40,16 @@ export class RunTable {
     this.#onEmpty?.();
   }
 
+  /** The run goes on without anybody until `giveUp`, which is called when there are too many such; undefined: somebody is there again. */
+  alone(run: Run, giveUp: (() => void) | undefined): void {
+    if (giveUp === undefined) this.#alone.delete(run);
+    else bounded(this.#alone, { run, letGo: giveUp, max: this.#maxAlone });
+  }
+
   /** The run has ended and its events are kept until `forget`, which is called when there are too many. */
   keep(run: Run, forget: () => void): void {
-    this.#kept.set(run, forget);
-    if (this.#kept.size <= MAX_KEPT) return;
-    const [oldest] = this.#kept.values();
-    oldest?.();
+    this.#alone.delete(run);
+    bounded(this.#kept, { run, letGo: forget, max: MAX_KEPT });
   }
 
   get(id: string): Run | undefined {
@@ -66,4 +78,14 @@ export class RunTable {
     const nowMs = performance.now();
     for (const run of this.#runs.values()) run.sweep(nowMs);
   }
+}
+
+function bounded(runs: Map<Run, () => void>, added: { run: Run; letGo: () => void; max: number }): void {
+  runs.set(added.run, added.letGo);
+  if (runs.size <= added.max) return;
+  const [oldest] = runs.keys();
+  if (oldest === undefined) return;
+  const letGo = runs.get(oldest);
+  runs.delete(oldest);
+  letGo?.();
 }
