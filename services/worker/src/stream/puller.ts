@@ -61,12 +61,13 @@ export class Puller {
     this.#stop.abort();
     this.#blocking.disconnect();
     await this.#loops;
+    // Another worker finds what is left here in a few seconds; nobody waits for a Redis that is away.
+    if (this.#options.redis.status !== 'ready') return;
     try {
       const from = ['GROUP', WORKER_GROUP, this.#options.workerId, 'COUNT', RECLAIM_COUNT] as const;
       const reply: Reply = await this.#options.redis.xreadgroup(...from, 'STREAMS', this.#queue, '0');
       for (const entry of reply?.[0]?.[1] ?? []) this.#onEntry(entry);
     } catch (error) {
-      // Another worker finds them in a few seconds.
       this.#options.logger.warn({ err: error, language: this.#options.language }, 'what was on its way is left behind');
     }
   }
