@@ -28,6 +28,19 @@ export type RunEvent =
     }
   | { readonly type: 'error'; readonly code: ErrorCode; readonly message: string };
 
+/** What a client that comes back finds. */
+export interface ResumePoint {
+  /** seq of the first event that it will get; later than the next one: what lies between is no longer held. */
+  readonly replayFrom: number;
+  /** Bytes of stdin that the run has received from clients. */
+  readonly stdinReceived: number;
+  /** Those of them that its program has not read. */
+  readonly stdinUnread: number;
+  /** What is left of its wall clock, ms. */
+  readonly wallLeftMs: number;
+  readonly language: string;
+}
+
 /** Where a run's events go while somebody is attached. */
 export interface EventSink {
   /** Takes one event; false: take no more until `attachment.resume()`. */

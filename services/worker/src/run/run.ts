@@ -13,7 +13,7 @@ import {
 } from '@rungrid/sandbox/agent-frames';
 import { type AgentEnd, decodeExit, decodeStdinAck } from '@rungrid/sandbox/agent-status';
 import { Audience } from './audience.js';
-import type { RunEvent, Usage } from './events.js';
+import type { ResumePoint, RunEvent, Usage } from './events.js';
 import { type LastCounters, type Outcome, outcomeOfExit } from './outcome.js';
 import type { Lease, RunOptions } from './options.js';
 import type { SandboxUsage } from './ports.js';
@@ -26,19 +26,6 @@ const START_TIMEOUT_MS = 10_000;
 
 /** Signals kept for a program that has not started; more of them say nothing new. */
 const MAX_EARLY_SIGNALS = 8;
-
-/** What a client that comes back finds. */
-export interface ResumePoint {
-  /** seq of the first event that it will get; later than the next one: what lies between is no longer held. */
-  readonly replayFrom: number;
-  /** Bytes of stdin that the run has received from clients. */
-  readonly stdinReceived: number;
-  /** Those of them that its program has not read. */
-  readonly stdinUnread: number;
-  /** What is left of its wall clock, ms. */
-  readonly wallLeftMs: number;
-  readonly language: string;
-}
 
 export class Run {
   readonly id: string;
