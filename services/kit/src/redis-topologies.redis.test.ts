@@ -1,13 +1,12 @@
 // What the services ask of Redis, asked of one server, of Sentinel and of a cluster, over real servers; and a failover of each.
 import { inspect } from 'node:util';
-import type { WorkerInfo } from '@rungrid/proto/stream-entries';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { WORKER_GROUP } from './keys.js';
 import { createLogger } from './logger.js';
 import { checkRedis, connectRedis } from './redis-connection.js';
 import { ArtefactRedis } from './redis-artefacts.js';
 import { withCredentials } from './redis-url.js';
-import { keys, LANGUAGE, PREFIX, RedisParts } from './testkit/redis-parts.js';
+import { keys, LANGUAGE, PREFIX, RedisParts, WORKER_INFO } from './testkit/redis-parts.js';
 import {
   replicated,
   serverOf,
@@ -17,15 +16,6 @@ import {
   type Topology,
 } from './testkit/redis-topologies.js';
 import { announceWorker, listWorkers, retractWorker } from './workers.js';
-
-const WORKER: WorkerInfo = {
-  id: 'worker-0001',
-  grpc: '127.0.0.1:1',
-  metrics: 'http://127.0.0.1:2',
-  pid: 1,
-  draining: false,
-  languages: [],
-};
 
 describe.each([
   ['one server', startSingle],
@@ -116,9 +106,9 @@ describe.each([
   });
 
   test('a worker is seen while its word holds', async () => {
-    await announceWorker(parts.worker, keys, WORKER);
-    expect(await listWorkers(parts.gateway, keys)).toEqual([WORKER]);
-    await retractWorker(parts.worker, keys, WORKER.id);
+    await announceWorker(parts.worker, keys, WORKER_INFO);
+    expect(await listWorkers(parts.gateway, keys)).toEqual([WORKER_INFO]);
+    await retractWorker(parts.worker, keys, WORKER_INFO.id);
     expect(await listWorkers(parts.gateway, keys)).toEqual([]);
   });
 });

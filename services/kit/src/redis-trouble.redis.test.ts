@@ -1,20 +1,11 @@
 // A real Redis out of memory, and one that starts again with and without its data.
-import type { WorkerInfo } from '@rungrid/proto/stream-entries';
 import { afterEach, expect, test } from 'vitest';
 import { ArtefactRedis } from './redis-artefacts.js';
-import { keys, PREFIX, RedisParts } from './testkit/redis-parts.js';
+import { keys, PREFIX, RedisParts, WORKER_INFO } from './testkit/redis-parts.js';
 import type { RedisServer } from './testkit/redis-server.js';
 import { redisCli, startSingle, type Topology } from './testkit/redis-topologies.js';
 import { announceWorker, listWorkers } from './workers.js';
 
-const WORKER: WorkerInfo = {
-  id: 'worker-0001',
-  grpc: '127.0.0.1:1',
-  metrics: 'http://127.0.0.1:2',
-  pid: 1,
-  draining: false,
-  languages: [],
-};
 const open: { close(): void | Promise<void> }[] = [];
 afterEach(async () => {
   for (const part of open.splice(0).toReversed()) await part.close();
@@ -50,8 +41,8 @@ test('without memory left, new runs are refused, and those that are there are re
   await parts.tell(claimed, 1);
   expect(await parts.replies()).toEqual([claimed, claimed]);
   expect(await parts.cancel(cancelled)).toBe(true);
-  await announceWorker(parts.worker, keys, WORKER);
-  expect(await listWorkers(parts.gateway, keys)).toEqual([WORKER]);
+  await announceWorker(parts.worker, keys, WORKER_INFO);
+  expect(await listWorkers(parts.gateway, keys)).toEqual([WORKER_INFO]);
 
   await setMaxMemory(topology, '0');
   expect((await parts.submit('refused')).result).toEqual({ outcome: 'ok', position: 0 });

@@ -3,7 +3,6 @@ import type { Logger } from '@rungrid/kit/logger';
 import { type ResumeAsk, ResumedRun } from './resumed-run.js';
 import { Run } from './run.js';
 import type {
-  Held,
   Offer,
   OpenStream,
   Registry,
@@ -149,7 +148,7 @@ export class Router {
   }
 
   async #careFor(run: Run): Promise<void> {
-    const held: Held | undefined = await run.requeue();
+    const held = await run.requeue();
     if (held === undefined) return;
     if (this.#options.isAlive(held.worker)) return this.offered({ run: run.id, ...held });
     run.disown(held.epoch);

@@ -78,13 +78,13 @@ export class Run implements RunHandle {
   }
 
   get movable(): boolean {
-    return this.spec.request.on_disconnect === 'keep' && this.#attached().to?.started === true;
+    return this.spec.request.on_disconnect === 'keep' && this.#to?.started === true;
   }
 
   stdin(text: string): InputResult {
     if (this.#state.kind === 'ended' || this.#stdinClosed || this.#stopRequested) return 'ignored';
     if (text === '') return 'ok';
-    const { to } = this.#attached();
+    const to = this.#to;
     if (to?.started === true) return to.stdin(text);
     if (!this.#inputs.pushText(text)) return 'full';
     return to?.stdin(text) ?? 'ok';
@@ -116,13 +116,13 @@ export class Run implements RunHandle {
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
-    this.#attached().to?.pause();
+    this.#to?.pause();
   }
 
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#attached().to?.resume();
+    this.#to?.resume();
   }
 
   abandon(): void {
@@ -146,11 +146,6 @@ export class Run implements RunHandle {
   /** Whether it waits for a worker, as far as this gateway knows, since before `sinceMs`. */
   waitsSince(sinceMs: number): boolean {
     return this.#state.kind === 'queued' && this.#queuedMs < sinceMs;
-  }
-
-  /** The claims before which any is an old one. */
-  get epoch(): number {
-    return this.#epoch;
   }
 
   /** A worker has the run. false: it is attached already, or over, or the claim is one that was lost. */
@@ -212,13 +207,13 @@ export class Run implements RunHandle {
     return stream;
   }
 
-  #attached(): { readonly to: Attachment | undefined } {
-    return { to: this.#state.kind === 'attached' ? this.#state.to : undefined };
+  get #to(): Attachment | undefined {
+    return this.#state.kind === 'attached' ? this.#state.to : undefined;
   }
 
   #input(input: Input): InputResult {
     if (this.#state.kind === 'ended' || this.#stopRequested) return 'ignored';
-    const { to } = this.#attached();
+    const to = this.#to;
     if (to?.started !== true && !this.#inputs.push(input)) return 'full';
     to?.send(input);
     return 'ok';
@@ -241,7 +236,7 @@ export class Run implements RunHandle {
 
   /** The worker was lost with the run. One that has shown nothing is tried again, on another. */
   #lost(fault: StreamFault | undefined): void {
-    const { to } = this.#attached();
+    const to = this.#to;
     const shown = to === undefined || to.seq > 0;
     const wanted = this.#listener !== undefined && !this.#stopRequested;
     if (fault?.kind !== 'handed_back') this.#losses += 1;

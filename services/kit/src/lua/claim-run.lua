@@ -6,15 +6,18 @@
 -- Returns the epoch of the claim, or 0: somebody else has it, or it was cancelled, or it is forgotten.
 redis.call('XACK', KEYS[2], ARGV[1], ARGV[2])
 redis.call('XDEL', KEYS[2], ARGV[2])
-local state, who, site = unpack(redis.call('HMGET', KEYS[1], 'state', 'who', 'site'))
+local state, known, who, site = unpack(redis.call('HMGET', KEYS[1], 'state', 'epoch', 'who', 'site'))
 if state ~= 'queued' then
   return 0
 end
 -- It waits no more: see submit-run.
-for _, name in ipairs({ who or '', site or '' }) do
-  if name ~= '' and redis.call('HINCRBY', KEYS[4], name, -1) <= 0 then
-    redis.call('HDEL', KEYS[4], name)
+if who then
+  for _, name in ipairs({ who, site or nil }) do
+    if redis.call('HINCRBY', KEYS[4], name, -1) <= 0 then
+      redis.call('HDEL', KEYS[4], name)
+    end
   end
+  redis.call('HDEL', KEYS[1], 'who', 'site')
 end
 -- How many were claimed in this stretch of five seconds, and in the one before.
 local seconds = tonumber(redis.call('TIME')[1])
@@ -28,8 +31,7 @@ else
   redis.call('PEXPIRE', KEYS[5], 60000)
 end
 -- By the clock as well as by count: a Redis that came back with older data must not give an epoch out twice.
-local epoch = math.max(redis.call('HINCRBY', KEYS[1], 'epoch', 1), seconds)
-redis.call('HDEL', KEYS[1], 'who', 'site')
+local epoch = math.max(tonumber(known or '0') + 1, seconds)
 redis.call('HSET', KEYS[1], 'state', 'claimed', 'epoch', epoch, 'worker', ARGV[3], 'address', ARGV[5])
 redis.call('PEXPIRE', KEYS[1], ARGV[8])
 if ARGV[7] == '1' then

@@ -1,4 +1,5 @@
 // What a gateway and a worker do with Redis, on connections of their own: for tests that ask it of every topology.
+import type { WorkerInfo } from '@rungrid/proto/stream-entries';
 import { createKeys, WORKER_GROUP } from '../keys.js';
 import { createLogger } from '../logger.js';
 import { RunRegistry, type SubmitResult } from '../redis.js';
@@ -11,6 +12,15 @@ export const PREFIX = 'test';
 export const keys = createKeys(PREFIX);
 export const LANGUAGE = 'python';
 const GATEWAY = 'gateway-1';
+/** What a worker says of itself. */
+export const WORKER_INFO: WorkerInfo = {
+  id: 'worker-0001',
+  grpc: '127.0.0.1:1',
+  metrics: 'http://127.0.0.1:2',
+  pid: 1,
+  draining: false,
+  languages: [],
+};
 const WORKER = { workerId: 'worker-1', address: 'worker:1' };
 const queue = keys.queue(LANGUAGE);
 
