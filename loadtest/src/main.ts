@@ -8,6 +8,7 @@ import { hopRows, readHops } from './hops.js';
 import { formatTable, meets, type Row } from './report.js';
 import type { Scenario, ScenarioOptions } from './scenario.js';
 import { bareScenario } from './scenarios/bare.js';
+import { bombsScenario } from './scenarios/bombs.js';
 import { echoScenario, sessionsScenario } from './scenarios/echo.js';
 import { coldScenario, firstByteScenarios } from './scenarios/first-byte.js';
 import { floodsScenario } from './scenarios/floods.js';
@@ -21,6 +22,7 @@ const SCENARIOS: readonly Scenario[] = [
   echoScenario,
   sessionsScenario,
   floodsScenario,
+  bombsScenario,
   sustainedScenario,
   coldScenario,
   languagesScenario,
@@ -67,11 +69,25 @@ async function main(): Promise<number> {
   };
   const foreign =
     values.url === undefined ? undefined : foreignTarget(values.url, values.key ?? process.env['RUNGRID_BENCH_KEY']);
-  const rows = await runAll(chosen, { options, languages, foreign });
+  const ended = endOnSignals();
+  const rows = await runAll(chosen, { options, languages, foreign, ended });
   process.stdout.write(`\n${formatTable(rows)}\n`);
   if (values.json !== undefined) writeJson(values.json, rows);
+  if (ended.aborted) process.stderr.write('bench: ended before its end; these are the figures until then\n');
   const missed = rows.some((row) => row.bars?.some((bar) => !meets(row, bar)));
-  return values.strict && missed ? 1 : 0;
+  return ended.aborted || (values.strict && missed) ? 1 : 0;
+}
+
+/** Aborted by the first SIGINT or SIGTERM: what was started is stopped, and what was measured is told. The second one ends the bench at once. */
+function endOnSignals(): AbortSignal {
+  const ended = new AbortController();
+  const onSignal = () => {
+    if (ended.signal.aborted) process.exit(1);
+    ended.abort(new Error('ended by a signal'));
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return ended.signal;
 }
 
 interface Given {
@@ -79,20 +95,23 @@ interface Given {
   /** Of the scenarios that run once for each. */
   readonly languages: readonly string[];
   readonly foreign: Target | undefined;
+  readonly ended: AbortSignal;
 }
 
 async function runAll(chosen: readonly Scenario[], given: Given): Promise<Row[]> {
-  const { options, languages, foreign } = given;
+  const { options, languages, foreign, ended } = given;
   const rows: Row[] = [];
-  const shared = new SharedStack(languagesOf(chosen, options), foreign);
+  const shared = new SharedStack({ languages: languagesOf(chosen, options), foreign, ended });
   try {
     for (const scenario of chosen) {
       for (const language of scenario.perLanguage === true ? languages : [undefined]) {
         const own = language === undefined ? options : { ...options, language };
+        if (ended.aborted) return rows;
         process.stderr.write(`${scenario.name}: ${scenario.title}${language === undefined ? '' : `: ${language}`}\n`);
         try {
-          rows.push(...(await runOne(scenario, { options: own, shared })));
+          rows.push(...(await runOne(scenario, { options: own, shared, ended })));
         } catch (error) {
+          if (ended.aborted) return rows;
           // What the other scenarios measured is not thrown away with this one.
           const what = `BROKEN: ${error instanceof Error ? error.message : String(error)}`;
           rows.push({ scenario: scenario.name, what, unit: '', value: 1, bars: [{ of: 'value', under: 1 }] });
@@ -105,14 +124,20 @@ async function runAll(chosen: readonly Scenario[], given: Given): Promise<Row[]>
   return rows;
 }
 
-async function runOne(scenario: Scenario, given: { options: ScenarioOptions; shared: SharedStack }): Promise<Row[]> {
-  const { options, shared } = given;
+interface OneGiven {
+  readonly options: ScenarioOptions;
+  readonly shared: SharedStack;
+  readonly ended: AbortSignal;
+}
+
+async function runOne(scenario: Scenario, given: OneGiven): Promise<Row[]> {
+  const { options, shared, ended } = given;
   if (scenario.workerEnv === undefined || shared.foreign)
-    return measure(scenario, { target: await shared.get(), options });
+    return measure(scenario, { target: await shared.get(), options, ended });
   const languages = scenario.perLanguage === true ? [options.language ?? ''] : languagesOf([scenario], options);
-  const target = await startStack({ languages, workerEnv: scenario.workerEnv });
+  const target = await startStack({ languages, workerEnv: scenario.workerEnv, signal: ended });
   try {
-    return await measure(scenario, { target, options });
+    return await measure(scenario, { target, options, ended });
   } finally {
     await target.close();
   }
@@ -121,17 +146,18 @@ async function runOne(scenario: Scenario, given: { options: ScenarioOptions; sha
 /** The stack of the scenarios that need none of their own: started for the first of them, or somebody else's. */
 class SharedStack {
   readonly foreign: boolean;
-  readonly #languages: readonly string[];
+  readonly #own: { languages: readonly string[]; signal: AbortSignal };
   #target: Target | undefined;
 
-  constructor(languages: readonly string[], foreign: Target | undefined) {
-    this.#languages = languages;
+  constructor(options: { languages: readonly string[]; foreign: Target | undefined; ended: AbortSignal }) {
+    const { languages, foreign, ended } = options;
+    this.#own = { languages, signal: ended };
     this.#target = foreign;
     this.foreign = foreign !== undefined;
   }
 
   async get(): Promise<Target> {
-    this.#target ??= await startStack({ languages: this.#languages });
+    this.#target ??= await startStack(this.#own);
     return this.#target;
   }
 
@@ -140,17 +166,37 @@ class SharedStack {
   }
 }
 
-async function measure(scenario: Scenario, given: { target: Target; options: ScenarioOptions }): Promise<Row[]> {
+interface MeasureGiven {
+  readonly target: Target;
+  readonly options: ScenarioOptions;
+  readonly ended: AbortSignal;
+}
+
+async function measure(scenario: Scenario, given: MeasureGiven): Promise<Row[]> {
   const before = await readHops(given.target.metrics);
-  const rows = await scenario.run(given.target, given.options);
+  const rows = await unless(given.ended, scenario.run(given.target, given.options));
   const after = await readHops(given.target.metrics);
   const name = scenario.perLanguage === true ? `${scenario.name} ${given.options.language ?? ''}` : scenario.name;
   return [...rows, ...hopRows(before, after, name)];
 }
 
+/** What `work` comes to; rejects when `signal` is aborted first, and leaves the work to what takes its target away. */
+async function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  let giveUp: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    giveUp = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', giveUp);
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', giveUp);
+  }
+}
+
 function languagesOf(scenarios: readonly Scenario[], options: ScenarioOptions): string[] {
   const languages = new Set(['python']);
-  if (scenarios.some((each) => each.name.includes('javascript'))) languages.add('javascript');
+  for (const name of scenarios.flatMap((each) => each.languages ?? [])) languages.add(name);
   if (options.language !== undefined) languages.add(options.language);
   return [...languages];
 }

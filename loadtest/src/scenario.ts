@@ -20,6 +20,8 @@ export interface Scenario {
   readonly title: string;
   /** Environment of the worker that this scenario needs; absent: the shared stack. */
   readonly workerEnv?: Readonly<Record<string, string>>;
+  /** Of its programs, beside python. */
+  readonly languages?: readonly string[];
   /** Needs the bench's own stack (its pids or its engine). */
   readonly ownStack?: boolean;
   /** Runs once for each language of --language, each time on a stack that serves this one alone. Only when it is named: it takes minutes. */

@@ -27,11 +27,14 @@ export interface Target {
 export interface StackOptions {
   readonly languages: readonly string[];
   readonly workerEnv?: Readonly<Record<string, string>>;
+  /** Gives the start up. */
+  readonly signal: AbortSignal;
 }
 
-/** Starts it. What was started is stopped again when a part fails. */
+/** Starts it. What was started is stopped again when a part fails, or the start is given up. */
 export async function startStack(options: StackOptions): Promise<Target> {
   const children: ChildProcess[] = [];
+  const { signal } = options;
   const close = async () => {
     // Gateway, worker, Redis: each may need the ones that started before it.
     for (const child of children.toReversed()) await stop(child);
@@ -40,7 +43,7 @@ export async function startStack(options: StackOptions): Promise<Target> {
     // A unix socket, as `rungrid up` has it.
     const folder = mkdtempSync(join(tmpdir(), 'rungrid-bench-'));
     const socket = join(folder, 'redis.sock');
-    const redis = launch(['redis-server', '--port', '0', '--unixsocket', socket, '--save', ''], {});
+    const redis = launch(['redis-server', '--port', '0', '--unixsocket', socket, '--save', ''], { signal });
     redis.child.once('exit', () => rmSync(folder, { recursive: true, force: true }));
     children.push(redis.child);
     await redis.line((line) => /eady to accept connections/.test(line));
@@ -52,26 +55,28 @@ export async function startStack(options: StackOptions): Promise<Target> {
       RUNGRID_GRPC_SECRET: randomBytes(32).toString('hex'),
     };
     const key = { keyId: 'bench', key: randomBytes(24).toString('hex') };
-    const worker = launch([process.execPath, 'services/worker/dist/main.js'], {
+    const workerEnv = {
       ...shared,
-      ...(process.env['DOCKER_HOST'] === undefined ? {} : { DOCKER_HOST: process.env['DOCKER_HOST'] }),
+      ...inherited('DOCKER_HOST', 'WORKER_CGROUP_PARENT'),
       WORKER_LANGUAGES: options.languages.join(','),
       WORKER_POOL_FLOOR_TTY: '0',
       ...options.workerEnv,
-    });
+    };
+    const worker = launch([process.execPath, 'services/worker/dist/main.js'], { signal, env: workerEnv });
     children.push(worker.child);
     const workerReady = await worker.line(isReady);
-    const gateway = launch([process.execPath, 'services/gateway/dist/main.js'], {
+    const gatewayEnv = {
       ...shared,
       GATEWAY_PORT: '0',
       GATEWAY_INTERNAL_PORT: '0',
       GATEWAY_TOKEN_KEYS: `${key.keyId}:${key.key}`,
       GATEWAY_RUNS_PER_ADDRESS: '1000000',
       GATEWAY_SOCKETS_PER_ADDRESS: '2000',
-    });
+    };
+    const gateway = launch([process.execPath, 'services/gateway/dist/main.js'], { signal, env: gatewayEnv });
     children.push(gateway.child);
     const gatewayReady = await gateway.line(isReady);
-    await poolFilled(field(workerReady, 'metrics'));
+    await poolFilled(field(workerReady, 'metrics'), signal);
     return {
       url: field(gatewayReady, 'url'),
       key,
@@ -86,12 +91,12 @@ export async function startStack(options: StackOptions): Promise<Target> {
 }
 
 /** Waits until the pool starts nothing more: what is measured is a pool at rest. */
-async function poolFilled(metricsUrl: string): Promise<void> {
+async function poolFilled(metricsUrl: string, signal: AbortSignal): Promise<void> {
   const deadlineMs = performance.now() + READY_TIMEOUT_MS;
   let quiet = 0;
   while (quiet < 3) {
     if (performance.now() > deadlineMs) throw new Error('the pool did not fill');
-    await delay(500);
+    await delay(500, undefined, { signal });
     const text = await (await fetch(`${metricsUrl}/metrics`)).text();
     const starting = [...text.matchAll(/^rungrid_worker_starting_sandboxes\S* (\d+)$/gm)];
     quiet = starting.length > 0 && starting.every((match) => match[1] === '0') ? quiet + 1 : 0;
@@ -103,10 +108,13 @@ export function rssBytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
 }
 
-function launch(command: readonly string[], env: Readonly<Record<string, string>>) {
+function launch(command: readonly string[], options: { env?: Readonly<Record<string, string>>; signal: AbortSignal }) {
+  const { env, signal } = options;
   const [file = '', ...args] = command;
   const child = spawn(file, args, {
     cwd: ROOT,
+    // A session of its own, as `rungrid up` gives each.
+    detached: true,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -127,6 +135,7 @@ function launch(command: readonly string[], env: Readonly<Record<string, string>
       const settle = (found: string | undefined) => {
         clearTimeout(timer);
         watchers.delete(watch);
+        signal.removeEventListener('abort', givenUp);
         if (found === undefined) reject(new Error(`${command.join(' ')} did not get ready:\n${tail.join('\n')}`));
         else resolve(found);
       };
@@ -134,6 +143,8 @@ function launch(command: readonly string[], env: Readonly<Record<string, string>
         if (text === undefined || matches(text)) settle(text);
       };
       const timer = setTimeout(() => settle(undefined), READY_TIMEOUT_MS);
+      const givenUp = () => settle(undefined);
+      signal.addEventListener('abort', givenUp);
       watchers.add(watch);
     });
   return { child, line };
@@ -149,6 +160,10 @@ async function stop(child: ChildProcess): Promise<void> {
     });
     child.kill('SIGTERM');
   });
+}
+
+function inherited(...names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 }
 
 function isReady(line: string): boolean {

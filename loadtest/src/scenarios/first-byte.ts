@@ -39,6 +39,7 @@ const CASES: readonly Case[] = [
 
 export const firstByteScenarios: readonly Scenario[] = CASES.map((each) => ({
   name: `first-byte-${each.name}`,
+  languages: [each.language],
   title: `click -> first byte, ${each.language}, ${each.rate}/s, warm pool`,
   run: async (target, options) => {
     const language = options.language ?? each.language;

@@ -25,6 +25,7 @@ import { defaultCeiling, type PoolShelf } from './pool/options.js';
 import { Pool } from './pool/pool.js';
 import { waitForReady } from './pool/ready.js';
 import { Dispatcher } from './run/dispatcher.js';
+import { OutputPace } from './run/output-pace.js';
 import type { Run } from './run/run.js';
 import { RunTable } from './run/table.js';
 import { SelfTest } from './selftest/selftest.js';
@@ -40,6 +41,8 @@ const HELD_MARGIN_MS = 120_000;
 const DRAIN_MARGIN_MS = 6_000;
 /** How often the pool's counts are copied to the metrics, ms. */
 const GAUGES_MS = 1_000;
+/** Of all floods together, at once after a quiet time: twice what one run may write. */
+const FLOOD_BURST_BYTES = 2_097_152;
 
 /**
  * Starts a worker; what it starts is owned by `lifecycle`. Rejects with a message that says what to do. `onFatal` is called when it
@@ -126,6 +129,10 @@ export async function startWorker(
       idleMs: config.WORKER_IDLE_MS,
       outputBytes: config.WORKER_OUTPUT_BYTES,
     },
+    pace: new OutputPace(
+      { bytesPerSecond: config.WORKER_FLOOD_BYTES_PER_SECOND, burstBytes: FLOOD_BURST_BYTES },
+      performance.now(),
+    ),
     ringBytes: config.WORKER_RING_BYTES,
     unattachedMs: config.WORKER_UNATTACHED_MS,
     resumeMs: config.WORKER_RESUME_MS,

@@ -89,6 +89,11 @@ const WorkerConfigSchema = Type.Object({
   WORKER_IDLE_MS: count(120_000, 86_400_000),
   /** stdout and stderr together, bytes. */
   WORKER_OUTPUT_BYTES: count(1_048_576, 1_073_741_824),
+  /**
+   * Output of all floods of this worker together, bytes a second: what runs write past 64 KB a second each. Past it they are read in
+   * turn, and wait in their writes. 2 MiB go through at once after a quiet time.
+   */
+  WORKER_FLOOD_BYTES_PER_SECOND: count(4_194_304, 1_073_741_824, 65_536),
   /** Compile sandbox: memory, swap and /tmp together, bytes. */
   WORKER_COMPILE_MEMORY_BYTES: count(536_870_912, 68_719_476_736, 6_291_456),
   /** Compile sandbox: CPUs. */

@@ -21,6 +21,8 @@ async function run(input: CommandInput): Promise<number> {
   const keys = readKeys(paths);
   if (keys !== undefined) env['GATEWAY_TOKEN_KEYS'] = keys;
   if (state.engine !== undefined) env['DOCKER_HOST'] ??= state.engine.host;
+  // The bound above all sandboxes is part of what is measured.
+  if (env['DOCKER_HOST'] === state.engine?.host) env['WORKER_CGROUP_PARENT'] ??= state.engine?.cgroupParent;
   const child = spawn(process.execPath, [main, ...input.positionals], { stdio: 'inherit', env, cwd: ROOT });
   // A terminal sends Ctrl-C to both; the load test cleans up, and its exit code is ours.
   process.on('SIGINT', () => undefined);

@@ -10,6 +10,7 @@ import { ScriptedSandbox } from '../testkit/scripted-sandbox.js';
 import type { ArtefactTicket, CompileFollower, KeptResult } from './artefacts.js';
 import { Dispatcher } from './dispatcher.js';
 import type { RunEvent } from './events.js';
+import { OutputPace } from './output-pace.js';
 import type { Run } from './run.js';
 import { RunTable } from './table.js';
 
@@ -62,6 +63,7 @@ function make(options: { kept?: KeptResult; warm?: boolean } = {}) {
   const dispatcher = new Dispatcher({
     languages: new Map([PYTHON, C].map((language) => [language.name, language])),
     limits: { wallMs: 60_000, cpuMs: 3000, idleMs: 60_000, outputBytes: 1_000_000 },
+    pace: new OutputPace({ bytesPerSecond: 1_000_000, burstBytes: 100_000 }, performance.now()),
     ringBytes: 65_536,
     unattachedMs: 10_000,
     resumeMs: 30_000,
@@ -169,6 +171,25 @@ test('a request that comes again while its claim is under way is not taken twice
   take(request('python'));
   expect(asked).toEqual(['python', 'python']);
   expect(table.get(run.id)).not.toBe(run);
+});
+
+test('a flood is not read while others wait for their turn, and is read again; an end is not held back', async () => {
+  const { take, sandboxes } = make();
+  const { run } = take(request('python'));
+  const [sandbox] = sandboxes as [ScriptedSandbox];
+  sandbox.says(FromAgent.STARTED);
+  const flood = (times: number) => {
+    for (let i = 0; i < times; i++) sandbox.says(FromAgent.STDOUT, Buffer.alloc(60_000, 'x'));
+  };
+  flood(1);
+  expect(sandbox.paused).toBe(false);
+  flood(4);
+  expect(sandbox.paused).toBe(true);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(sandbox.paused).toBe(false);
+  flood(8);
+  run.stop('stopped');
+  expect(vi.getTimerCount()).toBe(0);
 });
 
 describe('a program that has to be compiled', () => {

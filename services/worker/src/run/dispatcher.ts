@@ -8,6 +8,7 @@ import type { WorkerMetrics } from '../metrics.js';
 import type { ArtefactSource, ArtefactTicket, CompileResult, KeptResult } from './artefacts.js';
 import { lowerLimits, type RunLimits } from './limits.js';
 import type { Lease } from './options.js';
+import type { OutputPace } from './output-pace.js';
 import { shelfName } from './ports.js';
 import { replacedFile, runFrames } from './programs.js';
 import { Run } from './run.js';
@@ -53,6 +54,7 @@ export interface ClaimRequest {
 export interface DispatcherOptions {
   readonly languages: ReadonlyMap<string, Language>;
   readonly limits: RunLimits;
+  readonly pace: OutputPace;
   readonly ringBytes: number;
   readonly unattachedMs: number;
   readonly resumeMs: number;
@@ -248,7 +250,7 @@ export class Dispatcher {
   }
 
   #createRun(request: RunRequest, language: Language, over: AbortController): Run {
-    const { limits, ringBytes, unattachedMs, resumeMs, metrics, table } = this.#options;
+    const { limits, pace, ringBytes, unattachedMs, resumeMs, metrics, table } = this.#options;
     const labels = { language: language.name };
     const run: Run = new Run({
       id: request.run,
@@ -257,6 +259,7 @@ export class Dispatcher {
       version: language.version,
       stdin: request.stdin === undefined ? undefined : Buffer.from(request.stdin),
       limits: lowerLimits(limits, manifestLimits(language), requestLimits(request)),
+      pace,
       ringBytes,
       keep: request.on_disconnect === 'keep',
       unattachedMs,

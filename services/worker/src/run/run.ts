@@ -13,6 +13,7 @@ import {
 } from '@rungrid/sandbox/agent-frames';
 import { type AgentEnd, decodeExit, decodeStdinAck } from '@rungrid/sandbox/agent-status';
 import { Audience } from './audience.js';
+import { Brake } from './brake.js';
 import type { ResumePoint, RunEvent, Usage } from './events.js';
 import { type LastCounters, type Outcome, outcomeOfExit } from './outcome.js';
 import type { Lease, RunOptions } from './options.js';
@@ -35,6 +36,7 @@ export class Run {
   readonly #audience: Audience;
   readonly #pump: OutputPump;
   readonly #compilePump: OutputPump;
+  readonly #brake: Brake;
   readonly #stdin: StdinWindow;
   readonly #decoder = new AgentFrameDecoder();
   #epoch = 0;
@@ -42,7 +44,6 @@ export class Run {
   #meter: Meter | undefined;
   #state: 'waiting' | 'preparing' | 'running' | 'ended' = 'waiting';
   #ending = false;
-  #held = false;
   #handedOverUs = 0;
   #startedMs = 0;
   #activeMs = 0;
@@ -54,9 +55,10 @@ export class Run {
   constructor(options: RunOptions) {
     this.#options = options;
     ({ id: this.id, key: this.key, language: this.language } = options);
+    this.#brake = new Brake(options.pace);
     this.#audience = new Audience({
       ...options,
-      onHold: (held) => this.#hold(held),
+      onHold: (held) => this.#brake.hold(held),
       onDeserted: () => this.stop('disconnected'),
       onAlone: (alone) => options.observer.alone(alone ? () => this.#audience.giveUp() : undefined),
       onKept: () => options.observer.kept(() => this.#audience.close()),
@@ -108,6 +110,7 @@ export class Run {
     }
     this.#compilePump.end();
     this.#lease = lease;
+    this.#brake.on(lease.sandbox);
     this.#meter = new Meter(lease.sandbox);
     this.#state = 'preparing';
     lease.sandbox.listen({ data: (chunk) => this.#onData(chunk), end: () => void this.#onSandboxEnd() });
@@ -216,6 +219,7 @@ export class Run {
       // Only the agent writes this stream; it is ours, so a bad frame is a fault of ours.
       this.fail('internal', error instanceof Error ? error.message : 'bad agent frame');
     }
+    this.#brake.spent(chunk.length);
   }
 
   #onFrame(type: FromAgent, payload: Buffer): void {
@@ -317,6 +321,7 @@ export class Run {
     this.#compilePump.end();
     this.#state = 'ended';
     clearTimeout(this.#wallTimer);
+    this.#brake.release();
     this.#lease?.release();
   }
 
@@ -327,12 +332,5 @@ export class Run {
       memoryBytes: usage?.memoryPeakBytes ?? 0,
       outputBytes: this.#pump.bytes,
     };
-  }
-
-  #hold(held: boolean): void {
-    if (this.#held === held) return;
-    this.#held = held;
-    if (held) this.#lease?.sandbox.pause();
-    else this.#lease?.sandbox.resume();
   }
 }

@@ -12,6 +12,8 @@ export class ScriptedSandbox implements Sandbox {
   readonly written: Uint8Array[] = [];
   counters: SandboxUsage = NO_USAGE;
   destroyed = false;
+  /** Its byte stream is not read. */
+  paused = false;
   exit: (exit: SandboxExit) => void = () => undefined;
   readonly exited = new Promise<SandboxExit>((resolve) => {
     this.exit = resolve;
@@ -56,8 +58,12 @@ export class ScriptedSandbox implements Sandbox {
   listen(listener: SandboxListener): void {
     this.#listener = listener;
   }
-  pause(): void {}
-  resume(): void {}
+  pause(): void {
+    this.paused = true;
+  }
+  resume(): void {
+    this.paused = false;
+  }
   assign(): void {}
   usage(): SandboxUsage {
     return this.counters;
