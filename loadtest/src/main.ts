@@ -249,7 +249,8 @@ function positive(name: string, text: string): number {
 }
 
 try {
-  process.exitCode = await main();
+  // What an ended scenario still waits for is not waited for.
+  process.exit(await main());
 } catch (error) {
   process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
