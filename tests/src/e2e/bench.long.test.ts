@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
-const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../../loadtest/dist/main.js', import.meta.url));
 
 test('a signal ends the bench: the figures until then are told, and its services are gone', async () => {
   const bench = spawn(process.execPath, [MAIN, '--quick', '--scenario', 'echo,sessions-50'], {
