@@ -1,6 +1,5 @@
 // What a service takes: its own place, and its session's only where the session is its own.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -21,13 +20,14 @@ async function niceness(act: string, options: { detached: boolean }): Promise<{ 
 }
 
 const GO_AHEAD = `import { goAhead } from ${JSON.stringify(MODULE)}; goAhead();`;
-const TRY = "import { setPriority } from 'node:os'; try { setPriority(-10) } catch {}";
+/** The same by plain calls, as far as this machine lets one: that is all that there is to take. */
+const ALL_THERE_IS = `import { setPriority } from 'node:os';
+import { writeFileSync } from 'node:fs';
+for (const act of [() => setPriority(-10), () => writeFileSync('/proc/self/autogroup', '-10')]) try { act() } catch {}`;
 
 test('a service with a session of its own takes it for both, where it may', async () => {
-  const may = (await niceness(TRY, { detached: true })).own === -10;
-  const taken = await niceness(GO_AHEAD, { detached: true });
-  expect(taken.own).toBe(may ? -10 : 0);
-  if (existsSync('/proc/self/autogroup')) expect(taken.session).toBe(may ? '-10' : '0');
+  const possible = await niceness(ALL_THERE_IS, { detached: true });
+  expect(await niceness(GO_AHEAD, { detached: true })).toEqual(possible);
 });
 
 test("somebody else's session stays as it is", async () => {
