@@ -61,7 +61,9 @@ async function main(): Promise<number> {
   }
   const chosen = choose(values.scenario).filter((each) => values.url === undefined || each.ownStack !== true);
   const languages = languageNames(values.language);
+  const ended = endOnSignals();
   const options: ScenarioOptions = {
+    ended,
     quick: values.quick,
     ...(values.language === undefined || languages.length > 1 ? {} : { language: languages[0] ?? '' }),
     ...(values.rate === undefined ? {} : { rate: positive('--rate', values.rate) }),
@@ -69,8 +71,7 @@ async function main(): Promise<number> {
   };
   const foreign =
     values.url === undefined ? undefined : foreignTarget(values.url, values.key ?? process.env['RUNGRID_BENCH_KEY']);
-  const ended = endOnSignals();
-  const rows = await runAll(chosen, { options, languages, foreign, ended });
+  const rows = await runAll(chosen, { options, languages, foreign });
   process.stdout.write(`\n${formatTable(rows)}\n`);
   if (values.json !== undefined) writeJson(values.json, rows);
   if (ended.aborted) process.stderr.write('bench: ended before its end; these are the figures until then\n');
@@ -95,11 +96,11 @@ interface Given {
   /** Of the scenarios that run once for each. */
   readonly languages: readonly string[];
   readonly foreign: Target | undefined;
-  readonly ended: AbortSignal;
 }
 
 async function runAll(chosen: readonly Scenario[], given: Given): Promise<Row[]> {
-  const { options, languages, foreign, ended } = given;
+  const { options, languages, foreign } = given;
+  const { ended } = options;
   const rows: Row[] = [];
   const shared = new SharedStack({ languages: languagesOf(chosen, options), foreign, ended });
   try {
@@ -109,7 +110,7 @@ async function runAll(chosen: readonly Scenario[], given: Given): Promise<Row[]>
         if (ended.aborted) return rows;
         process.stderr.write(`${scenario.name}: ${scenario.title}${language === undefined ? '' : `: ${language}`}\n`);
         try {
-          rows.push(...(await runOne(scenario, { options: own, shared, ended })));
+          rows.push(...(await runOne(scenario, { options: own, shared })));
         } catch (error) {
           if (ended.aborted) return rows;
           // What the other scenarios measured is not thrown away with this one.
@@ -124,20 +125,14 @@ async function runAll(chosen: readonly Scenario[], given: Given): Promise<Row[]>
   return rows;
 }
 
-interface OneGiven {
-  readonly options: ScenarioOptions;
-  readonly shared: SharedStack;
-  readonly ended: AbortSignal;
-}
-
-async function runOne(scenario: Scenario, given: OneGiven): Promise<Row[]> {
-  const { options, shared, ended } = given;
+async function runOne(scenario: Scenario, given: { options: ScenarioOptions; shared: SharedStack }): Promise<Row[]> {
+  const { options, shared } = given;
   if (scenario.workerEnv === undefined || shared.foreign)
-    return measure(scenario, { target: await shared.get(), options, ended });
+    return measure(scenario, { target: await shared.get(), options });
   const languages = scenario.perLanguage === true ? [options.language ?? ''] : languagesOf([scenario], options);
-  const target = await startStack({ languages, workerEnv: scenario.workerEnv, signal: ended });
+  const target = await startStack({ languages, workerEnv: scenario.workerEnv, signal: options.ended });
   try {
-    return await measure(scenario, { target, options, ended });
+    return await measure(scenario, { target, options });
   } finally {
     await target.close();
   }
@@ -166,15 +161,9 @@ class SharedStack {
   }
 }
 
-interface MeasureGiven {
-  readonly target: Target;
-  readonly options: ScenarioOptions;
-  readonly ended: AbortSignal;
-}
-
-async function measure(scenario: Scenario, given: MeasureGiven): Promise<Row[]> {
+async function measure(scenario: Scenario, given: { target: Target; options: ScenarioOptions }): Promise<Row[]> {
   const before = await readHops(given.target.metrics);
-  const rows = await unless(given.ended, scenario.run(given.target, given.options));
+  const rows = await unless(given.options.ended, scenario.run(given.target, given.options));
   const after = await readHops(given.target.metrics);
   const name = scenario.perLanguage === true ? `${scenario.name} ${given.options.language ?? ''}` : scenario.name;
   return [...rows, ...hopRows(before, after, name)];
@@ -182,6 +171,7 @@ async function measure(scenario: Scenario, given: MeasureGiven): Promise<Row[]> 
 
 /** What `work` comes to; rejects when `signal` is aborted first, and leaves the work to what takes its target away. */
 async function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  signal.throwIfAborted();
   let giveUp: () => void = () => undefined;
   const aborted = new Promise<never>((_, reject) => {
     giveUp = () => reject(signal.reason as Error);

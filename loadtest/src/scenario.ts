@@ -13,6 +13,8 @@ export interface ScenarioOptions {
   readonly n?: number;
   /** Small numbers, to see that everything works. */
   readonly quick: boolean;
+  /** The bench is ended. */
+  readonly ended: AbortSignal;
 }
 
 export interface Scenario {

@@ -110,6 +110,7 @@ export function rssBytes(pid: number): number {
 
 function launch(command: readonly string[], options: { env?: Readonly<Record<string, string>>; signal: AbortSignal }) {
   const { env, signal } = options;
+  signal.throwIfAborted();
   const [file = '', ...args] = command;
   const child = spawn(file, args, {
     cwd: ROOT,

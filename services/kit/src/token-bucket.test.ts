@@ -26,3 +26,12 @@ test('names have buckets of their own, and the oldest name is forgotten past the
   expect(map.size).toBe(2);
   expect(map.take('b', 0)).toBe(0);
 });
+
+test('what is overdrawn is waited for, and paid by the time', () => {
+  const bucket = new TokenBucket({ capacity: 10, perSecond: 100 }, 0);
+  expect(bucket.overdraw(10, 0)).toBe(0);
+  expect(bucket.overdraw(5, 0)).toBe(50);
+  expect(bucket.takeSome(3, 0)).toBe(3);
+  expect(bucket.overdraw(0, 50)).toBe(0);
+  expect(bucket.takeSome(3, 70)).toBe(1);
+});

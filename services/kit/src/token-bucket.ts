@@ -18,17 +18,41 @@ export class TokenBucket {
     this.#atMs = nowMs;
   }
 
-  /** Takes one token. Returns 0, or how long to wait for the next one, ms. A clock that steps back costs nothing. */
+  /** Takes one token. Returns 0, or how long to wait for the next one, ms. */
   take(nowMs: number): number {
-    const { capacity, perSecond } = this.#options;
-    const passedMs = Math.max(0, nowMs - this.#atMs);
-    this.#tokens = Math.min(capacity, this.#tokens + (passedMs * perSecond) / 1000);
-    this.#atMs = nowMs;
+    this.#refill(nowMs);
     if (this.#tokens >= 1) {
       this.#tokens -= 1;
       return 0;
     }
-    return Math.max(1, Math.ceil(((1 - this.#tokens) * 1000) / perSecond));
+    return Math.max(1, this.#waitMs(1 - this.#tokens));
+  }
+
+  /** Takes `amount`, what is not there as a debt. Returns how long to wait until it is paid, ms; 0: there is none. */
+  overdraw(amount: number, nowMs: number): number {
+    this.#refill(nowMs);
+    this.#tokens -= amount;
+    return this.#tokens >= 0 ? 0 : this.#waitMs(-this.#tokens);
+  }
+
+  /** Takes what is there of `amount`. Returns what is not. */
+  takeSome(amount: number, nowMs: number): number {
+    this.#refill(nowMs);
+    const taken = Math.min(amount, Math.max(0, this.#tokens));
+    this.#tokens -= taken;
+    return amount - taken;
+  }
+
+  /** A clock that steps back costs nothing. */
+  #refill(nowMs: number): void {
+    const { capacity, perSecond } = this.#options;
+    const passedMs = Math.max(0, nowMs - this.#atMs);
+    this.#tokens = Math.min(capacity, this.#tokens + (passedMs * perSecond) / 1000);
+    this.#atMs = nowMs;
+  }
+
+  #waitMs(missing: number): number {
+    return Math.ceil((missing * 1000) / this.#options.perSecond);
   }
 }
 

@@ -10,6 +10,7 @@ import { createRegistry } from '@rungrid/kit/metrics';
 import { RunRegistry } from '@rungrid/kit/redis';
 import { ArtefactRedis } from '@rungrid/kit/redis-artefacts';
 import { checkRedis, connectRedis } from '@rungrid/kit/redis-connection';
+import { TokenBucket } from '@rungrid/kit/token-bucket';
 import { HEARTBEAT_MS, retractWorker } from '@rungrid/kit/workers';
 import type { WorkerInfo } from '@rungrid/proto/stream-entries';
 import { languageMode } from '@rungrid/sandbox/languages';
@@ -25,7 +26,6 @@ import { defaultCeiling, type PoolShelf } from './pool/options.js';
 import { Pool } from './pool/pool.js';
 import { waitForReady } from './pool/ready.js';
 import { Dispatcher } from './run/dispatcher.js';
-import { OutputPace } from './run/output-pace.js';
 import type { Run } from './run/run.js';
 import { RunTable } from './run/table.js';
 import { SelfTest } from './selftest/selftest.js';
@@ -129,8 +129,8 @@ export async function startWorker(
       idleMs: config.WORKER_IDLE_MS,
       outputBytes: config.WORKER_OUTPUT_BYTES,
     },
-    pace: new OutputPace(
-      { bytesPerSecond: config.WORKER_FLOOD_BYTES_PER_SECOND, burstBytes: FLOOD_BURST_BYTES },
+    pace: new TokenBucket(
+      { perSecond: config.WORKER_FLOOD_BYTES_PER_SECOND, capacity: FLOOD_BURST_BYTES },
       performance.now(),
     ),
     ringBytes: config.WORKER_RING_BYTES,

@@ -1,7 +1,7 @@
 // Two reasons to wait, and one hand on the sandbox.
+import { TokenBucket } from '@rungrid/kit/token-bucket';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Brake } from './brake.js';
-import { OutputPace } from './output-pace.js';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -12,7 +12,7 @@ afterEach(() => {
 
 function setup() {
   const calls: string[] = [];
-  const brake = new Brake(new OutputPace({ bytesPerSecond: 100_000, burstBytes: 0 }, performance.now()));
+  const brake = new Brake(new TokenBucket({ perSecond: 100_000, capacity: 0 }, performance.now()));
   brake.on({ pause: () => calls.push('pause'), resume: () => calls.push('resume') });
   return { brake, calls };
 }

@@ -1,5 +1,6 @@
 // When a sandbox's output is not read, so that its program waits in write(2): while its events find nobody to take them, and while other floods have their turn.
-import { OutputAccount, type OutputPace } from './output-pace.js';
+import type { TokenBucket } from '@rungrid/kit/token-bucket';
+import { OutputAccount } from './output-pace.js';
 import type { Sandbox } from './ports.js';
 
 /** A run's one hand on pause() and resume(): either reason holds, and neither undoes the other. */
@@ -9,7 +10,7 @@ export class Brake {
   #held = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(pace: OutputPace) {
+  constructor(pace: TokenBucket) {
     this.#account = new OutputAccount(pace);
   }
 

@@ -1,6 +1,7 @@
 // From a request to its sandbox: at once when the program is there, after its compile step otherwise, and never for nobody.
 import { createLogger } from '@rungrid/kit/logger';
 import { createRegistry } from '@rungrid/kit/metrics';
+import { TokenBucket } from '@rungrid/kit/token-bucket';
 import type { RunRequest } from '@rungrid/proto/stream-entries';
 import { encodeStart, FromAgent } from '@rungrid/sandbox/agent-frames';
 import type { Language } from '@rungrid/sandbox/languages';
@@ -10,7 +11,6 @@ import { ScriptedSandbox } from '../testkit/scripted-sandbox.js';
 import type { ArtefactTicket, CompileFollower, KeptResult } from './artefacts.js';
 import { Dispatcher } from './dispatcher.js';
 import type { RunEvent } from './events.js';
-import { OutputPace } from './output-pace.js';
 import type { Run } from './run.js';
 import { RunTable } from './table.js';
 
@@ -63,7 +63,7 @@ function make(options: { kept?: KeptResult; warm?: boolean } = {}) {
   const dispatcher = new Dispatcher({
     languages: new Map([PYTHON, C].map((language) => [language.name, language])),
     limits: { wallMs: 60_000, cpuMs: 3000, idleMs: 60_000, outputBytes: 1_000_000 },
-    pace: new OutputPace({ bytesPerSecond: 1_000_000, burstBytes: 100_000 }, performance.now()),
+    pace: new TokenBucket({ perSecond: 1_000_000, capacity: 100_000 }, performance.now()),
     ringBytes: 65_536,
     unattachedMs: 10_000,
     resumeMs: 30_000,

@@ -1,6 +1,7 @@
 // Takes run requests: makes the run known, hands the program to a warm sandbox at once (or has it compiled), and claims the run meanwhile.
 import type { Logger } from '@rungrid/kit/logger';
 import { nowUs } from '@rungrid/kit/clock';
+import type { TokenBucket } from '@rungrid/kit/token-bucket';
 import { ERRORS } from '@rungrid/proto/errors';
 import type { RunRequest } from '@rungrid/proto/stream-entries';
 import type { Language } from '@rungrid/sandbox/languages';
@@ -8,7 +9,6 @@ import type { WorkerMetrics } from '../metrics.js';
 import type { ArtefactSource, ArtefactTicket, CompileResult, KeptResult } from './artefacts.js';
 import { lowerLimits, type RunLimits } from './limits.js';
 import type { Lease } from './options.js';
-import type { OutputPace } from './output-pace.js';
 import { shelfName } from './ports.js';
 import { replacedFile, runFrames } from './programs.js';
 import { Run } from './run.js';
@@ -54,7 +54,7 @@ export interface ClaimRequest {
 export interface DispatcherOptions {
   readonly languages: ReadonlyMap<string, Language>;
   readonly limits: RunLimits;
-  readonly pace: OutputPace;
+  readonly pace: TokenBucket;
   readonly ringBytes: number;
   readonly unattachedMs: number;
   readonly resumeMs: number;

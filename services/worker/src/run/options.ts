@@ -1,6 +1,6 @@
 // What a run is made of: its sandbox's lease, its program and limits, and who hears of its milestones.
+import type { TokenBucket } from '@rungrid/kit/token-bucket';
 import type { RunLimits } from './limits.js';
-import type { OutputPace } from './output-pace.js';
 import type { Sandbox } from './ports.js';
 
 /** A sandbox that is the run's own until it is given back. */
@@ -23,8 +23,8 @@ export interface RunOptions {
   /** All of stdin; undefined: interactive. */
   readonly stdin: Buffer | undefined;
   readonly limits: RunLimits;
-  /** Of the output of all runs together. */
-  readonly pace: OutputPace;
+  /** Bytes that all runs together may write beyond each one's own. */
+  readonly pace: TokenBucket;
   /** Events kept for those who attach later, bytes. */
   readonly ringBytes: number;
   /** Whether it goes on for the resume window when its client is lost. */
