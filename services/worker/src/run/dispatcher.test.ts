@@ -39,8 +39,8 @@ function request(language: string, more: Partial<RunRequest> = {}): RunRequest {
   return { ...fixed, language, code: 'x', accepted_us: 0, ...more };
 }
 
-/** A worker with everything around the dispatcher scripted. `kept`: what is in memory; `warm`: whether sandboxes are there. */
-function make(options: { kept?: KeptResult; warm?: boolean } = {}) {
+/** A worker with everything around the dispatcher scripted. `kept`: what is in memory; `warm`, `cold`: whether sandboxes are there, or come. */
+function make(options: { kept?: KeptResult; warm?: boolean; cold?: boolean } = {}) {
   const table = new RunTable({ maxAlone: 8 });
   const asked: string[] = [];
   const sandboxes: ScriptedSandbox[] = [];
@@ -72,9 +72,10 @@ function make(options: { kept?: KeptResult; warm?: boolean } = {}) {
         asked.push(shelf);
         return options.warm === false ? undefined : hand();
       },
-      acquireCold: async (shelf) => {
+      acquireCold: async (shelf, signal) => {
         asked.push(`cold ${shelf}`);
-        return hand();
+        if (options.cold !== false) return hand();
+        return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
       },
       reserve: () => {
         reserved += 1;
@@ -156,6 +157,17 @@ test('what two workers were lost with is refused, once it is ours to refuse', as
   expect(asked).toEqual([]);
   await claim();
   expect(events).toMatchObject([{ type: 'error', code: 'poison' }]);
+});
+
+test('a sandbox that never comes is waited for in vain for so long only', async () => {
+  const { take, claim } = make({ warm: false, cold: false });
+  const { events } = take(request('python'));
+  await claim();
+  await vi.advanceTimersByTimeAsync(19_999);
+  expect(events).toEqual([]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(events).toMatchObject([{ type: 'error', code: 'start_failed' }]);
+  expect(vi.getTimerCount()).toBe(0);
 });
 
 test('a request that comes again while its claim is under way is not taken twice; one that was claimed before is given up', async () => {

@@ -238,13 +238,17 @@ export class Dispatcher {
   /** The next sandbox to be ready; undefined when there will be none. A lease that comes after the abort is given back. */
   async #acquireCold(shelf: string, aborted: AbortSignal): Promise<Lease | undefined> {
     const { pool, logger } = this.#options;
+    // Not AbortSignal.timeout(): held by nothing but any(), it is collected before its time, and nobody's wait ends.
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(new Error('no sandbox in time')), COLD_START_TIMEOUT_MS);
     try {
-      const signal = AbortSignal.any([aborted, AbortSignal.timeout(COLD_START_TIMEOUT_MS)]);
-      const lease = await pool.acquireCold(shelf, signal);
+      const lease = await pool.acquireCold(shelf, AbortSignal.any([aborted, late.signal]));
       if (!aborted.aborted) return lease;
       lease.release();
     } catch (error) {
       if (!aborted.aborted) logger.warn({ err: error, shelf }, 'no sandbox');
+    } finally {
+      clearTimeout(timer);
     }
     return undefined;
   }
