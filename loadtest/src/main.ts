@@ -163,6 +163,8 @@ class SharedStack {
 
 async function measure(scenario: Scenario, given: { target: Target; options: ScenarioOptions }): Promise<Row[]> {
   const before = await readHops(given.target.metrics);
+  // Before the work, not behind it: what is begun must be heard to its end.
+  given.options.ended.throwIfAborted();
   const rows = await unless(given.options.ended, scenario.run(given.target, given.options));
   const after = await readHops(given.target.metrics);
   const name = scenario.perLanguage === true ? `${scenario.name} ${given.options.language ?? ''}` : scenario.name;
@@ -171,7 +173,6 @@ async function measure(scenario: Scenario, given: { target: Target; options: Sce
 
 /** What `work` comes to; rejects when `signal` is aborted first, and leaves the work to what takes its target away. */
 async function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  signal.throwIfAborted();
   let giveUp: () => void = () => undefined;
   const aborted = new Promise<never>((_, reject) => {
     giveUp = () => reject(signal.reason as Error);
