@@ -48,6 +48,11 @@ export class Destroyer {
     return this.#queue.length + this.#running + this.#failed.size;
   }
 
+  /** Those that the engine removes at this moment. */
+  get running(): number {
+    return this.#running;
+  }
+
   add(sandbox: Sandbox, spec: SandboxSpec): void {
     this.#queue.push({ sandbox, spec, addedMs: performance.now(), beganMs: 0, failures: 0 });
     this.pump();

@@ -9,6 +9,8 @@ export interface Lease {
   readonly warm: boolean;
   /** Version of the language in it. */
   readonly version: string;
+  /** Somebody has typed to it, at this time of performance.now(): the engine's other work makes room for a while. */
+  typed(nowMs: number): void;
   /** Destroys the sandbox in the background; it is never used again. Idempotent. */
   release(): void;
 }
@@ -17,14 +19,23 @@ export class PoolLease implements Lease {
   readonly sandbox: Sandbox;
   readonly warm: boolean;
   readonly version: string;
+  readonly #onTyped: (nowMs: number) => void;
   readonly #onRelease: (lease: PoolLease) => void;
   #released = false;
 
-  constructor(ready: Ready, parts: { warm: boolean; onRelease: (lease: PoolLease) => void }) {
+  constructor(
+    ready: Ready,
+    parts: { warm: boolean; onTyped: (nowMs: number) => void; onRelease: (lease: PoolLease) => void },
+  ) {
     this.sandbox = ready.sandbox;
     this.version = ready.version;
     this.warm = parts.warm;
+    this.#onTyped = parts.onTyped;
     this.#onRelease = parts.onRelease;
+  }
+
+  typed(nowMs: number): void {
+    this.#onTyped(nowMs);
   }
 
   release(): void {

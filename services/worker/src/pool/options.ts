@@ -23,6 +23,14 @@ export interface PoolTuning {
   readonly startsPerSecond?: number;
   /** Destroys under way at once, 1..32. Default 2 while calm; doubled while somebody waits for room. */
   readonly destroysAtOnce?: number;
+  /**
+   * Starts and destroys together under way at once while somebody types, 1..32. Default: one for each two cores, at least 1. Each takes most
+   * of a core, and all beside each other kept a keystroke waiting twice to three times as long at the 99th percentile; the price is a third
+   * of the rate of starts while it lasts.
+   */
+  readonly jobsWhileTyping?: number;
+  /** For how long after its last input somebody counts as typing, ms, 0..60000. Default 1000: from one keystroke of a slow typist to the next. */
+  readonly typingMs?: number;
   /** How long a checkout holds refills and removals back, ms, 0..1000. Default 20: the first byte and most short programs are through by then. */
   readonly refillDelayMs?: number;
   /** Below this share of its floor a shelf refills at once and with urgency, 0..1. Default 0.5. */
@@ -61,6 +69,12 @@ export function resolveTuning(tuning: PoolTuning, memoryBytes: number): Resolved
     ),
     startsPerSecond: within('startsPerSecond', tuning.startsPerSecond ?? 50, [1, 1000]),
     destroysAtOnce: within('destroysAtOnce', tuning.destroysAtOnce ?? 2, [1, 32]),
+    jobsWhileTyping: within(
+      'jobsWhileTyping',
+      tuning.jobsWhileTyping ?? Math.max(1, Math.floor(availableParallelism() / 2)),
+      [1, 32],
+    ),
+    typingMs: within('typingMs', tuning.typingMs ?? 1000, [0, 60_000]),
     refillDelayMs: within('refillDelayMs', tuning.refillDelayMs ?? 20, [0, 1000]),
     criticalShare: within('criticalShare', tuning.criticalShare ?? 0.5, [0, 1]),
     maxAgeMs: within('maxAgeMs', tuning.maxAgeMs ?? 600_000, [1000, 86_400_000]),

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { resolveTuning } from './options.js';
 import { decide, hasCapacity, type ShelfCounts, type PoolAction, type PoolCounts } from './policy.js';
 
-const TUNING = resolveTuning({ ceiling: 10, calmStarts: 1, urgentStarts: 4 }, 8 * 2 ** 30);
+const TUNING = resolveTuning({ ceiling: 10, calmStarts: 1, urgentStarts: 4, jobsWhileTyping: 1 }, 8 * 2 ** 30);
 const NOW_MS = 1000;
 
 describe('decide', () => {
@@ -94,6 +94,21 @@ describe('decide', () => {
       actions: ['start a'],
       wakeAtMs: 1010,
     },
+    {
+      it: 'starts one at a time while somebody types, whoever waits',
+      counts: pool([shelf({ waiting: 4 })], { typing: true }),
+      actions: ['start a'],
+    },
+    {
+      it: 'starts nothing beside a removal while somebody types',
+      counts: pool([shelf({ waiting: 4 })], { typing: true, destroying: 1, removing: 1 }),
+      actions: [],
+    },
+    {
+      it: 'starts beside removals that wait for their turn',
+      counts: pool([shelf({ waiting: 4 })], { typing: true, destroying: 2 }),
+      actions: ['start a'],
+    },
     { it: 'does nothing while draining', counts: pool([shelf({ waiting: 1 })], { draining: true }), actions: [] },
   ];
   for (const row of table) {
@@ -177,6 +192,8 @@ function pool(shelves: readonly ShelfCounts[], counts: Partial<PoolCounts> = {})
     shelves,
     live: 0,
     destroying: 0,
+    removing: 0,
+    typing: false,
     startTokens: 8,
     nextTokenMs: 1010,
     holdUntilMs: 0,

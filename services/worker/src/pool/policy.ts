@@ -25,6 +25,10 @@ export interface PoolCounts {
   /** In the hands of a run. */
   readonly live: number;
   readonly destroying: number;
+  /** Of those, the ones that the engine removes at this moment. */
+  readonly removing: number;
+  /** Somebody has typed to a run just now. */
+  readonly typing: boolean;
   /** Starts that the rate limit allows now, and when it allows one more. */
   readonly startTokens: number;
   readonly nextTokenMs: number;
@@ -75,7 +79,9 @@ export function decide(counts: PoolCounts, tuning: ResolvedTuning): PoolDecision
         wakeAtMs = Math.min(wakeAtMs, notBeforeMs);
         break;
       }
-      if (sum(shelves, 'starting') >= startsAtOnce(tally, tuning)) break;
+      const starting = sum(shelves, 'starting');
+      if (starting >= startsAtOnce(tally, tuning)) break;
+      if (counts.typing && starting + counts.removing >= tuning.jobsWhileTyping) break;
       const staying = counts.live + sum(shelves, 'warm') + sum(shelves, 'starting');
       if (staying + leaving >= tuning.ceiling) {
         // One on its way out makes room already; the place is free once it is gone.

@@ -196,6 +196,25 @@ describe('Pool', () => {
     await closed(pool);
   });
 
+  it('has the engine do one thing at a time while somebody types, and more again afterwards', async () => {
+    const { pool, engine } = make({ floor: 4, tuning: { urgentStarts: 4, jobsWhileTyping: 1, typingMs: 1000 } });
+    await filled(pool, 4);
+    expect(engine.busiest).toBeGreaterThan(1);
+    const [typist, ...others] = Array.from({ length: 4 }, () => pool.tryAcquire('a'));
+    typist?.typed(performance.now());
+    engine.busiest = 0;
+    for (const lease of others) lease?.release();
+    await filled(pool, 4);
+    await gone(engine, 5);
+    expect(engine.busiest).toBe(1);
+    await vi.advanceTimersByTimeAsync(1000);
+    for (const _ of others) pool.tryAcquire('a')?.release();
+    await filled(pool, 4);
+    expect(engine.busiest).toBeGreaterThan(1);
+    await closed(pool);
+    expect(engine.alive.size).toBe(0);
+  });
+
   it('gives up what can not be removed when it closes', async () => {
     const { pool, engine } = make({ floor: 2 });
     await filled(pool, 2);
@@ -290,6 +309,9 @@ class FakeEngine implements Engine {
   asked = 0;
   destroyed = 0;
   most = 0;
+  #busy = 0;
+  /** Most starts and removals at once. */
+  busiest = 0;
   /** Removals that fail before one works. */
   stuck = 0;
   hang = false;
@@ -297,15 +319,23 @@ class FakeEngine implements Engine {
 
   async create(_spec: SandboxSpec): Promise<Sandbox> {
     this.asked += 1;
-    await new Promise<void>((resolve) => {
-      if (!this.hang) setTimeout(resolve, 10);
-    });
+    await this.work(10);
     if (this.failure !== undefined) throw this.failure;
     this.created += 1;
     const sandbox = new FakeSandbox(this, `s${this.created}`);
     this.alive.add(sandbox);
     this.most = Math.max(this.most, this.alive.size);
     return sandbox;
+  }
+
+  /** Takes its time; for ever while it hangs. */
+  async work(ms: number): Promise<void> {
+    this.#busy += 1;
+    this.busiest = Math.max(this.busiest, this.#busy);
+    await new Promise<void>((resolve) => {
+      if (!this.hang) setTimeout(resolve, ms);
+    });
+    this.#busy -= 1;
   }
 
   oldest(): FakeSandbox | undefined {
@@ -341,7 +371,7 @@ class FakeSandbox implements Sandbox {
   }
 
   async destroy(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await this.#engine.work(5);
     if (this.#engine.stuck > 0) {
       this.#engine.stuck -= 1;
       throw new EngineError('stuck', { retryable: true });

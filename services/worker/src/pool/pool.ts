@@ -41,6 +41,7 @@ export class Pool {
   readonly #liveWaiters: Array<() => void> = [];
   #state: 'new' | 'running' | 'suspended' | 'draining' = 'new';
   #holdUntilMs = 0;
+  #typedMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Immediate | undefined;
 
@@ -67,7 +68,7 @@ export class Pool {
       nowMs: performance.now(),
     });
     this.#destroyer = new Destroyer({
-      atOnce: () => (this.#isPressed() ? tuning.destroysAtOnce * 2 : tuning.destroysAtOnce),
+      atOnce: () => this.#destroysAtOnce(performance.now()),
       holdUntilMs: () => this.#holdUntilMs,
       longestHoldMs: tuning.refillDelayMs * 2,
       onFault: (spec, error) => this.#observer.failed?.(spec, error),
@@ -215,6 +216,9 @@ export class Pool {
   #lease(ready: Ready, how: { warm: boolean }): Lease {
     const lease = new PoolLease(ready, {
       warm: how.warm,
+      onTyped: (nowMs) => {
+        this.#typedMs = nowMs;
+      },
       onRelease: (released) => this.#released(released, ready.spec),
     });
     this.#live.add(lease);
@@ -235,6 +239,8 @@ export class Pool {
   #pump(): void {
     this.#soon = undefined;
     if (this.#state !== 'running') return;
+    // Removals go before starts where both wait for their turn: they give memory back, and are the shorter ones.
+    this.#destroyer.pump();
     const nowMs = performance.now();
     const { actions, wakeAtMs } = decide(this.#counts(nowMs), this.#tuning);
     for (const action of actions) {
@@ -299,8 +305,15 @@ export class Pool {
     return total;
   }
 
-  #isPressed(): boolean {
-    return this.#waiting() > 0 || this.#state === 'draining';
+  #destroysAtOnce(nowMs: number): number {
+    const { destroysAtOnce, jobsWhileTyping } = this.#tuning;
+    const pressed = this.#waiting() > 0 || this.#state === 'draining';
+    const most = pressed ? destroysAtOnce * 2 : destroysAtOnce;
+    return this.#isTypedTo(nowMs) ? Math.min(most, jobsWhileTyping - this.#starts.size) : most;
+  }
+
+  #isTypedTo(nowMs: number): boolean {
+    return this.#live.size > 0 && nowMs - this.#typedMs < this.#tuning.typingMs;
   }
 
   #counts(nowMs: number): PoolCounts {
@@ -319,6 +332,8 @@ export class Pool {
       })),
       live: this.#live.size,
       destroying: this.#destroyer.size,
+      removing: this.#destroyer.running,
+      typing: this.#isTypedTo(nowMs),
       startTokens: tokens,
       nextTokenMs: nextMs,
       holdUntilMs: this.#holdUntilMs,

@@ -9,6 +9,8 @@ export interface Lease {
   readonly warm: boolean;
   /** Language version as the sandbox reported it. */
   readonly version: string;
+  /** Somebody has typed to it, at this time of performance.now(): other work of the engine makes room for a while. */
+  typed(nowMs: number): void;
   /** Destroys the sandbox, in the background. Idempotent. */
   release(): void;
 }

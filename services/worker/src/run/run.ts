@@ -158,6 +158,7 @@ export class Run {
   /** false: past the stdin window, nothing of it was taken. */
   writeStdin(bytes: Buffer): boolean {
     this.#activeMs = performance.now();
+    this.#lease?.typed(this.#activeMs);
     this.#pump.expectAnswer();
     return this.#stdin.write(bytes);
   }

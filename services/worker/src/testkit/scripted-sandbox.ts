@@ -49,7 +49,7 @@ export class ScriptedSandbox implements Sandbox {
   }
 
   lease(): Lease {
-    return { sandbox: this, warm: true, version: '', release: () => void this.destroy() };
+    return { sandbox: this, warm: true, version: '', typed: () => undefined, release: () => void this.destroy() };
   }
 
   write(bytes: Uint8Array): void {
