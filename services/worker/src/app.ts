@@ -41,8 +41,8 @@ const HELD_MARGIN_MS = 120_000;
 const DRAIN_MARGIN_MS = 6_000;
 /** How often the pool's counts are copied to the metrics, ms. */
 const GAUGES_MS = 1_000;
-/** Of all floods together, at once after a quiet time: twice what one run may write. */
-const FLOOD_BURST_BYTES = 2_097_152;
+/** Of all floods together, at once after a quiet time: 10 ms of this process, which a keystroke of somebody else waits for. */
+const FLOOD_BURST_BYTES = 262_144;
 
 /**
  * Starts a worker; what it starts is owned by `lifecycle`. Rejects with a message that says what to do. `onFatal` is called when it

@@ -91,7 +91,7 @@ const WorkerConfigSchema = Type.Object({
   WORKER_OUTPUT_BYTES: count(1_048_576, 1_073_741_824),
   /**
    * Output of all floods of this worker together, bytes a second: what runs write past 64 KB a second each. Past it they are read in
-   * turn, and wait in their writes. 2 MiB go through at once after a quiet time.
+   * turn, and wait in their writes. 256 KiB go through at once after a quiet time.
    */
   WORKER_FLOOD_BYTES_PER_SECOND: count(4_194_304, 1_073_741_824, 65_536),
   /** Compile sandbox: memory, swap and /tmp together, bytes. */
