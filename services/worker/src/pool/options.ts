@@ -24,11 +24,13 @@ export interface PoolTuning {
   /** Destroys under way at once, 1..32. Default 2 while calm; doubled while somebody waits for room. */
   readonly destroysAtOnce?: number;
   /**
-   * Starts and destroys together under way at once while somebody types, 1..32. Default: one for each two cores, at least 1. Each takes most
-   * of a core, and all beside each other kept a keystroke waiting twice to three times as long at the 99th percentile; the price is a third
-   * of the rate of starts while it lasts.
+   * Starts and destroys together under way at once while somebody types and there are many to do, 1..32. Default: one for each two cores, at
+   * least 1. Each takes most of a core, and all beside each other kept a keystroke waiting twice to three times as long at the 99th
+   * percentile; the price is a third of the rate of starts while it lasts.
    */
   readonly jobsWhileTyping?: number;
+  /** So many to do are many, 1..4096. Default: five for each of `jobsWhileTyping`. Fewer are over sooner side by side, and then disturb nobody. */
+  readonly manyJobs?: number;
   /** For how long after its last input somebody counts as typing, ms, 0..60000. Default 1000: from one keystroke of a slow typist to the next. */
   readonly typingMs?: number;
   /** How long a checkout holds refills and removals back, ms, 0..1000. Default 20: the first byte and most short programs are through by then. */
@@ -59,6 +61,7 @@ export type ResolvedTuning = Readonly<Required<PoolTuning>>;
 /** Fills in defaults; `memoryBytes` is the machine's. Throws RangeError naming what is out of range. */
 export function resolveTuning(tuning: PoolTuning, memoryBytes: number): ResolvedTuning {
   const backoffMs = tuning.backoffMs ?? { first: 250, longest: 30_000 };
+  const jobsWhileTyping = tuning.jobsWhileTyping ?? Math.min(32, Math.max(1, Math.floor(availableParallelism() / 2)));
   return Object.freeze({
     ceiling: within('ceiling', tuning.ceiling ?? defaultCeiling(memoryBytes), [1, 4096]),
     calmStarts: within('calmStarts', tuning.calmStarts ?? 1, [1, 32]),
@@ -69,11 +72,8 @@ export function resolveTuning(tuning: PoolTuning, memoryBytes: number): Resolved
     ),
     startsPerSecond: within('startsPerSecond', tuning.startsPerSecond ?? 50, [1, 1000]),
     destroysAtOnce: within('destroysAtOnce', tuning.destroysAtOnce ?? 2, [1, 32]),
-    jobsWhileTyping: within(
-      'jobsWhileTyping',
-      tuning.jobsWhileTyping ?? Math.max(1, Math.floor(availableParallelism() / 2)),
-      [1, 32],
-    ),
+    jobsWhileTyping: within('jobsWhileTyping', jobsWhileTyping, [1, 32]),
+    manyJobs: within('manyJobs', tuning.manyJobs ?? 5 * jobsWhileTyping, [1, 4096]),
     typingMs: within('typingMs', tuning.typingMs ?? 1000, [0, 60_000]),
     refillDelayMs: within('refillDelayMs', tuning.refillDelayMs ?? 20, [0, 1000]),
     criticalShare: within('criticalShare', tuning.criticalShare ?? 0.5, [0, 1]),

@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { resolveTuning } from './options.js';
 import { decide, hasCapacity, type ShelfCounts, type PoolAction, type PoolCounts } from './policy.js';
 
-const TUNING = resolveTuning({ ceiling: 10, calmStarts: 1, urgentStarts: 4, jobsWhileTyping: 1 }, 8 * 2 ** 30);
+const TUNING = resolveTuning(
+  { ceiling: 10, calmStarts: 1, urgentStarts: 4, jobsWhileTyping: 1, manyJobs: 5 },
+  8 * 2 ** 30,
+);
 const NOW_MS = 1000;
 
 describe('decide', () => {
@@ -95,9 +98,14 @@ describe('decide', () => {
       wakeAtMs: 1010,
     },
     {
-      it: 'starts one at a time while somebody types, whoever waits',
+      it: 'starts one at a time while somebody types and many wait',
       counts: pool([shelf({ waiting: 4 })], { typing: true }),
       actions: ['start a'],
+    },
+    {
+      it: 'starts what is little at once, whoever types',
+      counts: pool([shelf({ warm: 2 })], { typing: true, destroying: 2, removing: 2 }),
+      actions: ['start a', 'start a'],
     },
     {
       it: 'starts nothing beside a removal while somebody types',

@@ -65,6 +65,7 @@ export function decide(counts: PoolCounts, tuning: ResolvedTuning): PoolDecision
   const actions: PoolAction[] = recycle(shelves);
   /** Still there, on their way out. */
   let leaving = counts.destroying + actions.length;
+  const most = jobsAtOnce(counts, tuning);
   let wakeAtMs = Number.POSITIVE_INFINITY;
   let tokens = counts.startTokens;
   for (const tally of byUrgency(shelves, tuning)) {
@@ -81,7 +82,7 @@ export function decide(counts: PoolCounts, tuning: ResolvedTuning): PoolDecision
       }
       const starting = sum(shelves, 'starting');
       if (starting >= startsAtOnce(tally, tuning)) break;
-      if (counts.typing && starting + counts.removing >= tuning.jobsWhileTyping) break;
+      if (starting + counts.removing >= most) break;
       const staying = counts.live + sum(shelves, 'warm') + sum(shelves, 'starting');
       if (staying + leaving >= tuning.ceiling) {
         // One on its way out makes room already; the place is free once it is gone.
@@ -98,6 +99,13 @@ export function decide(counts: PoolCounts, tuning: ResolvedTuning): PoolDecision
     }
   }
   return { actions, wakeAtMs: Number.isFinite(wakeAtMs) ? wakeAtMs : undefined };
+}
+
+/** Starts and removals that may be under way together: few where somebody types and many wait to be done. */
+export function jobsAtOnce(counts: PoolCounts, tuning: ResolvedTuning): number {
+  const starts = counts.shelves.reduce((total, entry) => total + Math.max(0, entry.starting + wanted(entry)), 0);
+  const many = starts + counts.destroying >= tuning.manyJobs;
+  return many && counts.typing ? tuning.jobsWhileTyping : Number.POSITIVE_INFINITY;
 }
 
 /**

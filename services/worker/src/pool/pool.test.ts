@@ -196,8 +196,11 @@ describe('Pool', () => {
     await closed(pool);
   });
 
-  it('has the engine do one thing at a time while somebody types, and more again afterwards', async () => {
-    const { pool, engine } = make({ floor: 4, tuning: { urgentStarts: 4, jobsWhileTyping: 1, typingMs: 1000 } });
+  it('has the engine do much one at a time while somebody types, and more at once again afterwards', async () => {
+    const { pool, engine } = make({
+      floor: 4,
+      tuning: { urgentStarts: 4, jobsWhileTyping: 1, manyJobs: 1, typingMs: 1000 },
+    });
     await filled(pool, 4);
     expect(engine.busiest).toBeGreaterThan(1);
     const [typist, ...others] = Array.from({ length: 4 }, () => pool.tryAcquire('a'));

@@ -12,7 +12,7 @@ import {
   resolveTuning,
   type WaitReady,
 } from './options.js';
-import { decide, hasCapacity, type PoolCounts } from './policy.js';
+import { decide, hasCapacity, jobsAtOnce, type PoolCounts } from './policy.js';
 import { TokenBucket } from './rate.js';
 import { readyWithin } from './ready.js';
 import { type Ready, Shelf } from './shelf.js';
@@ -68,7 +68,7 @@ export class Pool {
       nowMs: performance.now(),
     });
     this.#destroyer = new Destroyer({
-      atOnce: () => this.#destroysAtOnce(performance.now()),
+      atOnce: () => this.#destroysAtOnce(),
       holdUntilMs: () => this.#holdUntilMs,
       longestHoldMs: tuning.refillDelayMs * 2,
       onFault: (spec, error) => this.#observer.failed?.(spec, error),
@@ -305,15 +305,11 @@ export class Pool {
     return total;
   }
 
-  #destroysAtOnce(nowMs: number): number {
-    const { destroysAtOnce, jobsWhileTyping } = this.#tuning;
+  #destroysAtOnce(): number {
+    const { destroysAtOnce } = this.#tuning;
     const pressed = this.#waiting() > 0 || this.#state === 'draining';
-    const most = pressed ? destroysAtOnce * 2 : destroysAtOnce;
-    return this.#isTypedTo(nowMs) ? Math.min(most, jobsWhileTyping - this.#starts.size) : most;
-  }
-
-  #isTypedTo(nowMs: number): boolean {
-    return this.#live.size > 0 && nowMs - this.#typedMs < this.#tuning.typingMs;
+    const most = jobsAtOnce(this.#counts(performance.now()), this.#tuning);
+    return Math.min(pressed ? destroysAtOnce * 2 : destroysAtOnce, most - this.#starts.size);
   }
 
   #counts(nowMs: number): PoolCounts {
@@ -333,7 +329,7 @@ export class Pool {
       live: this.#live.size,
       destroying: this.#destroyer.size,
       removing: this.#destroyer.running,
-      typing: this.#isTypedTo(nowMs),
+      typing: this.#live.size > 0 && nowMs - this.#typedMs < this.#tuning.typingMs,
       startTokens: tokens,
       nextTokenMs: nextMs,
       holdUntilMs: this.#holdUntilMs,

@@ -185,6 +185,18 @@ test('a request that comes again while its claim is under way is not taken twice
   expect(table.get(run.id)).not.toBe(run);
 });
 
+test('what is typed is told to whoever makes and removes sandboxes', async () => {
+  const { take, sandboxes } = make();
+  const { run } = take(request('python'));
+  const [sandbox] = sandboxes as [ScriptedSandbox];
+  sandbox.says(FromAgent.STARTED);
+  expect(sandbox.typedMs).toBeUndefined();
+  const beforeMs = performance.now();
+  run.writeStdin(Buffer.from('x'));
+  expect(sandbox.typedMs).toBeGreaterThanOrEqual(beforeMs);
+  run.stop('stopped');
+});
+
 test('a flood is not read while others wait for their turn, and is read again; an end is not held back', async () => {
   const { take, sandboxes } = make();
   const { run } = take(request('python'));

@@ -12,6 +12,8 @@ export class ScriptedSandbox implements Sandbox {
   readonly written: Uint8Array[] = [];
   counters: SandboxUsage = NO_USAGE;
   destroyed = false;
+  /** When somebody has typed to it last. */
+  typedMs: number | undefined;
   /** Its byte stream is not read. */
   paused = false;
   exit: (exit: SandboxExit) => void = () => undefined;
@@ -49,7 +51,10 @@ export class ScriptedSandbox implements Sandbox {
   }
 
   lease(): Lease {
-    return { sandbox: this, warm: true, version: '', typed: () => undefined, release: () => void this.destroy() };
+    const typed = (nowMs: number): void => {
+      this.typedMs = nowMs;
+    };
+    return { sandbox: this, warm: true, version: '', typed, release: () => void this.destroy() };
   }
 
   write(bytes: Uint8Array): void {
