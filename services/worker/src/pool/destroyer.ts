@@ -35,7 +35,7 @@ export class Destroyer {
   /** Those that failed and wait for their next try: they keep no place from others meanwhile. */
   readonly #failed = new Map<Job, NodeJS.Timeout>();
   readonly #idle: Array<() => void> = [];
-  #running = 0;
+  readonly #running = new Set<Job>();
   #timer: NodeJS.Timeout | undefined;
   #hurried = false;
 
@@ -45,12 +45,14 @@ export class Destroyer {
 
   /** Queued, under way, and waiting for another try. */
   get size(): number {
-    return this.#queue.length + this.#running + this.#failed.size;
+    return this.#queue.length + this.#running.size + this.#failed.size;
   }
 
-  /** Those that the engine removes at this moment. */
-  get running(): number {
-    return this.#running;
+  /** Those that the engine removes at this moment, first tried at `sinceMs` of performance.now() or later. */
+  running(sinceMs = 0): number {
+    let count = 0;
+    for (const job of this.#running) if (job.beganMs >= sinceMs) count += 1;
+    return count;
   }
 
   add(sandbox: Sandbox, spec: SandboxSpec): void {
@@ -61,7 +63,7 @@ export class Destroyer {
   /** Starts what may start now. */
   pump(): void {
     clearTimeout(this.#timer);
-    while (this.#queue.length > 0 && this.#running < this.#options.atOnce()) {
+    while (this.#queue.length > 0 && this.#running.size < this.#options.atOnce()) {
       const waitMs = this.#holdMs();
       if (waitMs > 0) {
         this.#timer = setTimeout(() => this.pump(), Math.ceil(waitMs));
@@ -99,13 +101,13 @@ export class Destroyer {
   }
 
   async #run(job: Job): Promise<void> {
-    this.#running += 1;
+    this.#running.add(job);
     job.beganMs ||= performance.now();
     const error = await job.sandbox.destroy().then(
       () => undefined,
       (reason: unknown) => reason,
     );
-    this.#running -= 1;
+    this.#running.delete(job);
     if (error !== undefined) job.failures += 1;
     if (error === undefined || (this.#hurried && job.failures >= LAST_TRIES)) this.#settle(job, error);
     else this.#tryLater(job, error);

@@ -1,7 +1,7 @@
 // The policy by table: what is there, what it does.
 import { describe, expect, it } from 'vitest';
 import { resolveTuning } from './options.js';
-import { decide, hasCapacity, type ShelfCounts, type PoolAction, type PoolCounts } from './policy.js';
+import { decide, HANGS_MS, hasCapacity, type ShelfCounts, type PoolAction, type PoolCounts } from './policy.js';
 
 const TUNING = resolveTuning(
   { ceiling: 10, calmStarts: 1, urgentStarts: 4, jobsWhileTyping: 1, manyJobs: 5 },
@@ -101,21 +101,30 @@ describe('decide', () => {
       it: 'starts one at a time while somebody types and many wait',
       counts: pool([shelf({ waiting: 4 })], { typing: true }),
       actions: ['start a'],
+      wakeAtMs: NOW_MS + HANGS_MS,
     },
     {
       it: 'starts what is little at once, whoever types',
-      counts: pool([shelf({ warm: 2 })], { typing: true, destroying: 2, removing: 2 }),
+      counts: pool([shelf({ warm: 2 })], { typing: true, destroying: 2, jobs: 2 }),
       actions: ['start a', 'start a'],
     },
     {
       it: 'starts nothing beside a removal while somebody types',
-      counts: pool([shelf({ waiting: 4 })], { typing: true, destroying: 1, removing: 1 }),
+      counts: pool([shelf({ waiting: 4 })], { typing: true, destroying: 1, jobs: 1 }),
       actions: [],
+      wakeAtMs: NOW_MS + HANGS_MS,
     },
     {
-      it: 'starts beside removals that wait for their turn',
+      it: 'starts beside removals that wait for their turn, or hang',
       counts: pool([shelf({ waiting: 4 })], { typing: true, destroying: 2 }),
       actions: ['start a'],
+      wakeAtMs: NOW_MS + HANGS_MS,
+    },
+    {
+      it: 'starts the next while one gets ready',
+      counts: pool([shelf({ waiting: 4, starting: 1 })], { typing: true }),
+      actions: ['start a'],
+      wakeAtMs: NOW_MS + HANGS_MS,
     },
     { it: 'does nothing while draining', counts: pool([shelf({ waiting: 1 })], { draining: true }), actions: [] },
   ];
@@ -200,7 +209,7 @@ function pool(shelves: readonly ShelfCounts[], counts: Partial<PoolCounts> = {})
     shelves,
     live: 0,
     destroying: 0,
-    removing: 0,
+    jobs: 0,
     typing: false,
     startTokens: 8,
     nextTokenMs: 1010,

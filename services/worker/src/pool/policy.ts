@@ -1,6 +1,9 @@
 // What the pool does next, as a pure function: counts, settings and the clock in; actions out.
 import type { ResolvedTuning } from './options.js';
 
+/** A removal that takes longer hangs, and keeps nobody else's turn, ms. */
+export const HANGS_MS = 1000;
+
 /** One shelf as the policy sees it. */
 export interface ShelfCounts {
   readonly shelf: string;
@@ -25,8 +28,8 @@ export interface PoolCounts {
   /** In the hands of a run. */
   readonly live: number;
   readonly destroying: number;
-  /** Of those, the ones that the engine removes at this moment. */
-  readonly removing: number;
+  /** Starts and removals that the engine works on at this moment; not the time from started to READY, nor what hangs. */
+  readonly jobs: number;
   /** Somebody has typed to a run just now. */
   readonly typing: boolean;
   /** Starts that the rate limit allows now, and when it allows one more. */
@@ -66,7 +69,9 @@ export function decide(counts: PoolCounts, tuning: ResolvedTuning): PoolDecision
   /** Still there, on their way out. */
   let leaving = counts.destroying + actions.length;
   const most = jobsAtOnce(counts, tuning);
-  let wakeAtMs = Number.POSITIVE_INFINITY;
+  let { jobs } = counts;
+  // What hangs counts no longer then.
+  let wakeAtMs = Number.isFinite(most) ? nowMs + HANGS_MS : Number.POSITIVE_INFINITY;
   let tokens = counts.startTokens;
   for (const tally of byUrgency(shelves, tuning)) {
     while (wanted(tally) > 0) {
@@ -80,9 +85,8 @@ export function decide(counts: PoolCounts, tuning: ResolvedTuning): PoolDecision
         wakeAtMs = Math.min(wakeAtMs, notBeforeMs);
         break;
       }
-      const starting = sum(shelves, 'starting');
-      if (starting >= startsAtOnce(tally, tuning)) break;
-      if (starting + counts.removing >= most) break;
+      if (sum(shelves, 'starting') >= startsAtOnce(tally, tuning)) break;
+      if (jobs >= most) break;
       const staying = counts.live + sum(shelves, 'warm') + sum(shelves, 'starting');
       if (staying + leaving >= tuning.ceiling) {
         // One on its way out makes room already; the place is free once it is gone.
@@ -94,6 +98,7 @@ export function decide(counts: PoolCounts, tuning: ResolvedTuning): PoolDecision
         break;
       }
       tally.starting += 1;
+      jobs += 1;
       tokens -= 1;
       actions.push({ do: 'start', shelf: tally.shelf });
     }

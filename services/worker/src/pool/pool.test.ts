@@ -218,6 +218,24 @@ describe('Pool', () => {
     expect(engine.alive.size).toBe(0);
   });
 
+  it('gives the turn on while a removal hangs', async () => {
+    const { pool, engine } = make({ floor: 3, tuning: { jobsWhileTyping: 1, manyJobs: 1, typingMs: 60_000 } });
+    await filled(pool, 3);
+    const [typist, hanging, other] = Array.from({ length: 3 }, () => pool.tryAcquire('a'));
+    typist?.typed(performance.now());
+    engine.removalsHang = true;
+    hanging?.release();
+    await vi.advanceTimersByTimeAsync(100);
+    engine.removalsHang = false;
+    other?.release();
+    await filled(pool, 3);
+    await gone(engine, 5);
+    expect(pool.stats().destroying).toBe(1);
+    engine.goOn();
+    await gone(engine, 4);
+    await closed(pool);
+  });
+
   it('gives up what can not be removed when it closes', async () => {
     const { pool, engine } = make({ floor: 2 });
     await filled(pool, 2);
@@ -318,11 +336,12 @@ class FakeEngine implements Engine {
   /** Removals that fail before one works. */
   stuck = 0;
   hang = false;
+  removalsHang = false;
   failure: EngineError | undefined;
 
   async create(_spec: SandboxSpec): Promise<Sandbox> {
     this.asked += 1;
-    await this.work(10);
+    await this.work(10, this.hang);
     if (this.failure !== undefined) throw this.failure;
     this.created += 1;
     const sandbox = new FakeSandbox(this, `s${this.created}`);
@@ -331,12 +350,20 @@ class FakeEngine implements Engine {
     return sandbox;
   }
 
-  /** Takes its time; for ever while it hangs. */
-  async work(ms: number): Promise<void> {
+  #hanging: Array<() => void> = [];
+
+  /** What hangs comes to its end. */
+  goOn(): void {
+    for (const resolve of this.#hanging.splice(0)) resolve();
+  }
+
+  /** Takes its time; where it hangs, until goOn(). */
+  async work(ms: number, hangs: boolean): Promise<void> {
     this.#busy += 1;
     this.busiest = Math.max(this.busiest, this.#busy);
     await new Promise<void>((resolve) => {
-      if (!this.hang) setTimeout(resolve, ms);
+      if (hangs) this.#hanging.push(resolve);
+      else setTimeout(resolve, ms);
     });
     this.#busy -= 1;
   }
@@ -374,7 +401,7 @@ class FakeSandbox implements Sandbox {
   }
 
   async destroy(): Promise<void> {
-    await this.#engine.work(5);
+    await this.#engine.work(5, this.#engine.removalsHang);
     if (this.#engine.stuck > 0) {
       this.#engine.stuck -= 1;
       throw new EngineError('stuck', { retryable: true });

@@ -1,6 +1,6 @@
 // The warm pool: keeps started sandboxes ready, shelf by shelf (language, mode, class), hands each out once, and destroys it afterwards.
 import { totalmem } from 'node:os';
-import { type Engine, EngineError, type Sandbox, type SandboxSpec, shelfName } from '../run/ports.js';
+import { type Engine, EngineError, type SandboxSpec, shelfName } from '../run/ports.js';
 import { CapacityWaiters } from './capacity.js';
 import { Destroyer } from './destroyer.js';
 import { type Lease, PoolLease } from './lease.js';
@@ -12,10 +12,10 @@ import {
   resolveTuning,
   type WaitReady,
 } from './options.js';
-import { decide, hasCapacity, jobsAtOnce, type PoolCounts } from './policy.js';
+import { decide, HANGS_MS, hasCapacity, jobsAtOnce, type PoolCounts } from './policy.js';
 import { TokenBucket } from './rate.js';
-import { readyWithin } from './ready.js';
 import { type Ready, Shelf } from './shelf.js';
+import { Starter } from './starter.js';
 import type { PoolStats } from './stats.js';
 
 export interface PoolOptions {
@@ -28,11 +28,10 @@ export interface PoolOptions {
 }
 
 export class Pool {
-  readonly #engine: Engine;
-  readonly #waitReady: WaitReady;
   readonly #tuning: ResolvedTuning;
   readonly #observer: PoolObserver;
   readonly #shelves: ReadonlyMap<string, Shelf>;
+  readonly #starter: Starter;
   readonly #destroyer: Destroyer;
   readonly #bucket: TokenBucket;
   readonly #live = new Set<PoolLease>();
@@ -47,8 +46,6 @@ export class Pool {
 
   /** Throws RangeError for tuning out of range. */
   constructor(options: PoolOptions) {
-    this.#engine = options.engine;
-    this.#waitReady = options.waitReady;
     this.#observer = options.observer ?? {};
     const tuning = resolveTuning(options.tuning ?? {}, totalmem());
     this.#tuning = tuning;
@@ -66,6 +63,13 @@ export class Pool {
       perSecond: tuning.startsPerSecond,
       burst: tuning.urgentStarts,
       nowMs: performance.now(),
+    });
+    this.#starter = new Starter({
+      engine: options.engine,
+      waitReady: options.waitReady,
+      readyTimeoutMs: tuning.readyTimeoutMs,
+      onCreated: () => this.#pumpSoon(),
+      onUnready: (sandbox, spec) => this.#destroyer.add(sandbox, spec),
     });
     this.#destroyer = new Destroyer({
       atOnce: () => this.#destroysAtOnce(),
@@ -277,19 +281,14 @@ export class Pool {
 
   async #start(shelf: Shelf): Promise<void> {
     const beganMs = performance.now();
-    let sandbox: Sandbox | undefined;
+    const { spec } = shelf.config;
     try {
-      sandbox = await this.#engine.create(shelf.config.spec);
-      const { version } = await readyWithin(sandbox, {
-        waitReady: this.#waitReady,
-        timeoutMs: this.#tuning.readyTimeoutMs,
-      });
-      this.#observer.ready?.(shelf.config.spec, performance.now() - beganMs);
-      if (this.#state !== 'draining') shelf.put({ sandbox, version, spec: shelf.config.spec });
-      else this.#destroyer.add(sandbox, shelf.config.spec);
+      const ready = await this.#starter.start(spec);
+      this.#observer.ready?.(spec, performance.now() - beganMs);
+      if (this.#state !== 'draining') shelf.put(ready);
+      else this.#destroyer.add(ready.sandbox, spec);
     } catch (error) {
-      if (sandbox !== undefined) this.#destroyer.add(sandbox, shelf.config.spec);
-      this.#observer.failed?.(shelf.config.spec, error);
+      this.#observer.failed?.(spec, error);
       shelf.failed(error);
     }
   }
@@ -308,8 +307,9 @@ export class Pool {
   #destroysAtOnce(): number {
     const { destroysAtOnce } = this.#tuning;
     const pressed = this.#waiting() > 0 || this.#state === 'draining';
-    const most = jobsAtOnce(this.#counts(performance.now()), this.#tuning);
-    return Math.min(pressed ? destroysAtOnce * 2 : destroysAtOnce, most - this.#starts.size);
+    const counts = this.#counts(performance.now());
+    const turns = jobsAtOnce(counts, this.#tuning) - counts.jobs;
+    return Math.min(pressed ? destroysAtOnce * 2 : destroysAtOnce, this.#destroyer.running() + turns);
   }
 
   #counts(nowMs: number): PoolCounts {
@@ -328,7 +328,7 @@ export class Pool {
       })),
       live: this.#live.size,
       destroying: this.#destroyer.size,
-      removing: this.#destroyer.running,
+      jobs: this.#starter.creating + this.#destroyer.running(nowMs - HANGS_MS),
       typing: this.#live.size > 0 && nowMs - this.#typedMs < this.#tuning.typingMs,
       startTokens: tokens,
       nextTokenMs: nextMs,
