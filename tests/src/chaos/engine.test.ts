@@ -51,7 +51,7 @@ describe('an engine killed with SIGKILL', () => {
       const runs = [client.run(COUNT, 'python'), client.run(ASK, 'python')];
       await runs[0]?.output('5\n');
       await runs[1]?.output('up\n');
-      await filled();
+      await atRest({ live: 2 });
       const traces = await traced();
       await killed(async () => {
         for (const run of runs)
@@ -69,6 +69,7 @@ describe('an engine killed with SIGKILL', () => {
     await withStack({}, async () => {
       const hasty = await stack.addGateway({ GATEWAY_QUEUE_TTL_MS: '1000' });
       const [client, hurried] = [await stack.connect(), await stack.connect({ gateway: hasty })];
+      await atRest({ live: 0 });
       const traces = await traced();
       let waiting: RunHandle | undefined;
       await killed(async () => {
@@ -93,6 +94,7 @@ describe('an engine killed with SIGKILL', () => {
       const client = await stack.connect();
       const run = client.run(ASK, 'python');
       await run.output('up\n');
+      await atRest({ live: 1 });
       const traces = await traced();
       await killed(async () => {
         expect(await run.error(SOON_MS)).toMatchObject({ code: 'worker_lost', retryable: true });
@@ -110,6 +112,7 @@ test('an engine restarted ends live runs as worker_lost, and is proved anew befo
     const client = await stack.connect();
     const run = client.run(ASK, 'python');
     await run.output('up\n');
+    await atRest({ live: 1 });
     const traces = await traced();
     await engine.restart();
     expect(await run.error(SOON_MS)).toMatchObject({ code: 'worker_lost', retryable: true });
@@ -205,6 +208,19 @@ async function filled(): Promise<void> {
   await until(async () => (await warmOf(stack.worker)) === FLOOR, { what: 'the pool to be full' });
 }
 
+/**
+ * The engine has a full pool and the live runs' sandboxes, all running, and nothing under way: an engine of Docker 20.10 that dies between the
+ * start of a container and its note of it forgets the container, and leaves its processes to nobody.
+ */
+async function atRest({ live }: { live: number }): Promise<void> {
+  await filled();
+  const rests = async (): Promise<boolean> => {
+    const running = (await stack.sandboxes()).filter(({ alive }) => alive).length;
+    return running === FLOOR + live && (await engine.containers()).length === FLOOR + live;
+  };
+  await until(rests, { what: 'the engine to be at rest' });
+}
+
 async function serves(): Promise<void> {
   const client = await stack.connect();
   const runs = Array.from({ length: FLOOR + 1 }, () => client.run(ASK, 'python'));
@@ -224,7 +240,7 @@ async function onlyThePool(lost: readonly Trace[]): Promise<void> {
     return all.length === FLOOR && sandboxes.filter(({ alive }) => alive).length === FLOOR && remains.length === 0;
   };
   await until(settled, {
-    what: () => `nothing but the pool to be there; there is ${state}`,
+    what: () => `nothing but the pool to be there; there is ${state}; the worker's log:\n${stack.worker.process.log}`,
     timeoutMs: 25_000,
     everyMs: 100,
   });

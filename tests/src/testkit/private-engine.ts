@@ -172,7 +172,7 @@ async function endAll(folder: string): Promise<string[]> {
   const ended = until(() => processesIn(folder).length === 0, { what: 'its processes to end', timeoutMs: 5_000 });
   await ended.catch(() => {
     for (const pid of processesIn(folder)) {
-      found.push(`process ${pid} (${commandOf(pid).slice(0, 200)})`);
+      found.push(`process ${pid} (${commandOf(pid).slice(0, 200)}), which has ${childrenOf(pid)}`);
       process.kill(pid, 'SIGKILL');
     }
   });
@@ -182,6 +182,12 @@ async function endAll(folder: string): Promise<string[]> {
 function processesIn(folder: string): number[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.map(Number).filter((pid) => commandOf(pid).includes(`${folder}/`));
+}
+
+/** Commands of what it has started, and of what was left to it. */
+function childrenOf(pid: number): string {
+  const pids = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+  return pids[0] === '' ? 'no children' : `the children ${pids.map((child) => commandOf(Number(child))).join('; ')}`;
 }
 
 function commandOf(pid: number): string {

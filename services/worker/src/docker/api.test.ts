@@ -97,6 +97,23 @@ describe('DockerApi', () => {
     api.close();
   });
 
+  it.each([
+    ['takes what the engine has removed itself for removed', 'null', undefined],
+    ['does not where the engine says that it could not', '{"Message":"device or resource busy"}', /resource busy/],
+  ])('%s', async (_, fault, message) => {
+    const busy = '{"message":"removal of container abc is already in progress"}';
+    const over = `{"StatusCode":137,"Error":${fault}}`;
+    const api = await serve((peer) => {
+      const [status, body] = received.startsWith('DELETE') ? ['409 Conflict', busy] : ['200 OK', over];
+      received = '';
+      peer.write(`HTTP/1.1 ${status}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    });
+    const removed = api.remove('abc');
+    if (message === undefined) await removed;
+    else await expect(removed).rejects.toMatchObject({ message: expect.stringMatching(message), retryable: true });
+    api.close();
+  });
+
   async function serve(answer: (peer: Socket) => void): Promise<DockerApi> {
     const path = join(directory, 'engine.sock');
     server = createServer((peer) => {

@@ -191,11 +191,13 @@ export class DockerApi {
     }
   }
 
+  /** Rejects when the engine gives its own removal up: it keeps what it could not remove, and takes the next call as a new try. */
   async #waitRemoved(id: string): Promise<void> {
     try {
-      await this.#call('wait', (abortSignal) =>
+      const { Error: fault } = (await this.#call('wait', (abortSignal) =>
         this.#calls.docker.getContainer(id).wait({ condition: 'removed', abortSignal }),
-      );
+      )) as { Error?: { Message?: string } | null };
+      if (fault) throw new EngineError(`docker remove: ${String(fault.Message).slice(0, 500)}`, { retryable: true });
     } catch (error) {
       if (statusOf(error) !== 404) throw error;
     }
