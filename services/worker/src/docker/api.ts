@@ -197,7 +197,7 @@ export class DockerApi {
       const { Error: fault } = (await this.#call('wait', (abortSignal) =>
         this.#calls.docker.getContainer(id).wait({ condition: 'removed', abortSignal }),
       )) as { Error?: { Message?: string } | null };
-      if (fault) throw new EngineError(`docker remove: ${String(fault.Message).slice(0, 500)}`, { retryable: true });
+      if (fault) throw toEngineError('remove', new Error(fault.Message));
     } catch (error) {
       if (statusOf(error) !== 404) throw error;
     }

@@ -1,19 +1,7 @@
 // A sandbox handed out to one run, and the way back: destruction.
+import type { Lease } from '../run/options.js';
 import type { Sandbox } from '../run/ports.js';
 import type { Ready } from './shelf.js';
-
-/** A sandbox in the hands of one run. */
-export interface Lease {
-  readonly sandbox: Sandbox;
-  /** It was ready before it was asked for. */
-  readonly warm: boolean;
-  /** Version of the language in it. */
-  readonly version: string;
-  /** Somebody has typed to it, at this time of performance.now(): the engine's other work makes room for a while. */
-  typed(nowMs: number): void;
-  /** Destroys the sandbox in the background; it is never used again. Idempotent. */
-  release(): void;
-}
 
 export class PoolLease implements Lease {
   readonly sandbox: Sandbox;

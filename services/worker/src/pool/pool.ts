@@ -1,9 +1,10 @@
 // The warm pool: keeps started sandboxes ready, shelf by shelf (language, mode, class), hands each out once, and destroys it afterwards.
 import { totalmem } from 'node:os';
+import type { Lease } from '../run/options.js';
 import { type Engine, EngineError, type SandboxSpec, shelfName } from '../run/ports.js';
 import { CapacityWaiters } from './capacity.js';
 import { Destroyer } from './destroyer.js';
-import { type Lease, PoolLease } from './lease.js';
+import { PoolLease } from './lease.js';
 import {
   type PoolShelf,
   type PoolObserver,

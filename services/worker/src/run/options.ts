@@ -6,12 +6,13 @@ import type { Sandbox } from './ports.js';
 /** A sandbox that is the run's own until it is given back. */
 export interface Lease {
   readonly sandbox: Sandbox;
+  /** It was ready before it was asked for. */
   readonly warm: boolean;
   /** Language version as the sandbox reported it. */
   readonly version: string;
   /** Somebody has typed to it, at this time of performance.now(): other work of the engine makes room for a while. */
   typed(nowMs: number): void;
-  /** Destroys the sandbox, in the background. Idempotent. */
+  /** Destroys the sandbox, in the background; it is never used again. Idempotent. */
   release(): void;
 }
 
