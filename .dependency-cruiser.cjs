@@ -7,7 +7,7 @@ const HOMES = {
   // The other side in tests of our own transport, services/kit/src/grpc.
   '@grpc/grpc-js': '^services/(gateway/src/testkit/|kit/src/grpc/.*[.]test[.]ts$)',
   '@bufbuild/protobuf': '^proto/src/(gen/|method[.]ts$)',
-  ioredis: '^(services/kit/src/redis-connection[.]ts|tests/src/testkit/)',
+  ioredis: '^(packages/bus/src/connection[.]ts|tests/src/testkit/)',
   pino: '^services/kit/src/',
   'prom-client': '^services/kit/src/',
   ws: '^(packages/cli/src/run|tests/src|loadtest/src)/',
@@ -44,21 +44,33 @@ module.exports = {
     {
       name: 'kit-knows-proto-only',
       severity: 'error',
-      from: { path: '^services/kit/' },
+      from: { path: '^services/kit/', pathNot: '[.]test[.]ts$' },
       to: { path: '^(services/(?!kit/)|packages|tests|loadtest)' },
+    },
+    {
+      name: 'bus-knows-kit-and-proto-only',
+      severity: 'error',
+      from: { path: '^packages/bus/', pathNot: '([.]test[.]ts$|/testkit/)' },
+      to: { path: '^(services/(?!kit/)|packages/(?!bus/)|tests|loadtest)' },
+    },
+    {
+      name: 'testkit-knows-nobody',
+      severity: 'error',
+      from: { path: '^packages/testkit/' },
+      to: { path: '^(proto|services|packages/(?!testkit/)|tests|loadtest)/' },
     },
     {
       name: 'sandbox-knows-nobody',
       severity: 'error',
       from: { path: '^services/sandbox/' },
-      to: { path: '^(proto|services/(?!sandbox/)|packages|tests|loadtest)/' },
+      to: { path: '^(proto|services/(?!sandbox/)|packages/(?!testkit/)|tests|loadtest)/' },
     },
     {
       name: 'services-apart',
       comment: 'Services meet on the wire; what they share is in kit, proto and sandbox.',
       severity: 'error',
       from: { path: '^services/(gateway|worker|engine-proxy|playground)/' },
-      to: { path: '^(services/(?!kit/|sandbox/)|packages|tests|loadtest)', pathNot: '^services/$1/' },
+      to: { path: '^(services/(?!kit/|sandbox/)|packages/(?!bus/|testkit/)|tests|loadtest)', pathNot: '^services/$1/' },
     },
     {
       name: 'packages-run-services-not-import-them',

@@ -1,6 +1,5 @@
 // The engine proxy's configuration: every environment variable, its meaning, unit, default and range.
-import { ConfigError, readConfig } from '@rungrid/kit/config';
-import { DEFAULT_PREFIX } from '@rungrid/kit/keys';
+import { ConfigError, DEFAULT_PREFIX, readConfig } from '@rungrid/kit/config';
 import { type Static, Type } from 'typebox';
 import { LABEL_VALUE } from './policy/calls.js';
 

@@ -1,11 +1,11 @@
 // Puts the gateway together: starts its parts in order, and owns their end.
 import { newHexId } from '@rungrid/kit/ids';
 import { startInternalHttp } from '@rungrid/kit/internal-http';
-import { createKeys, type Keys } from '@rungrid/kit/keys';
+import { createKeys, type Keys } from '@rungrid/bus/keys';
 import { Lifecycle } from '@rungrid/kit/lifecycle';
 import type { Logger } from '@rungrid/kit/logger';
 import { createRegistry as createMetricRegistry } from '@rungrid/kit/metrics';
-import { RunRegistry } from '@rungrid/kit/redis';
+import { RunRegistry } from '@rungrid/bus/run-registry';
 import { LanguageCatalog } from './admission/catalog.js';
 import type { GatewayConfig } from './config.js';
 import { encodeHello } from './hello.js';

@@ -1,10 +1,9 @@
 // The gateway's configuration: environment variables, their meaning, unit, default and range.
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { ConfigError, readConfig } from '@rungrid/kit/config';
+import { ConfigError, DEFAULT_PREFIX, readConfig } from '@rungrid/kit/config';
 import { GRPC_SECURITY_FIELDS, type GrpcSecurity, readGrpcSecurity } from '@rungrid/kit/grpc/security';
-import { DEFAULT_PREFIX } from '@rungrid/kit/keys';
-import { REDIS_URL_PATTERN } from '@rungrid/kit/redis-url';
+import { REDIS_URL_PATTERN } from '@rungrid/bus/url';
 import { Type } from 'typebox';
 
 const port = (value: number) => Type.Integer({ minimum: 0, maximum: 65_535, default: value });

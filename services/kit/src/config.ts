@@ -2,6 +2,9 @@
 import type { Static, TObject, TProperties } from 'typebox';
 import { Clean, Convert, Default, Errors } from 'typebox/value';
 
+/** Default of RUNGRID_PREFIX, which keeps apart several installations over one Redis or one engine. */
+export const DEFAULT_PREFIX = 'rungrid';
+
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }

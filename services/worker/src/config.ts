@@ -1,7 +1,7 @@
 // The worker's configuration: every environment variable, its meaning, unit, default and range.
 import { readConfig } from '@rungrid/kit/config';
 import { GRPC_SECURITY_FIELDS, type GrpcSecurity, readGrpcSecurity, requireSecurity } from '@rungrid/kit/grpc/security';
-import { REDIS_URL_PATTERN } from '@rungrid/kit/redis-url';
+import { REDIS_URL_PATTERN } from '@rungrid/bus/url';
 import { type Static, Type } from 'typebox';
 
 const port = (value: number) => Type.Integer({ default: value, minimum: 0, maximum: 65_535 });

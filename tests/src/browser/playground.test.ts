@@ -4,7 +4,7 @@ import { CLOSE } from '@rungrid/proto/close-codes';
 import { END_REASONS } from '@rungrid/proto/limits';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { freePort } from '@rungrid/kit/testkit/redis-server';
+import { freePort } from '@rungrid/bus/testkit/redis-server';
 import { useStack } from '../testkit/use-stack.js';
 
 const CHROMIUM = process.env['RUNGRID_CHROMIUM'] ?? '/usr/bin/chromium';

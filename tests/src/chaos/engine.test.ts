@@ -9,7 +9,7 @@ import { remainsOf, type Trace, traceOf } from '../testkit/outside.js';
 import { PrivateEngine } from '../testkit/private-engine.js';
 import type { RunHandle } from '../testkit/run-handle.js';
 import { Stack, type StackOptions, type Worker } from '../testkit/stack.js';
-import { until } from '../testkit/wait.js';
+import { until } from '@rungrid/testkit/until';
 
 const COUNT = 'import time\nfor i in range(6000):\n    print(i, flush=True)\n    time.sleep(0.05)';
 const ASK = 'print("up", flush=True)\nprint(input())';

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { FAULT_KINDS, type FaultKind } from '../testkit/chaos/plan.js';
 import { Seeded } from '../testkit/chaos/seeded.js';
 import { assertNoLeaks } from '../testkit/leaks.js';
-import { quietFor } from '../testkit/wait.js';
+import { quietFor } from '@rungrid/testkit/until';
 import { Fleet } from './fleet.js';
 import { Load } from './load.js';
 import { Nemesis } from './nemesis.js';

@@ -3,7 +3,7 @@ import { type Verdict, judge, type Violation } from '../testkit/chaos/checker.js
 import { anyProgram, type Program } from '../testkit/chaos/program.js';
 import { Seeded } from '../testkit/chaos/seeded.js';
 import type { Stack } from '../testkit/stack.js';
-import { quietFor, until } from '../testkit/wait.js';
+import { quietFor, until } from '@rungrid/testkit/until';
 import { type Habits, type Town, type Visit, Visitor } from '../testkit/chaos/visitor.js';
 
 /** After a refusal a visitor waits this long, ms, at most. */

@@ -1,7 +1,7 @@
 // Strikes a fleet with the faults of a plan, one after the other, and keeps the log of them.
 import { faultPlan, type FaultKind } from '../testkit/chaos/plan.js';
 import type { Seeded } from '../testkit/chaos/seeded.js';
-import { quietFor } from '../testkit/wait.js';
+import { quietFor } from '@rungrid/testkit/until';
 import { strike, targetOf } from './faults.js';
 import type { Fleet } from './fleet.js';
 

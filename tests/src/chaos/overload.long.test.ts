@@ -5,7 +5,7 @@ import type { Client } from '../testkit/client.js';
 import { assertNoLeaks } from '../testkit/leaks.js';
 import type { RunHandle } from '../testkit/run-handle.js';
 import { Stack } from '../testkit/stack.js';
-import { quietFor } from '../testkit/wait.js';
+import { quietFor } from '@rungrid/testkit/until';
 import { Load } from './load.js';
 import { spread } from './report.js';
 import { seedOf } from './settings.js';

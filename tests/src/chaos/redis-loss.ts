@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { Seeded } from '../testkit/chaos/seeded.js';
 import { assertNoLeaks } from '../testkit/leaks.js';
 import { Stack } from '../testkit/stack.js';
-import { quietFor, until } from '../testkit/wait.js';
+import { quietFor, until } from '@rungrid/testkit/until';
 import { CHAOS_ENV } from './faults-under-load.js';
 import { Load } from './load.js';
 import { printReport, spread } from './report.js';

@@ -5,7 +5,7 @@ import { counter, dialogue, knownOutput, type Program } from '../testkit/chaos/p
 import { Seeded } from '../testkit/chaos/seeded.js';
 import { assertNoLeaks } from '../testkit/leaks.js';
 import { type Gateway, Stack } from '../testkit/stack.js';
-import { until } from '../testkit/wait.js';
+import { until } from '@rungrid/testkit/until';
 import { type Visit, Visitor } from '../testkit/chaos/visitor.js';
 
 /** The gateway goes once both visitors have seen so many events, of a hundred and more. */

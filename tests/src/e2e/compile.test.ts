@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { scrape } from '../testkit/metrics.js';
 import type { Stack, Worker } from '../testkit/stack.js';
 import { useStack } from '../testkit/use-stack.js';
-import { until } from '../testkit/wait.js';
+import { until } from '@rungrid/testkit/until';
 
 /** Runs of one socket at once. */
 const RUNS_PER_SOCKET = 8;

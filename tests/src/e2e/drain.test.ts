@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Client } from '../testkit/client.js';
 import { useStack } from '../testkit/use-stack.js';
 import type { Gateway } from '../testkit/stack.js';
-import { until } from '../testkit/wait.js';
+import { until } from '@rungrid/testkit/until';
 
 const stack = useStack({
   gateways: 2,

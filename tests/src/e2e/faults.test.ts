@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { listSandboxes } from '../testkit/docker.js';
 import { assertNoLeaks } from '../testkit/leaks.js';
 import { Stack, type StackOptions } from '../testkit/stack.js';
-import { until } from '../testkit/wait.js';
+import { until } from '@rungrid/testkit/until';
 
 const COUNT = 'import time\nfor i in range(600):\n    print(i, flush=True)\n    time.sleep(0.05)';
 

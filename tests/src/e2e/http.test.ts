@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { scrape } from '../testkit/metrics.js';
 import { useStack } from '../testkit/use-stack.js';
-import { until } from '../testkit/wait.js';
+import { until } from '@rungrid/testkit/until';
 
 const stack = useStack();
 

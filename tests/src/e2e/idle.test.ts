@@ -1,7 +1,7 @@
 // The idle limit: neither output nor input for too long.
 import { expect, test } from 'vitest';
 import { useStack } from '../testkit/use-stack.js';
-import { quietFor } from '../testkit/wait.js';
+import { quietFor } from '@rungrid/testkit/until';
 
 const stack = useStack({ workerEnv: { WORKER_IDLE_MS: '1200' } });
 

@@ -1,7 +1,7 @@
 // Talking to a program: prompts, echo, EOF, what is typed early, what is given with the run.
 import { describe, expect, test } from 'vitest';
 import { useStack } from '../testkit/use-stack.js';
-import { until } from '../testkit/wait.js';
+import { until } from '@rungrid/testkit/until';
 
 const LANGUAGES = ['python', 'javascript', 'bash', 'c'] as const;
 const stack = useStack({ languages: LANGUAGES });

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { Neighbour } from '../testkit/neighbour.js';
 import { RawSocket } from '../testkit/raw-socket.js';
 import { useStack } from '../testkit/use-stack.js';
-import { until } from '../testkit/wait.js';
+import { until } from '@rungrid/testkit/until';
 
 const MIB = 1 << 20;
 // Far more output than the kernel's buffers between gateway and client take, so that a flood meets the reader's pace.

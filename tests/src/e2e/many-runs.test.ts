@@ -1,7 +1,7 @@
 // Several runs on one socket: names keep them apart.
 import { expect, test } from 'vitest';
 import { useStack } from '../testkit/use-stack.js';
-import { until } from '../testkit/wait.js';
+import { until } from '@rungrid/testkit/until';
 
 const ECHO =
   'while True:\n    try:\n        print("[" + input() + "]", flush=True)\n    except EOFError:\n        break';

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { RunHandle } from '../testkit/run-handle.js';
 import { useStack } from '../testkit/use-stack.js';
-import { quietFor } from '../testkit/wait.js';
+import { quietFor } from '@rungrid/testkit/until';
 
 const stack = useStack({
   gatewayEnv: {

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Client } from '../testkit/client.js';
 import type { RunHandle } from '../testkit/run-handle.js';
 import { useStack } from '../testkit/use-stack.js';
-import { quietFor, until } from '../testkit/wait.js';
+import { quietFor, until } from '@rungrid/testkit/until';
 
 const stack = useStack({ gateways: 2, workerEnv: { WORKER_RESUME_MS: '4000' } });
 const ECHO =

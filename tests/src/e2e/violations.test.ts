@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { Neighbour } from '../testkit/neighbour.js';
 import { encodeFrame, OP, RawSocket } from '../testkit/raw-socket.js';
 import { useStack } from '../testkit/use-stack.js';
-import { until } from '../testkit/wait.js';
+import { until } from '@rungrid/testkit/until';
 
 const stack = useStack({ gatewayEnv: { GATEWAY_FIRST_FRAME_MS: '1500' } });
 

@@ -4,7 +4,7 @@ import { inspectSandbox } from '../testkit/docker.js';
 import { type Neighbour, quantile } from '../testkit/neighbour.js';
 import { remainsOf, type Trace, traceOf } from '../testkit/outside.js';
 import type { Stack } from '../testkit/stack.js';
-import { until } from '../testkit/wait.js';
+import { until } from '@rungrid/testkit/until';
 import type { Attack } from './attack.js';
 import { changed, coreFiles, hostFiles } from './host.js';
 import type { Ledger } from './ledger.js';

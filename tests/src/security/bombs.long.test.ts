@@ -5,7 +5,7 @@ import { Neighbour, quantile } from '../testkit/neighbour.js';
 import { remainsOf, type Trace, traceOf } from '../testkit/outside.js';
 import type { Stack } from '../testkit/stack.js';
 import { useStack } from '../testkit/use-stack.js';
-import { quietFor } from '../testkit/wait.js';
+import { quietFor } from '@rungrid/testkit/until';
 
 const OF_EACH = 4;
 const TEARDOWN_MS = 2_000;

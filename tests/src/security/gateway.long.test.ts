@@ -2,7 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import { test } from 'vitest';
 import { useStack } from '../testkit/use-stack.js';
-import { until } from '../testkit/wait.js';
+import { until } from '@rungrid/testkit/until';
 
 const stack = useStack();
 

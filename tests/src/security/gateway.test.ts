@@ -6,7 +6,7 @@ import { removeSandboxes } from '../testkit/docker.js';
 import { Neighbour } from '../testkit/neighbour.js';
 import { encodeFrame, RawSocket } from '../testkit/raw-socket.js';
 import { useStack } from '../testkit/use-stack.js';
-import { quietFor, until } from '../testkit/wait.js';
+import { quietFor, until } from '@rungrid/testkit/until';
 
 const MIB = 1 << 20;
 const stack = useStack({ gatewayEnv: { GATEWAY_FRAMES_PER_SECOND: '2000' } });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { useStack } from '../testkit/use-stack.js';
-import { until } from '../testkit/wait.js';
+import { until } from '@rungrid/testkit/until';
 
 const SCRIPT = fileURLToPath(new URL('../../../deploy/tls/certificates.sh', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'rungrid-wall-'));

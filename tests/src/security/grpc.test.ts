@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { Neighbour } from '../testkit/neighbour.js';
 import { grpcFrame, inputFrame, RawGrpc } from '../testkit/grpc-raw.js';
 import { useStack } from '../testkit/use-stack.js';
-import { until } from '../testkit/wait.js';
+import { until } from '@rungrid/testkit/until';
 
 const MIB = 1 << 20;
 const stack = useStack();

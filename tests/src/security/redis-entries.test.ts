@@ -1,7 +1,7 @@
 // Hostile entries in Redis: a queue, a reply stream or an announcement that says anything kills neither worker nor gateway.
 import { describe, expect, test } from 'vitest';
 import { useStack } from '../testkit/use-stack.js';
-import { until } from '../testkit/wait.js';
+import { until } from '@rungrid/testkit/until';
 
 const stack = useStack();
 const key = (name: string) => `{${stack().prefix}}:${name}`;

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { RunCode, ServerEvents, ServerFrame } from '@rungrid/proto/frames';
 import { WebSocket } from 'ws';
 import { RunHandle, type RunFrame } from './run-handle.js';
-import { until, type UntilOptions } from './wait.js';
+import { until, type UntilOptions } from '@rungrid/testkit/until';
 
 export interface ClientOptions {
   /** ws://…/ws */

@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import { RunInput } from '@rungrid/proto/gen/rungrid/v1/runner';
-import { until } from './wait.js';
+import { until } from '@rungrid/testkit/until';
 
 const PATH = '/rungrid.v1.Runner/Run';
 

@@ -2,7 +2,7 @@
 import { destroyRawSockets } from './raw-socket.js';
 import { scrape, sumOf } from './metrics.js';
 import type { Stack } from './stack.js';
-import { until } from './wait.js';
+import { until } from '@rungrid/testkit/until';
 
 /** Gauges that must be back at 0 when nothing runs. */
 const GATEWAY_GAUGES = ['rungrid_gateway_live_runs', 'rungrid_gateway_sockets', 'rungrid_gateway_grpc_streams'];

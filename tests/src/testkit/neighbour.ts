@@ -2,7 +2,7 @@
 import { type Client } from './client.js';
 import type { RunHandle } from './run-handle.js';
 import type { Stack } from './stack.js';
-import { quietFor, until } from './wait.js';
+import { quietFor, until } from '@rungrid/testkit/until';
 
 const ECHO =
   'import sys\nprint("up", flush=True)\nfor line in sys.stdin:\n    print("<" + line.strip() + ">", flush=True)\n';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type Docker from 'dockerode';
 import { dockerAt } from './docker.js';
 import { ServiceProcess } from './service-process.js';
-import { until } from './wait.js';
+import { until } from '@rungrid/testkit/until';
 
 /** It sets its data folder up at the first start, and looks after what a killed one left at the next, ms. */
 const START_MS = 30_000;

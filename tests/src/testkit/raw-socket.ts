@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import type { ServerFrame } from '@rungrid/proto/frames';
-import { until } from './wait.js';
+import { until } from '@rungrid/testkit/until';
 
 export const OP = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 

@@ -5,8 +5,8 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { redisAcl, type RedisUser } from '@rungrid/kit/redis-acl';
-import { withCredentials } from '@rungrid/kit/redis-url';
+import { redisAcl, type RedisUser } from '@rungrid/bus/acl';
+import { withCredentials } from '@rungrid/bus/url';
 import { Redis } from 'ioredis';
 import { ServiceProcess } from './service-process.js';
 

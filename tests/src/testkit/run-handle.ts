@@ -1,7 +1,7 @@
 // One run as a client sees it: its events, its output, its end, and the rules that hold for every run.
 import type { ServerEvents, ServerFrame } from '@rungrid/proto/frames';
 import type { SignalName } from '@rungrid/proto/limits';
-import { until } from './wait.js';
+import { until } from '@rungrid/testkit/until';
 
 export type RunFrame = Extract<
   ServerFrame,

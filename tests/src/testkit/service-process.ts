@@ -4,7 +4,7 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { until } from './wait.js';
+import { until } from '@rungrid/testkit/until';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** Log lines kept for a failure's message. */

@@ -2,7 +2,7 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { TcpProxy } from './tcp-proxy.js';
-import { quietFor, until } from './wait.js';
+import { quietFor, until } from '@rungrid/testkit/until';
 
 /** Long enough for loopback bytes to come, were they let through, ms. */
 const QUIET_MS = 100;

@@ -1,5 +1,5 @@
 // `status`: what runs, where; for people, or as one JSON object for programs.
-import { shownRedisUrl } from '@rungrid/kit/redis-url';
+import { shownRedisUrl } from '@rungrid/bus/url';
 import type { CommandInput, CommandModule } from '../command.js';
 import { describeEngine, type EngineInfo } from '../infra/engine-client.js';
 import { resolvePaths } from '../paths.js';

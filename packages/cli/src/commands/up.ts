@@ -1,7 +1,7 @@
 // `up`: engine, Redis, images, workers, gateways; then the address, and in the foreground a watch over what runs.
+import { DEFAULT_PREFIX } from '@rungrid/kit/config';
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DEFAULT_PREFIX } from '@rungrid/kit/keys';
 import type { Language } from '@rungrid/sandbox/languages';
 import { DEFAULT_LANGUAGES } from '@rungrid/sandbox/tested-languages';
 import type { CommandInput, CommandModule } from '../command.js';

@@ -1,9 +1,9 @@
 // Finds the Redis that was asked for, or starts a private one on a unix socket in the state folder, with a user for each service.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkRedis, connectRedis } from '@rungrid/kit/redis-connection';
-import { redisAcl, type RedisService, type RedisUser } from '@rungrid/kit/redis-acl';
-import { shownRedisUrl, withCredentials } from '@rungrid/kit/redis-url';
+import { checkRedis, connectRedis } from '@rungrid/bus/connection';
+import { redisAcl, type RedisService, type RedisUser } from '@rungrid/bus/acl';
+import { shownRedisUrl, withCredentials } from '@rungrid/bus/url';
 import { createLogger } from '@rungrid/kit/logger';
 import { CliError, messageOf } from '../errors.js';
 import { startService } from '../exec.js';

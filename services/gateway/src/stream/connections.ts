@@ -1,6 +1,6 @@
 // The gateway's two Redis connections: one for commands, one that only waits for claims.
 import type { Logger } from '@rungrid/kit/logger';
-import { checkRedis, connectRedis, type Redis } from '@rungrid/kit/redis-connection';
+import { checkRedis, connectRedis, type Redis } from '@rungrid/bus/connection';
 
 export interface RedisPair {
   readonly commands: Redis;

@@ -1,8 +1,8 @@
 // Reads who is alive every second; on trouble with Redis the last answer holds.
-import type { Keys } from '@rungrid/kit/keys';
+import type { Keys } from '@rungrid/bus/keys';
 import type { Logger } from '@rungrid/kit/logger';
-import type { Redis } from '@rungrid/kit/redis-connection';
-import { listWorkers } from '@rungrid/kit/workers';
+import type { Redis } from '@rungrid/bus/connection';
+import { listWorkers } from '@rungrid/bus/workers';
 import type { WorkerInfo } from '@rungrid/proto/stream-entries';
 
 const REFRESH_MS = 1000;

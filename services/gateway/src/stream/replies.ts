@@ -1,8 +1,8 @@
 // Reads the claims on this gateway's reply stream: from a known id on, so that a lost connection skips nothing.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Keys } from '@rungrid/kit/keys';
+import type { Keys } from '@rungrid/bus/keys';
 import type { Logger } from '@rungrid/kit/logger';
-import type { Redis } from '@rungrid/kit/redis-connection';
+import type { Redis } from '@rungrid/bus/connection';
 import { type Claim, parseClaim } from '@rungrid/proto/stream-entries';
 
 /** How long one read waits for an entry, ms. */

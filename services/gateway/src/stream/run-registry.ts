@@ -1,5 +1,5 @@
 // Routing's registry on Redis: adds what all runs of this gateway share to the kit's scripts.
-import type { RunRegistry } from '@rungrid/kit/redis';
+import type { RunRegistry } from '@rungrid/bus/run-registry';
 import type { Registry } from '../routing/types.js';
 
 export interface RegistryOptions {

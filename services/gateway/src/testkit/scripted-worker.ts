@@ -1,12 +1,12 @@
 // A worker without sandboxes, for tests: claims runs from Redis as a real one does, and does with each what its script says.
 import { Buffer } from 'node:buffer';
 import { Server, ServerCredentials, type ServerDuplexStream, type ServiceDefinition, status } from '@grpc/grpc-js';
-import type { Keys } from '@rungrid/kit/keys';
-import { WORKER_GROUP } from '@rungrid/kit/keys';
+import type { Keys } from '@rungrid/bus/keys';
+import { WORKER_GROUP } from '@rungrid/bus/keys';
 import type { Logger } from '@rungrid/kit/logger';
-import { RunRegistry } from '@rungrid/kit/redis';
-import { connectRedis, type Redis } from '@rungrid/kit/redis-connection';
-import { announceWorker, HEARTBEAT_MS, retractWorker } from '@rungrid/kit/workers';
+import { RunRegistry } from '@rungrid/bus/run-registry';
+import { connectRedis, type Redis } from '@rungrid/bus/connection';
+import { announceWorker, HEARTBEAT_MS, retractWorker } from '@rungrid/bus/workers';
 import { RunEvent, RunInput } from '@rungrid/proto/gen/rungrid/v1/runner';
 import { RUN_METHOD } from '@rungrid/proto/method';
 import { parseRunRequest, type RunRequest, type WorkerInfo } from '@rungrid/proto/stream-entries';

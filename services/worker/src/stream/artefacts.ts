@@ -1,7 +1,7 @@
 // Artefacts in Redis, so that a program which one worker compiled starts at once on all: packed with a digest, unpacked with suspicion.
 import { createHash } from 'node:crypto';
 import type { Logger } from '@rungrid/kit/logger';
-import type { ArtefactRedis } from '@rungrid/kit/redis-artefacts';
+import type { ArtefactRedis } from '@rungrid/bus/artifacts';
 import type { ArtefactStore } from '../compile/ports.js';
 import type { Artefact } from '../run/artefacts.js';
 

@@ -1,9 +1,9 @@
 // Who counts as dead while a real Redis loses its data.
 import { createLogger } from '@rungrid/kit/logger';
-import { connectRedis, type Redis } from '@rungrid/kit/redis-connection';
-import { keys, PREFIX } from '@rungrid/kit/testkit/redis-parts';
-import { redisCli, startSingle, type Topology } from '@rungrid/kit/testkit/redis-topologies';
-import { HEARTBEAT_TTL_MS } from '@rungrid/kit/workers';
+import { connectRedis, type Redis } from '@rungrid/bus/connection';
+import { keys, PREFIX } from '@rungrid/bus/testkit/redis-parts';
+import { redisCli, startSingle, type Topology } from '@rungrid/bus/testkit/redis-topologies';
+import { HEARTBEAT_TTL_MS } from '@rungrid/bus/workers';
 import type { WorkerInfo } from '@rungrid/proto/stream-entries';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { Liveness } from './liveness.js';

@@ -1,7 +1,7 @@
 // Says in Redis that this worker lives, and reads who else does: nobody counts as dead because Redis was away or has lost its data.
-import type { Keys } from '@rungrid/kit/keys';
-import type { Redis } from '@rungrid/kit/redis-connection';
-import { announceWorker, HEARTBEAT_TTL_MS } from '@rungrid/kit/workers';
+import type { Keys } from '@rungrid/bus/keys';
+import type { Redis } from '@rungrid/bus/connection';
+import { announceWorker, HEARTBEAT_TTL_MS } from '@rungrid/bus/workers';
 import type { WorkerInfo } from '@rungrid/proto/stream-entries';
 
 export interface LivenessOptions {

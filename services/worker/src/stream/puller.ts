@@ -1,8 +1,8 @@
 // Pulls run requests of one language off its stream, only while a sandbox can be had for them: pull is the load balancing.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Keys, WORKER_GROUP } from '@rungrid/kit/keys';
+import { type Keys, WORKER_GROUP } from '@rungrid/bus/keys';
 import type { Logger } from '@rungrid/kit/logger';
-import { connectRedis, type Redis } from '@rungrid/kit/redis-connection';
+import { connectRedis, type Redis } from '@rungrid/bus/connection';
 import { parseRunRequest, type RunRequest } from '@rungrid/proto/stream-entries';
 
 /** How long one read blocks, ms: bounds how long a stop takes. */

@@ -1,6 +1,6 @@
 // Visitors against gateways that act: what they do when sockets are lost, and that the checker takes what they saw.
 import { afterEach, expect, test } from 'vitest';
-import { until } from '../wait.js';
+import { until } from '@rungrid/testkit/until';
 import { judge, outputOf } from './checker.js';
 import { counter, dialogue, type Program } from './program.js';
 import { ScriptedService } from './scripted-service.js';

@@ -6,7 +6,7 @@ import { askedFor, type Program } from './program.js';
 import type { Seeded } from './seeded.js';
 import { Client } from '../client.js';
 import { isEnd, type RunFrame, type RunHandle } from '../run-handle.js';
-import { quietFor, until } from '../wait.js';
+import { quietFor, until } from '@rungrid/testkit/until';
 
 /** What the protocol promises as the longest life of a run, with the limits of the chaos tests, and some more, ms. */
 const PATIENCE_MS = 150_000;

@@ -1,9 +1,9 @@
 // Connections to Redis on ioredis, one server, Sentinel or Cluster alike: deadlines, jittered reconnects, and what is wrong at start.
 import { Cluster, Redis as Single, type RedisCommander, type RedisOptions as ServerOptions } from 'ioredis';
-import { ConfigError } from './config.js';
-import { withDeadline } from './lifecycle.js';
-import type { Logger } from './logger.js';
-import { parseRedisUrl, type RedisAddress, shownRedisUrl } from './redis-url.js';
+import { ConfigError } from '@rungrid/kit/config';
+import { withDeadline } from '@rungrid/kit/lifecycle';
+import type { Logger } from '@rungrid/kit/logger';
+import { parseRedisUrl, type RedisAddress, shownRedisUrl } from './url.js';
 
 /** How long a server may take to accept a connection, ms. */
 const CONNECT_TIMEOUT_MS = 5_000;

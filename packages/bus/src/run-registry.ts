@@ -1,7 +1,7 @@
 // The run registry in Redis: our Lua scripts as typed verbs.
 import { type Keys, WORKER_GROUP } from './keys.js';
 import { luaScript } from './lua-script.js';
-import type { Redis } from './redis-connection.js';
+import type { Redis } from './connection.js';
 
 /** Replies kept for a gateway that does not read: far above what waits while it is alive. */
 const MAX_REPLIES = 10_000;
@@ -89,7 +89,7 @@ export class RunRegistry {
   constructor(redis: Redis, keys: Keys) {
     redis.defineCommand('submitRun', { numberOfKeys: 6, lua: luaScript('submit-run') });
     redis.defineCommand('claimRun', { numberOfKeys: 5, lua: luaScript('claim-run') });
-    redis.defineCommand('tellClaim', { numberOfKeys: 1, lua: luaScript('tell-claim') });
+    redis.defineCommand('tellClaim', { numberOfKeys: 1, lua: luaScript('notify-claim') });
     redis.defineCommand('cancelRun', { numberOfKeys: 3, lua: luaScript('cancel-run') });
     redis.defineCommand('requeueRun', { numberOfKeys: 2, lua: luaScript('requeue-run') });
     this.#redis = redis as Redis & RunScripts;

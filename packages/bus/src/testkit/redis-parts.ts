@@ -1,11 +1,11 @@
 // What a gateway and a worker do with Redis, on connections of their own: for tests that ask it of every topology.
 import type { WorkerInfo } from '@rungrid/proto/stream-entries';
 import { createKeys, WORKER_GROUP } from '../keys.js';
-import { createLogger } from '../logger.js';
-import { RunRegistry, type SubmitResult } from '../redis.js';
-import { connectRedis, type Redis } from '../redis-connection.js';
+import { createLogger } from '@rungrid/kit/logger';
+import { RunRegistry, type SubmitResult } from '../run-registry.js';
+import { connectRedis, type Redis } from '../connection.js';
 import type { Topology } from './redis-topologies.js';
-import { until } from './until.js';
+import { until } from '@rungrid/testkit/until';
 
 /** RUNGRID_PREFIX of these tests. */
 export const PREFIX = 'test';

@@ -1,9 +1,9 @@
 // The queue in a real Redis: who may wait and for how long, what a claim and a cancel leave, and what is queued again.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createKeys, WORKER_GROUP } from './keys.js';
-import { createLogger } from './logger.js';
-import { RunRegistry, type SubmitInput } from './redis.js';
-import { connectRedis, type Redis } from './redis-connection.js';
+import { createLogger } from '@rungrid/kit/logger';
+import { RunRegistry, type SubmitInput } from './run-registry.js';
+import { connectRedis, type Redis } from './connection.js';
 import { RedisServer } from './testkit/redis-server.js';
 
 const keys = createKeys('test');

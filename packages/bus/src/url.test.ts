@@ -1,7 +1,7 @@
 // Rules of RUNGRID_REDIS_URL.
 import { expect, test } from 'vitest';
-import { ConfigError } from './config.js';
-import { parseRedisUrl, REDIS_URL_PATTERN, shownRedisUrl, withCredentials } from './redis-url.js';
+import { ConfigError } from '@rungrid/kit/config';
+import { parseRedisUrl, REDIS_URL_PATTERN, shownRedisUrl, withCredentials } from './url.js';
 
 const one = [{ host: 'one', port: 7000 }];
 

@@ -1,6 +1,6 @@
 // A real Redis out of memory, and one that starts again with and without its data.
 import { afterEach, expect, test } from 'vitest';
-import { ArtefactRedis } from './redis-artefacts.js';
+import { ArtefactRedis } from './artifacts.js';
 import { keys, PREFIX, RedisParts, WORKER_INFO } from './testkit/redis-parts.js';
 import type { RedisServer } from './testkit/redis-server.js';
 import { redisCli, startSingle, type Topology } from './testkit/redis-topologies.js';

@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { createKeys } from './keys.js';
-import { createLogger } from './logger.js';
-import { ArtefactRedis } from './redis-artefacts.js';
-import { connectRedis, type Redis } from './redis-connection.js';
+import { createLogger } from '@rungrid/kit/logger';
+import { ArtefactRedis } from './artifacts.js';
+import { connectRedis, type Redis } from './connection.js';
 
 const keys = createKeys('test');
 const HOUR_MS = 3_600_000;

@@ -2,10 +2,10 @@
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { WORKER_GROUP } from './keys.js';
-import { createLogger } from './logger.js';
-import { checkRedis, connectRedis } from './redis-connection.js';
-import { ArtefactRedis } from './redis-artefacts.js';
-import { withCredentials } from './redis-url.js';
+import { createLogger } from '@rungrid/kit/logger';
+import { checkRedis, connectRedis } from './connection.js';
+import { ArtefactRedis } from './artifacts.js';
+import { withCredentials } from './url.js';
 import { keys, LANGUAGE, PREFIX, RedisParts, WORKER_INFO } from './testkit/redis-parts.js';
 import {
   replicated,

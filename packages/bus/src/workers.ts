@@ -2,7 +2,7 @@
 import { parseWorkerInfo, type WorkerInfo } from '@rungrid/proto/stream-entries';
 import type { Keys } from './keys.js';
 import { luaScript } from './lua-script.js';
-import type { Redis } from './redis-connection.js';
+import type { Redis } from './connection.js';
 
 /** How often a worker renews, and how long its word holds, ms: two renewals may be lost. */
 export const HEARTBEAT_MS = 2_000;

@@ -1,5 +1,5 @@
 // RUNGRID_REDIS_URL: what each of its forms says, and how it may be shown.
-import { ConfigError } from './config.js';
+import { ConfigError } from '@rungrid/kit/config';
 
 /** `[user:password@]` of every form, percent-encoded where need be. Both or neither. */
 interface Credentials {

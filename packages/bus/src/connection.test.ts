@@ -1,7 +1,7 @@
 // What is said at start of a Redis that can not be used; over real servers: redis-topologies.redis.test.ts.
 import { expect, test } from 'vitest';
-import { ConfigError } from './config.js';
-import { checkRedis, type Redis } from './redis-connection.js';
+import { ConfigError } from '@rungrid/kit/config';
+import { checkRedis, type Redis } from './connection.js';
 
 const URL = 'redis+sentinel://worker:secret@one:1/main';
 

@@ -1,7 +1,5 @@
 // Redis keys: the only place that makes one. A hash tag keeps them in one cluster slot, so that a script may touch several.
 
-/** Default prefix; RUNGRID_PREFIX changes it, so that several installations share one Redis. */
-export const DEFAULT_PREFIX = 'rungrid';
 /** The consumer group of all workers. */
 export const WORKER_GROUP = 'workers';
 

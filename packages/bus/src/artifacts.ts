@@ -1,7 +1,7 @@
 // Compiled programs in Redis: bounded in bytes, the least recently used goes first; each verb is one script.
 import type { Keys } from './keys.js';
 import { luaScript } from './lua-script.js';
-import type { Redis } from './redis-connection.js';
+import type { Redis } from './connection.js';
 
 interface ArtefactScripts {
   putArtefact(...args: (string | number | Buffer)[]): Promise<string[]>;
@@ -22,8 +22,8 @@ export class ArtefactRedis {
 
   /** `redis`: a connection of its own, so that megabytes do not stand before claims. */
   constructor(redis: Redis, keys: Keys, limits: ArtefactLimits) {
-    redis.defineCommand('putArtefact', { numberOfKeys: 3, lua: luaScript('put-artefact') });
-    redis.defineCommand('getArtefact', { numberOfKeys: 3, lua: luaScript('get-artefact') });
+    redis.defineCommand('putArtefact', { numberOfKeys: 3, lua: luaScript('put-artifact') });
+    redis.defineCommand('getArtefact', { numberOfKeys: 3, lua: luaScript('get-artifact') });
     this.#redis = redis as unknown as Redis & ArtefactScripts;
     this.#keys = keys;
     this.#limits = limits;

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createLogger } from './logger.js';
-import { redisAcl, redisRules } from './redis-acl.js';
-import { connectRedis, type Redis } from './redis-connection.js';
+import { createLogger } from '@rungrid/kit/logger';
+import { redisAcl, redisRules } from './acl.js';
+import { connectRedis, type Redis } from './connection.js';
 
 const passwords = { gateway: 'gateway secret', worker: 'worker secret', operator: 'operator secret' };
 const logger = createLogger({ service: 'test', level: 'silent' });

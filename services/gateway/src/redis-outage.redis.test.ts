@@ -1,7 +1,7 @@
 // Behaviour of the real gateway process while Redis is in trouble, and over Sentinel and a cluster: live runs go on, new ones get their answer.
-import { PREFIX } from '@rungrid/kit/testkit/redis-parts';
-import { replicated, startCluster, startSentinel, type Topology } from '@rungrid/kit/testkit/redis-topologies';
-import { withCredentials } from '@rungrid/kit/redis-url';
+import { PREFIX } from '@rungrid/bus/testkit/redis-parts';
+import { replicated, startCluster, startSentinel, type Topology } from '@rungrid/bus/testkit/redis-topologies';
+import { withCredentials } from '@rungrid/bus/url';
 import { afterEach, expect, test } from 'vitest';
 import { type Harness, startHarness } from './testkit/harness.js';
 import { type RawClient, until } from './testkit/raw-client.js';

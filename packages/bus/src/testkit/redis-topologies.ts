@@ -3,10 +3,10 @@ import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { redisAcl, type RedisUser } from '../redis-acl.js';
-import { withCredentials } from '../redis-url.js';
+import { redisAcl, type RedisUser } from '../acl.js';
+import { withCredentials } from '../url.js';
 import { freePort, RedisServer, type RedisServerOptions } from './redis-server.js';
-import { until } from './until.js';
+import { until } from '@rungrid/testkit/until';
 
 /** How long a server may be silent before its sentinel, or its cluster, takes it for dead, ms. */
 const DOWN_AFTER_MS = 1000;
