@@ -10,7 +10,7 @@ export async function copySandbox(language: string): Promise<Docker.ContainerCre
   for (const entry of await docker.listContainers({ filters: { label } })) {
     const { Config, HostConfig } = await docker.getContainer(entry.Id).inspect();
     const { Labels, Hostname: _hostname, ...rest } = Config;
-    // Not ours any more: no worker may sweep it, no test count it.
+    // Not ours any more: no worker may reap it, no test count it.
     const labels = Object.fromEntries(Object.entries(Labels).filter(([name]) => !name.startsWith('sandbox.')));
     return { ...rest, Labels: labels, HostConfig };
   }

@@ -4,11 +4,11 @@ import { availableParallelism, cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { builtInLanguages, resolveLanguage } from '@rungrid/sandbox/languages';
 import { DEFAULT_LANGUAGES } from '@rungrid/sandbox/tested-languages';
-import { hopRows, readHops } from './hops.js';
+import { stageRows, readStages } from './stages.js';
 import { formatTable, meets, type Row } from './report.js';
 import type { Scenario, ScenarioOptions } from './scenario.js';
 import { bareScenario } from './scenarios/bare.js';
-import { bombsScenario } from './scenarios/bombs.js';
+import { abuseScenario } from './scenarios/abuse.js';
 import { echoScenario, sessionsScenario } from './scenarios/echo.js';
 import { coldScenario, firstByteScenarios } from './scenarios/first-byte.js';
 import { floodsScenario } from './scenarios/floods.js';
@@ -22,7 +22,7 @@ const SCENARIOS: readonly Scenario[] = [
   echoScenario,
   sessionsScenario,
   floodsScenario,
-  bombsScenario,
+  abuseScenario,
   sustainedScenario,
   coldScenario,
   languagesScenario,
@@ -37,7 +37,7 @@ ${SCENARIOS.map((each) => `                       ${each.name.padEnd(24)}${each.
   --n N              measured clicks or echoes
   --json FILE        the same figures for machines (- for standard output)
   --url URL          a running gateway, in place of an own stack; then --key ID:SECRET (or RUNGRID_BENCH_KEY)
-  --strict           exit with 1 when a bar is missed
+  --strict           exit with 1 when a target is missed
 Scenarios that need the services' pids or engine are left out with --url.`;
 
 async function main(): Promise<number> {
@@ -75,7 +75,7 @@ async function main(): Promise<number> {
   process.stdout.write(`\n${formatTable(rows)}\n`);
   if (values.json !== undefined) writeJson(values.json, rows);
   if (ended.aborted) process.stderr.write('bench: ended before its end; these are the figures until then\n');
-  const missed = rows.some((row) => row.bars?.some((bar) => !meets(row, bar)));
+  const missed = rows.some((row) => row.targets?.some((target) => !meets(row, target)));
   return ended.aborted || (values.strict && missed) ? 1 : 0;
 }
 
@@ -115,7 +115,7 @@ async function runAll(chosen: readonly Scenario[], given: Given): Promise<Row[]>
           if (ended.aborted) return rows;
           // What the other scenarios measured is not thrown away with this one.
           const what = `BROKEN: ${error instanceof Error ? error.message : String(error)}`;
-          rows.push({ scenario: scenario.name, what, unit: '', value: 1, bars: [{ of: 'value', under: 1 }] });
+          rows.push({ scenario: scenario.name, what, unit: '', value: 1, targets: [{ of: 'value', under: 1 }] });
         }
       }
     }
@@ -162,26 +162,26 @@ class SharedStack {
 }
 
 async function measure(scenario: Scenario, given: { target: Target; options: ScenarioOptions }): Promise<Row[]> {
-  const before = await readHops(given.target.metrics);
+  const before = await readStages(given.target.metrics);
   // Before the work, not behind it: what is begun must be heard to its end.
   given.options.ended.throwIfAborted();
   const rows = await unless(given.options.ended, scenario.run(given.target, given.options));
-  const after = await readHops(given.target.metrics);
+  const after = await readStages(given.target.metrics);
   const name = scenario.perLanguage === true ? `${scenario.name} ${given.options.language ?? ''}` : scenario.name;
-  return [...rows, ...hopRows(before, after, name)];
+  return [...rows, ...stageRows(before, after, name)];
 }
 
 /** What `work` comes to; rejects when `signal` is aborted first, and leaves the work to what takes its target away. */
 async function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  let giveUp: () => void = () => undefined;
+  let expire: () => void = () => undefined;
   const aborted = new Promise<never>((_, reject) => {
-    giveUp = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', giveUp);
+    expire = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', expire);
   });
   try {
     return await Promise.race([work, aborted]);
   } finally {
-    signal.removeEventListener('abort', giveUp);
+    signal.removeEventListener('abort', expire);
   }
 }
 
@@ -227,7 +227,10 @@ function writeJson(file: string, rows: readonly Row[]): void {
     kernel: release(),
     node: process.version,
   };
-  const judged = rows.map((row) => ({ ...row, bars: row.bars?.map((bar) => ({ ...bar, met: meets(row, bar) })) }));
+  const judged = rows.map((row) => ({
+    ...row,
+    targets: row.targets?.map((target) => ({ ...target, met: meets(row, target) })),
+  }));
   const text = `${JSON.stringify({ at: new Date().toISOString(), machine, rows: judged }, undefined, 2)}\n`;
   if (file === '-') process.stdout.write(text);
   else writeFileSync(file, text);

@@ -1,7 +1,7 @@
-// What a bench says: rows of figures with their bars, as a table for people and as JSON for machines.
+// What a bench says: rows of figures with their targets, as a table for people and as JSON for machines.
 import type { Summary } from './summary.js';
 
-export interface Bar {
+export interface FigureTarget {
   /** Field of the row's summary, or `value`. */
   readonly of: keyof Summary | 'value';
   readonly under?: number;
@@ -15,21 +15,23 @@ export interface Row {
   readonly summary?: Summary;
   readonly value?: number;
   readonly n?: number;
-  readonly bars?: readonly Bar[];
+  readonly targets?: readonly FigureTarget[];
 }
 
-/** Whether the figure is on the right side of its bar. */
-export function meets(row: Row, bar: Bar): boolean {
-  const figure = bar.of === 'value' ? row.value : row.summary?.[bar.of];
+/** Whether the figure is on the right side of its target. */
+export function meets(row: Row, target: FigureTarget): boolean {
+  const figure = target.of === 'value' ? row.value : row.summary?.[target.of];
   if (figure === undefined) return false;
-  return (bar.under === undefined || figure < bar.under) && (bar.atLeast === undefined || figure >= bar.atLeast);
+  return (
+    (target.under === undefined || figure < target.under) && (target.atLeast === undefined || figure >= target.atLeast)
+  );
 }
 
 export function describeBars(row: Row): string {
-  return (row.bars ?? [])
-    .map((bar) => {
-      const rule = bar.under === undefined ? `>= ${bar.atLeast}` : `< ${bar.under}`;
-      return `${bar.of === 'value' ? '' : `${bar.of} `}${rule} ${meets(row, bar) ? 'ok' : 'MISSED'}`;
+  return (row.targets ?? [])
+    .map((target) => {
+      const rule = target.under === undefined ? `>= ${target.atLeast}` : `< ${target.under}`;
+      return `${target.of === 'value' ? '' : `${target.of} `}${rule} ${meets(row, target) ? 'ok' : 'MISSED'}`;
     })
     .join(', ');
 }
@@ -47,7 +49,7 @@ export function formatTable(rows: readonly Row[]): string {
     row.unit,
     describeBars(row),
   ]);
-  const head = ['scenario', 'what', 'n', 'p50/value', 'p90', 'p99', 'max', 'unit', 'bar'];
+  const head = ['scenario', 'what', 'n', 'p50/value', 'p90', 'p99', 'max', 'unit', 'target'];
   const table = [head, ...cells];
   const widths = head.map((_, column) => Math.max(...table.map((line) => line[column]?.length ?? 0)));
   const isText = (column: number) => column < 2 || column > 6;

@@ -110,6 +110,6 @@ export function failureRow(scenario: string, failed: readonly string[], n: numbe
   if (failed.length === 0) return [];
   const reasons = [...new Set(failed)].join(', ');
   return [
-    { scenario, what: `FAILED: ${reasons}`, unit: '', value: failed.length, n, bars: [{ of: 'value', under: 1 }] },
+    { scenario, what: `FAILED: ${reasons}`, unit: '', value: failed.length, n, targets: [{ of: 'value', under: 1 }] },
   ];
 }

@@ -49,7 +49,7 @@ export async function startStack(options: StackOptions): Promise<Target> {
     await redis.line((line) => /eady to accept connections/.test(line));
     const shared = {
       RUNGRID_REDIS_URL: `unix://${socket}`,
-      // A fleet of its own: workers sweep the orphans of their fleet only, and the engine may be shared.
+      // A fleet of its own: workers reap the orphans of their fleet only, and the engine may be shared.
       RUNGRID_PREFIX: `bench-${randomBytes(4).toString('hex')}`,
       RUNGRID_LOG_LEVEL: 'info',
       RUNGRID_GRPC_SECRET: randomBytes(32).toString('hex'),

@@ -1,17 +1,17 @@
 // Percentiles by table.
 import { describe, expect, test } from 'vitest';
-import { histogramQuantile, summarise } from './summary.js';
+import { histogramQuantile, summarize } from './summary.js';
 
-describe('summarise', () => {
+describe('summarize', () => {
   test('takes the nearest rank', () => {
     const samples = Array.from({ length: 100 }, (_, index) => 100 - index);
-    expect(summarise(samples)).toEqual({ n: 100, p50: 50, p90: 90, p99: 99, max: 100 });
+    expect(summarize(samples)).toEqual({ n: 100, p50: 50, p90: 90, p99: 99, max: 100 });
   });
   test('of one sample is that sample', () => {
-    expect(summarise([7])).toEqual({ n: 1, p50: 7, p90: 7, p99: 7, max: 7 });
+    expect(summarize([7])).toEqual({ n: 1, p50: 7, p90: 7, p99: 7, max: 7 });
   });
   test('of nothing throws', () => {
-    expect(() => summarise([])).toThrow('no samples');
+    expect(() => summarize([])).toThrow('no samples');
   });
 });
 

@@ -23,9 +23,9 @@ export const CLOSE = {
     meaning: 'Binary, not JSON, not an object with an event name, or nested deeper than 8 levels.',
     reconnect: false,
   },
-  unauthorised: {
+  unauthorized: {
     code: 4401,
-    reason: 'unauthorised',
+    reason: 'unauthorized',
     meaning: 'Too many refused tokens on one socket.',
     reconnect: false,
   },

@@ -49,7 +49,7 @@ export const ERRORS = {
     retryable: true,
     http: 503,
   },
-  unavailable: { meaning: 'A part of the service can not be reached just now.', retryable: true, http: 503 },
+  unavailable: { meaning: 'A part of the service cannot be reached just now.', retryable: true, http: 503 },
   queue_timeout: { meaning: 'No worker took the run in time; it was not started.', retryable: true, http: 503 },
   start_failed: { meaning: 'No sandbox could be started for the run.', retryable: true, http: 503 },
   stdin_full: {

@@ -2,7 +2,7 @@
 import { bareEcho, bareFirstByte } from '../bare-attach.js';
 import { copySandbox } from '../bare-docker.js';
 import { ECHO, HELLO, type Scenario } from '../scenario.js';
-import { summarise } from '../summary.js';
+import { summarize } from '../summary.js';
 
 const FILE_NAME = 'main.py';
 
@@ -19,7 +19,7 @@ export const bareScenario: Scenario = {
     const fast = await bareFirstByte({ container, file: hello, rate: 10, n, warmUp });
     const echo = await bareEcho({ container, file: { name: FILE_NAME, content: ECHO.code }, n: n * 2, pauseMs: 10 });
     const row = (what: string, samples: number[]) =>
-      ({ scenario: 'bare', what, unit: 'ms', summary: summarise(samples) }) as const;
+      ({ scenario: 'bare', what, unit: 'ms', summary: summarize(samples) }) as const;
     return [
       row('bare attach: START -> first byte, python, 4/s', slow),
       row('bare attach: START -> first byte, python, 10/s', fast),

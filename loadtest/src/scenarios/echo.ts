@@ -1,7 +1,7 @@
 // stdin -> echo: one session alone, and fifty that wait on input() at once.
 import { BenchClient, type BenchRun, mintTokens } from '../client.js';
 import { clickAtRate, failureRow, openSession, type Scenario, untilMs } from '../scenario.js';
-import { summarise } from '../summary.js';
+import { summarize } from '../summary.js';
 
 const SESSIONS = 50;
 const ECHO_TIMEOUT_MS = 20_000;
@@ -25,9 +25,9 @@ export const echoScenario: Scenario = {
       await untilMs(performance.now() + 10);
     }
     await client.close();
-    const bars = [{ of: 'p50', under: 1.5 } as const, { of: 'p99', under: 10 } as const];
+    const targets = [{ of: 'p50', under: 1.5 } as const, { of: 'p99', under: 10 } as const];
     return [
-      { scenario: 'echo', what: 'stdin -> echo, python, sequential', unit: 'ms', summary: summarise(samples), bars },
+      { scenario: 'echo', what: 'stdin -> echo, python, sequential', unit: 'ms', summary: summarize(samples), targets },
     ];
   },
 };
@@ -64,20 +64,20 @@ export const sessionsScenario: Scenario = {
         unit: '',
         value: answered,
         n: sessions,
-        bars: [{ of: 'value', atLeast: sessions }],
+        targets: [{ of: 'value', atLeast: sessions }],
       },
       {
         scenario: 'sessions-50',
         what: `stdin -> echo, ${sessions} live sessions`,
         unit: 'ms',
-        summary: summarise(samples),
-        bars: [{ of: 'p99', under: 30 }],
+        summary: summarize(samples),
+        targets: [{ of: 'p99', under: 30 }],
       },
       {
         scenario: 'sessions-50',
         what: `click -> first byte, 4/s, ${sessions} live sessions`,
         unit: 'ms',
-        summary: summarise(clicks.firstByteMs),
+        summary: summarize(clicks.firstByteMs),
       },
       ...failureRow('sessions-50', clicks.failed, n),
     ];

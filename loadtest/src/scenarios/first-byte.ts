@@ -1,7 +1,7 @@
 // Click -> first byte, with a warm pool and with an empty one.
 import { clickAtRate, failureRow, type Scenario } from '../scenario.js';
-import type { Bar } from '../report.js';
-import { summarise } from '../summary.js';
+import type { FigureTarget } from '../report.js';
+import { summarize } from '../summary.js';
 
 /** Clicks that fill caches and compile code first. */
 const WARM_UP = 20;
@@ -11,7 +11,7 @@ interface Case {
   readonly language: string;
   readonly rate: number;
   readonly n: number;
-  readonly bars: readonly Bar[];
+  readonly targets: readonly FigureTarget[];
 }
 const CASES: readonly Case[] = [
   {
@@ -19,7 +19,7 @@ const CASES: readonly Case[] = [
     language: 'python',
     rate: 4,
     n: 200,
-    bars: [
+    targets: [
       { of: 'p50', under: 4 },
       { of: 'p99', under: 20 },
     ],
@@ -29,12 +29,12 @@ const CASES: readonly Case[] = [
     language: 'javascript',
     rate: 4,
     n: 200,
-    bars: [
+    targets: [
       { of: 'p50', under: 6 },
       { of: 'p99', under: 30 },
     ],
   },
-  { name: 'python-10', language: 'python', rate: 10, n: 200, bars: [{ of: 'p99', under: 30 }] },
+  { name: 'python-10', language: 'python', rate: 10, n: 200, targets: [{ of: 'p99', under: 30 }] },
 ];
 
 export const firstByteScenarios: readonly Scenario[] = CASES.map((each) => ({
@@ -53,8 +53,8 @@ export const firstByteScenarios: readonly Scenario[] = CASES.map((each) => ({
         scenario: `first-byte-${each.name}`,
         what: `click -> first byte, ${language}, ${rate}/s (${result.warm} found it warm)`,
         unit: 'ms',
-        summary: summarise(result.firstByteMs),
-        ...(asAsked ? { bars: each.bars } : {}),
+        summary: summarize(result.firstByteMs),
+        ...(asAsked ? { targets: each.targets } : {}),
       },
     ];
   },
@@ -70,7 +70,7 @@ export const coldScenario: Scenario = {
     const language = options.language ?? 'python';
     const n = options.n ?? (options.quick ? 5 : 40);
     const result = await clickAtRate(target, { language, rate: options.rate ?? 2, n, warmUp: 2 });
-    const summary = summarise(result.firstByteMs);
+    const summary = summarize(result.firstByteMs);
     return [
       ...failureRow('first-byte-cold', result.failed, n),
       { scenario: 'first-byte-cold', what: `click -> first byte, ${language}, pool empty`, unit: 'ms', summary },

@@ -1,8 +1,8 @@
-// Output floods: they end by output_limit, memory stays flat, a neighbour's echo stays quick.
+// Output floods: they end by output_limit, memory stays flat, a co-tenant's echo stays quick.
 import { BenchClient, endOf, mintTokens } from '../client.js';
 import { openSession, type Scenario, untilMs } from '../scenario.js';
 import { rssBytes } from '../stack.js';
-import { summarise } from '../summary.js';
+import { summarize } from '../summary.js';
 
 const FLOOD = { language: 'python', code: "while True: print('x')" };
 const AT_ONCE = 2;
@@ -10,13 +10,13 @@ const ECHO_EVERY_MS = 25;
 
 export const floodsScenario: Scenario = {
   name: 'floods',
-  title: "while True: print('x'), beside a neighbour who types",
+  title: "while True: print('x'), beside a co-tenant who types",
   ownStack: true,
   run: async (target, options) => {
     const floods = options.quick ? 2 : 12;
     const tokens = mintTokens(target.key, floods + 1);
-    const neighbourClient = await BenchClient.open(target.url);
-    const neighbour = await openSession(neighbourClient, tokens.pop() ?? '');
+    const coTenantClient = await BenchClient.open(target.url);
+    const coTenant = await openSession(coTenantClient, tokens.pop() ?? '');
     const floodClient = await BenchClient.open(target.url);
     const baseline = Object.values(target.pids).map(rssBytes);
     const growth = Object.keys(target.pids).map(() => 0);
@@ -26,7 +26,7 @@ export const floodsScenario: Scenario = {
     const echoes = (async () => {
       for (let i = 0; !over.signal.aborted; i++) {
         const text = `n${i}\n`;
-        samples.push(await neighbourClient.echo(neighbour, { text, answer: text, timeoutMs: 20_000 }));
+        samples.push(await coTenantClient.echo(coTenant, { text, answer: text, timeoutMs: 20_000 }));
         for (const [index, pid] of Object.values(target.pids).entries()) {
           growth[index] = Math.max(growth[index] ?? 0, rssBytes(pid) - (baseline[index] ?? 0));
         }
@@ -41,7 +41,7 @@ export const floodsScenario: Scenario = {
     await Promise.all(Array.from({ length: AT_ONCE }, loop));
     over.abort();
     await echoes;
-    await Promise.all([floodClient.close(), neighbourClient.close()]);
+    await Promise.all([floodClient.close(), coTenantClient.close()]);
     const limited = reasons.filter((reason) => reason === 'output_limit').length;
     return [
       {
@@ -50,21 +50,21 @@ export const floodsScenario: Scenario = {
         unit: '',
         value: limited,
         n: floods,
-        bars: [{ of: 'value', atLeast: floods }],
+        targets: [{ of: 'value', atLeast: floods }],
       },
       ...Object.keys(target.pids).map((name, index) => ({
         scenario: 'floods',
         what: `RSS growth of the ${name}, peak`,
         unit: 'MB' as const,
         value: (growth[index] ?? 0) / 1_048_576,
-        bars: [{ of: 'value', under: 64 } as const],
+        targets: [{ of: 'value', under: 64 } as const],
       })),
       {
         scenario: 'floods',
-        what: 'stdin -> echo of the neighbour',
+        what: 'stdin -> echo of the co-tenant',
         unit: 'ms',
-        summary: summarise(samples),
-        bars: [{ of: 'p99', under: 30 }],
+        summary: summarize(samples),
+        targets: [{ of: 'p99', under: 30 }],
       },
     ];
   },

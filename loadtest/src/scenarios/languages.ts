@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Language, languageMode, resolveLanguage } from '@rungrid/sandbox/languages';
 import { BenchClient, type BenchRun, endOf, mintTokens } from '../client.js';
-import type { Bar, Row } from '../report.js';
+import type { FigureTarget, Row } from '../report.js';
 import {
   clickAtRate,
   type Clicks,
@@ -13,7 +13,7 @@ import {
   type ScenarioOptions,
 } from '../scenario.js';
 import type { Target } from '../stack.js';
-import { summarise } from '../summary.js';
+import { summarize } from '../summary.js';
 
 const NAME = 'languages';
 /** Clicks a second: what a virtual machine's start leaves time for on two cores. */
@@ -83,7 +83,7 @@ async function coldCompile(target: Target, { language, options }: Given): Promis
   }
   await client.close();
   const what = `${name}: cold compile, click -> first byte`;
-  return rowsOf(clicksOf(runs), { what, n, bars: medianBar(COLD.get(name)) });
+  return rowsOf(clicksOf(runs), { what, n, targets: medianTarget(COLD.get(name)) });
 }
 
 async function onPipes(target: Target, { language, options }: Given): Promise<Row[]> {
@@ -94,10 +94,13 @@ async function onPipes(target: Target, { language, options }: Given): Promise<Ro
   const program = { code: helloOf(name), language: name };
   const clicks = await clickAtRate(target, { language: name, rate, n, warmUp: options.quick ? 2 : 10, program });
   const tail = mode === 'warm' || COMPILED_WITH_TAIL.includes(name);
-  const bars: Bar[] = [...medianBar(FAST.get(name)), ...(tail ? [{ of: 'p99', under: TAIL_MS } as const] : [])];
+  const targets: FigureTarget[] = [
+    ...medianTarget(FAST.get(name)),
+    ...(tail ? [{ of: 'p99', under: TAIL_MS } as const] : []),
+  ];
   const how = { warm: 'warm', start: 'started with the program', compiled: 'cache hit' }[mode];
   const what = `${name}: ${how}, click -> first byte, ${rate}/s (${clicks.warm} found a sandbox)`;
-  return rowsOf(clicks, { what, n, bars });
+  return rowsOf(clicks, { what, n, targets });
 }
 
 async function onTerminal(target: Target, { language, options }: Given): Promise<Row[]> {
@@ -107,20 +110,20 @@ async function onTerminal(target: Target, { language, options }: Given): Promise
   const program = { code: helloOf(name), language: name, tty: TERMINAL };
   const clicks = await clickAtRate(target, { language: name, rate, n, warmUp: 2, program });
   const what = `${name}: on a terminal, click -> first byte, ${rate}/s (${clicks.warm} found a sandbox)`;
-  return rowsOf(clicks, { what, n, bars: medianBar(FAST.get(name)) });
+  return rowsOf(clicks, { what, n, targets: medianTarget(FAST.get(name)) });
 }
 
 function rateOf({ language, options }: Given): number {
   return options.rate ?? RATES.get(language.name) ?? RATE;
 }
 
-function medianBar(under: number | undefined): Bar[] {
+function medianTarget(under: number | undefined): FigureTarget[] {
   return under === undefined ? [] : [{ of: 'p50', under }];
 }
 
-function rowsOf(clicks: Clicks, row: { what: string; n: number; bars: readonly Bar[] }): Row[] {
-  const { what, n, bars } = row;
+function rowsOf(clicks: Clicks, row: { what: string; n: number; targets: readonly FigureTarget[] }): Row[] {
+  const { what, n, targets } = row;
   const failures = failureRow(NAME, clicks.failed, n);
   if (clicks.firstByteMs.length === 0) return failures;
-  return [...failures, { scenario: NAME, what, unit: 'ms', summary: summarise(clicks.firstByteMs), bars }];
+  return [...failures, { scenario: NAME, what, unit: 'ms', summary: summarize(clicks.firstByteMs), targets }];
 }

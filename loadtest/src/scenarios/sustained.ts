@@ -2,7 +2,7 @@
 import { copySandbox, measureBare } from '../bare-docker.js';
 import { BenchClient, endOf, mintTokens } from '../client.js';
 import { HELLO, type Scenario } from '../scenario.js';
-import { summarise } from '../summary.js';
+import { summarize } from '../summary.js';
 import type { Target } from '../stack.js';
 
 const CONCURRENCIES = [2, 4, 6, 8];
@@ -45,7 +45,7 @@ export const sustainedScenario: Scenario = {
         scenario: 'sustained',
         what: `click -> first byte at ${best.ours.perSecond.toFixed(1)}/s`,
         unit: 'ms',
-        summary: summarise(best.ours.firstByteMs),
+        summary: summarize(best.ours.firstByteMs),
       },
       { scenario: 'sustained', what: 'bare Docker create+start+remove, best', unit: '/s', value: bareBest },
       {
@@ -53,14 +53,14 @@ export const sustainedScenario: Scenario = {
         what: 'best of ours / best of bare',
         unit: '%',
         value: (100 * best.ours.perSecond) / bareBest,
-        bars: [{ of: 'value', atLeast: 90 }],
+        targets: [{ of: 'value', atLeast: 90 }],
       },
       {
         scenario: 'sustained',
         what: 'runs that failed',
         unit: '',
         value: rates.reduce((sum, rate) => sum + rate.ours.failed.length, 0),
-        bars: [{ of: 'value', under: 1 }],
+        targets: [{ of: 'value', under: 1 }],
       },
     ];
   },

@@ -22,7 +22,7 @@ const COMMANDS: Readonly<Record<RedisService, readonly string[]>> = {
       ' ',
     ),
   // claim-run and tell-claim; then the queue, and what others left in it; then what it says of itself, and whose sandboxes are orphans;
-  // then put-artefact and get-artefact
+  // then put-artifact and get-artifact
   worker:
     'xack xdel hget hmget hincrby hset time xadd pexpire xreadgroup xautoclaim xclaim xpending xgroup xinfo multi exec set sadd srem del exists get zadd zrem zrange hdel'.split(
       ' ',
@@ -51,9 +51,9 @@ const KEYS: Readonly<Record<RedisService, readonly string[]>> = {
     'replies:*',
     'workers',
     'worker:*',
-    'artefact:*',
-    'artefacts',
-    'artefact-sizes',
+    'artifact:*',
+    'artifacts',
+    'artifact-sizes',
   ],
 };
 

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { createKeys } from './keys.js';
 import { createLogger } from '@rungrid/kit/logger';
-import { ArtefactRedis } from './artifacts.js';
+import { ArtifactRedis } from './artifacts.js';
 import { connectRedis, type Redis } from './connection.js';
 
 const keys = createKeys('test');
@@ -16,10 +16,10 @@ const HOUR_MS = 3_600_000;
 let folder: string;
 let server: ReturnType<typeof spawn>;
 let redis: Redis;
-let store: ArtefactRedis;
+let store: ArtifactRedis;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'rungrid-artefacts-'));
+  folder = mkdtempSync(join(tmpdir(), 'rungrid-artifacts-'));
   const socket = join(folder, 'redis.sock');
   server = spawn('redis-server', ['--port', '0', '--unixsocket', socket, '--save', ''], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -32,7 +32,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await redis.flushall();
-  store = new ArtefactRedis(redis, keys, { maxBytes: 1000, ttlMs: HOUR_MS });
+  store = new ArtifactRedis(redis, keys, { maxBytes: 1000, ttlMs: HOUR_MS });
 });
 afterAll(async () => {
   redis.disconnect();
@@ -41,14 +41,14 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const total = async (): Promise<number> => Number((await redis.hget(keys.artefactSizes, 'total')) ?? 0);
+const total = async (): Promise<number> => Number((await redis.hget(keys.artifactSizes, 'total')) ?? 0);
 
 test('gives back every byte', async () => {
   const bytes = Buffer.from(Array.from({ length: 256 }, (_, index) => index));
   await store.put('aa', bytes);
   expect(await store.get('aa')).toEqual(bytes);
   expect(await store.get('bb')).toBeUndefined();
-  expect(await redis.pttl(`${keys.artefactPrefix}aa`)).toBeGreaterThan(HOUR_MS - 60_000);
+  expect(await redis.pttl(`${keys.artifactPrefix}aa`)).toBeGreaterThan(HOUR_MS - 60_000);
 });
 
 test('lets the least recently used go when they do not fit together', async () => {
@@ -81,8 +81,8 @@ test('counts one that is put again once, and does not keep one that is larger th
 
 test('puts its books right when one has run out of time', async () => {
   await store.put('a1', Buffer.alloc(300));
-  await redis.del(`${keys.artefactPrefix}a1`);
+  await redis.del(`${keys.artifactPrefix}a1`);
   expect(await store.get('a1')).toBeUndefined();
   expect(await total()).toBe(0);
-  expect(await redis.zcard(keys.artefacts)).toBe(0);
+  expect(await redis.zcard(keys.artifacts)).toBe(0);
 });

@@ -3,35 +3,35 @@ import type { Keys } from './keys.js';
 import { luaScript } from './lua-script.js';
 import type { Redis } from './connection.js';
 
-interface ArtefactScripts {
-  putArtefact(...args: (string | number | Buffer)[]): Promise<string[]>;
-  getArtefactBuffer(...args: (string | number)[]): Promise<Buffer | null>;
+interface ArtifactScripts {
+  putArtifact(...args: (string | number | Buffer)[]): Promise<string[]>;
+  getArtifactBuffer(...args: (string | number)[]): Promise<Buffer | null>;
 }
 
-export interface ArtefactLimits {
+export interface ArtifactLimits {
   /** All of them together, bytes. */
   readonly maxBytes: number;
   /** How long one that nobody uses is kept, ms. */
   readonly ttlMs: number;
 }
 
-export class ArtefactRedis {
-  readonly #redis: Redis & ArtefactScripts;
+export class ArtifactRedis {
+  readonly #redis: Redis & ArtifactScripts;
   readonly #keys: Keys;
-  readonly #limits: ArtefactLimits;
+  readonly #limits: ArtifactLimits;
 
   /** `redis`: a connection of its own, so that megabytes do not stand before claims. */
-  constructor(redis: Redis, keys: Keys, limits: ArtefactLimits) {
-    redis.defineCommand('putArtefact', { numberOfKeys: 3, lua: luaScript('put-artifact') });
-    redis.defineCommand('getArtefact', { numberOfKeys: 3, lua: luaScript('get-artifact') });
-    this.#redis = redis as unknown as Redis & ArtefactScripts;
+  constructor(redis: Redis, keys: Keys, limits: ArtifactLimits) {
+    redis.defineCommand('putArtifact', { numberOfKeys: 3, lua: luaScript('put-artifact') });
+    redis.defineCommand('getArtifact', { numberOfKeys: 3, lua: luaScript('get-artifact') });
+    this.#redis = redis as unknown as Redis & ArtifactScripts;
     this.#keys = keys;
     this.#limits = limits;
   }
 
   /** `name`: hex digits. Rejects when Redis does. */
   async get(name: string): Promise<Buffer | undefined> {
-    const bytes = await this.#redis.getArtefactBuffer(...this.#keysOf(name), name, Date.now(), this.#limits.ttlMs);
+    const bytes = await this.#redis.getArtifactBuffer(...this.#keysOf(name), name, Date.now(), this.#limits.ttlMs);
     return bytes ?? undefined;
   }
 
@@ -41,12 +41,12 @@ export class ArtefactRedis {
    */
   async put(name: string, bytes: Buffer): Promise<void> {
     const { maxBytes, ttlMs } = this.#limits;
-    const gone = await this.#redis.putArtefact(...this.#keysOf(name), name, bytes, Date.now(), ttlMs, maxBytes);
-    if (gone.length > 0) await this.#redis.del(gone.map((other) => this.#keys.artefactPrefix + other));
+    const gone = await this.#redis.putArtifact(...this.#keysOf(name), name, bytes, Date.now(), ttlMs, maxBytes);
+    if (gone.length > 0) await this.#redis.del(gone.map((other) => this.#keys.artifactPrefix + other));
   }
 
   #keysOf(name: string): [string, string, string] {
-    const { artefactPrefix, artefacts, artefactSizes } = this.#keys;
-    return [artefactPrefix + name, artefacts, artefactSizes];
+    const { artifactPrefix, artifacts, artifactSizes } = this.#keys;
+    return [artifactPrefix + name, artifacts, artifactSizes];
   }
 }

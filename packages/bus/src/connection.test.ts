@@ -1,4 +1,4 @@
-// What is said at start of a Redis that can not be used; over real servers: redis-topologies.redis.test.ts.
+// What is said at start of a Redis that cannot be used; over real servers: redis-topologies.redis.test.ts.
 import { expect, test } from 'vitest';
 import { ConfigError } from '@rungrid/kit/config';
 import { checkRedis, type Redis } from './connection.js';

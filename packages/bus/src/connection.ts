@@ -113,7 +113,7 @@ function openSingle(address: RedisAddress & { kind: 'single' }, options: Opening
   const redis: Server = new Server(target, {
     ...serverOptions(options),
     ...credentials,
-    ...reconnecting(() => failWaiting(redis, { options, why: 'Redis can not be reached' })),
+    ...reconnecting(() => failWaiting(redis, { options, why: 'Redis cannot be reached' })),
   });
   return redis;
 }
@@ -123,7 +123,7 @@ function openBySentinel(address: RedisAddress & { kind: 'sentinel' }, options: O
   const redis: Server = new Server({
     ...serverOptions(options),
     ...masterOptions,
-    ...reconnecting(() => failWaiting(redis, { options, why: `the master ${master} can not be reached` })),
+    ...reconnecting(() => failWaiting(redis, { options, why: `the master ${master} cannot be reached` })),
     sentinels: [...sentinels],
     name: master,
     sentinelCommandTimeout: LOOKUP_MS,
@@ -174,7 +174,7 @@ function serverOptions({ name, blocking = false }: RedisOptions) {
 /** Of a connection to one server, which reconnects by itself; a cluster's nodes are reconnected by the cluster. */
 function reconnecting(onFailedTry: () => void) {
   return {
-    // ioredis' own way to fail what waits counts tries, and can not do so with each failed one without also failing what is under way
+    // ioredis' own way to fail what waits counts tries, and cannot do so with each failed one without also failing what is under way
     // when a connection is lost.
     maxRetriesPerRequest: null,
     retryStrategy: (times) => {

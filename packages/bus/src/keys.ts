@@ -24,12 +24,12 @@ export interface Keys {
   readonly workers: string;
   /** What one worker says of itself; gone when it stops renewing it. */
   worker(workerId: string): string;
-  /** What stands before a compiled program's name (its artefactKey) in its key. */
-  readonly artefactPrefix: string;
+  /** What stands before a compiled program's name (its artifactKey) in its key. */
+  readonly artifactPrefix: string;
   /** Sorted set of their names by last use. */
-  readonly artefacts: string;
+  readonly artifacts: string;
   /** Hash of their sizes by name, with the sum. */
-  readonly artefactSizes: string;
+  readonly artifactSizes: string;
 }
 
 /** `prefix` comes from configuration, `[a-z0-9-]{1,32}`. */
@@ -46,8 +46,8 @@ export function createKeys(prefix: string): Keys {
     deadLetters: `${tag}:dead-letters`,
     workers: `${tag}:workers`,
     worker: (workerId) => `${tag}:worker:${workerId}`,
-    artefactPrefix: `${tag}:artefact:`,
-    artefacts: `${tag}:artefacts`,
-    artefactSizes: `${tag}:artefact-sizes`,
+    artifactPrefix: `${tag}:artifact:`,
+    artifacts: `${tag}:artifacts`,
+    artifactSizes: `${tag}:artifact-sizes`,
   };
 }

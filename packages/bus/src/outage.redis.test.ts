@@ -1,6 +1,6 @@
 // A real Redis out of memory, and one that starts again with and without its data.
 import { afterEach, expect, test } from 'vitest';
-import { ArtefactRedis } from './artifacts.js';
+import { ArtifactRedis } from './artifacts.js';
 import { keys, PREFIX, RedisParts, WORKER_INFO } from './testkit/redis-parts.js';
 import type { RedisServer } from './testkit/redis-server.js';
 import { redisCli, startSingle, type Topology } from './testkit/redis-topologies.js';
@@ -26,7 +26,7 @@ async function setMaxMemory({ servers: [server] }: Topology, value: string): Pro
 
 test('without memory left, new runs are refused, and those that are there are read, claimed, told of and cancelled', async () => {
   const { topology, parts } = await started();
-  const store = new ArtefactRedis(parts.worker, keys, { maxBytes: 1000, ttlMs: 60_000 });
+  const store = new ArtifactRedis(parts.worker, keys, { maxBytes: 1000, ttlMs: 60_000 });
   await store.put('a1', Buffer.from('program'));
   const { runId: claimed } = await parts.submit();
   const { runId: cancelled } = await parts.submit();

@@ -184,6 +184,6 @@ test('who holds a run is known as long as a client may come back, and of a run t
 });
 
 test('a note of what is not tried again is kept', async () => {
-  await runs.bury('run-x', LANGUAGE);
+  await runs.deadLetter('run-x', LANGUAGE);
   expect(await redis.xlen(keys.deadLetters)).toBe(1);
 });

@@ -11,7 +11,7 @@ const MAX_DEAD_LETTERS = 1_000;
 interface RunScripts {
   submitRun(...args: (string | number)[]): Promise<[string, number]>;
   claimRun(...args: (string | number)[]): Promise<number>;
-  tellClaim(...args: (string | number)[]): Promise<null>;
+  notifyClaim(...args: (string | number)[]): Promise<null>;
   cancelRun(...args: (string | number)[]): Promise<number>;
   requeueRun(...args: (string | number)[]): Promise<[number, string, string] | null>;
 }
@@ -73,7 +73,7 @@ export interface HeldRun {
   readonly address: string;
 }
 
-export interface TellInput {
+export interface ClaimNotice {
   readonly runId: string;
   readonly epoch: number;
   readonly gatewayId: string;
@@ -152,9 +152,9 @@ export class RunRegistry {
   }
 
   /** Tells a gateway of a claim that it may not know of. */
-  async tell(claim: TellInput): Promise<void> {
+  async tell(claim: ClaimNotice): Promise<void> {
     const replies = this.#keys.replies(claim.gatewayId);
-    await this.#redis.tellClaim(replies, claim.runId, claim.epoch, claim.workerId, claim.address, MAX_REPLIES);
+    await this.#redis.notifyClaim(replies, claim.runId, claim.epoch, claim.workerId, claim.address, MAX_REPLIES);
   }
 
   /** Queues a run again, if it does not wait and no later claim than `epoch` holds it. Returns that claim, if there is one. */
@@ -184,7 +184,7 @@ export class RunRegistry {
   }
 
   /** Notes a run that took its workers with it, for an operator: its id and language, nothing that a visitor wrote. */
-  async bury(runId: string, language: string): Promise<void> {
+  async deadLetter(runId: string, language: string): Promise<void> {
     await this.#redis.xadd(
       this.#keys.deadLetters,
       'MAXLEN',

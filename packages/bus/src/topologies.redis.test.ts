@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { WORKER_GROUP } from './keys.js';
 import { createLogger } from '@rungrid/kit/logger';
 import { checkRedis, connectRedis } from './connection.js';
-import { ArtefactRedis } from './artifacts.js';
+import { ArtifactRedis } from './artifacts.js';
 import { withCredentials } from './url.js';
 import { keys, LANGUAGE, PREFIX, RedisParts, WORKER_INFO } from './testkit/redis-parts.js';
 import {
@@ -97,12 +97,12 @@ describe.each([
   });
 
   test('compiled programs are kept, and the least recently used is gone with its bytes', async () => {
-    const store = new ArtefactRedis(parts.worker, keys, { maxBytes: 1000, ttlMs: 60_000 });
+    const store = new ArtifactRedis(parts.worker, keys, { maxBytes: 1000, ttlMs: 60_000 });
     await store.put('a1', Buffer.alloc(600, 1));
     await store.put('b2', Buffer.alloc(600, 2));
     expect(await store.get('b2')).toEqual(Buffer.alloc(600, 2));
     expect(await store.get('a1')).toBeUndefined();
-    expect(await parts.worker.exists(`${keys.artefactPrefix}a1`)).toBe(0);
+    expect(await parts.worker.exists(`${keys.artifactPrefix}a1`)).toBe(0);
   });
 
   test('a worker is seen while its word holds', async () => {

@@ -54,14 +54,14 @@ export function runFolder(state: string): string {
   return `${base}/rungrid-${createHash('sha256').update(state).digest('hex').slice(0, 10)}`;
 }
 
-/** Makes the folders. Throws CliError when they can not be made, or when somebody else owns the short one. */
+/** Makes the folders. Throws CliError when they cannot be made, or when somebody else owns the short one. */
 export function makeFolders(paths: Paths): void {
   try {
     for (const folder of [paths.state, paths.logs, paths.tmp]) mkdirSync(folder, { recursive: true });
     mkdirSync(paths.run, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw new CliError(
-      `can not make ${paths.state}: ${(error as Error).message}. Set RUNGRID_STATE to a folder that you may write to.`,
+      `cannot make ${paths.state}: ${(error as Error).message}. Set RUNGRID_STATE to a folder that you may write to.`,
       { cause: error },
     );
   }

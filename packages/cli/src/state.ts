@@ -55,7 +55,7 @@ export function readState(paths: Paths): State {
   const value = parseState(text);
   if (value === undefined) {
     throw new CliError(
-      `${paths.stateFile} can not be read. Look for processes that it names, end them, then remove the file.`,
+      `${paths.stateFile} cannot be read. Look for processes that it names, end them, then remove the file.`,
     );
   }
   return value;
@@ -119,7 +119,7 @@ export function takeLock(paths: Paths): () => void {
       rmSync(paths.lockFile, { force: true });
     }
   }
-  throw new CliError(`can not take ${paths.lockFile}. Try again.`);
+  throw new CliError(`cannot take ${paths.lockFile}. Try again.`);
 }
 
 function readHolder(paths: Paths): ProcessRef | undefined {

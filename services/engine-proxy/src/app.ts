@@ -20,7 +20,7 @@ export interface RunningProxy {
   readonly metrics: string;
 }
 
-/** Starts it; what it starts is owned by `lifecycle`. Rejects with ConfigError when the socket can not be had. */
+/** Starts it; what it starts is owned by `lifecycle`. Rejects with ConfigError when the socket cannot be had. */
 export async function startProxy(
   config: ProxyConfig,
   deps: { logger: Logger; lifecycle: Lifecycle },

@@ -18,6 +18,10 @@ export function createProxyMetrics(registry: Registry) {
       registers,
     }),
     /** Attached streams that are open. */
-    attached: new Gauge({ name: 'rungrid_engine_proxy_attached', help: 'Attached streams that are open', registers }),
+    attached: new Gauge({
+      name: 'rungrid_engine_proxy_attached_streams',
+      help: 'Attached streams that are open',
+      registers,
+    }),
   };
 }

@@ -31,7 +31,7 @@ export interface Gateway {
   readonly lifecycle: Lifecycle;
 }
 
-/** Starts everything; rejects, with everything stopped again, when a part can not start. */
+/** Starts everything; rejects, with everything stopped again, when a part cannot start. */
 export async function startGateway(config: GatewayConfig, logger: Logger): Promise<Gateway> {
   const lifecycle = new Lifecycle(logger);
   try {

@@ -72,7 +72,7 @@ export const GatewayConfigSchema = Type.Object({
   GATEWAY_MAX_WAIT_MS: ms(5_000, 600_000),
   /** While runs wait: what those of one address may take of the room, 0.01 to 1, but four in any case. Past it: error overloaded. */
   GATEWAY_ADDRESS_SHARE: share(0.25),
-  /** The same for those of one site (the page's origin), so that one page can not starve the others. */
+  /** The same for those of one site (the page's origin), so that one page cannot starve the others. */
   GATEWAY_SITE_SHARE: share(0.8),
   /** How long a run may wait for a worker. Past it: error queue_timeout. */
   GATEWAY_QUEUE_TTL_MS: ms(30_000, 600_000),

@@ -1,4 +1,4 @@
-// Behaviour of the real gateway process over a real Redis and a scripted worker: the ways of a run.
+// Behavior of the real gateway process over a real Redis and a scripted worker: the ways of a run.
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Harness, startHarness } from './testkit/harness.js';
@@ -199,9 +199,9 @@ test('a client that vanishes: its runs are stopped at once, queued ones are canc
   await until('the cancel', async () => (await harness.redis.xlen(harness.keys.queue('scripted'))) === 0);
 });
 
-test('a reader that stops: its worker is held back, a neighbour on the same worker does not notice, then all arrives', async () => {
+test('a reader that stops: its worker is held back, a co-tenant on the same worker does not notice, then all arrives', async () => {
   const slow = await harness.client();
-  const neighbour = await harness.client();
+  const coTenant = await harness.client();
   run(slow, 'flood');
   await slow.next('started');
   slow.pause();
@@ -216,8 +216,8 @@ test('a reader that stops: its worker is held back, a neighbour on the same work
   });
   expect(sent()).toBeLessThan(FLOOD_BYTES);
   for (let i = 0; i < 10; i++) {
-    run(neighbour, 'early exit', { run: `n${i}` });
-    await neighbour.next('exit', { run: `n${i}` });
+    run(coTenant, 'early exit', { run: `n${i}` });
+    await coTenant.next('exit', { run: `n${i}` });
   }
   expect(slow.closeCode).toBeUndefined();
   slow.resume();

@@ -1,12 +1,12 @@
 // Entry point: configuration in, a serving gateway out; a fault at start is one line that says what to do.
 import { createLogger } from '@rungrid/kit/logger';
-import { goAhead } from '@rungrid/kit/priority';
+import { raisePriority } from '@rungrid/kit/priority';
 import { startGateway } from './app.js';
 import { readGatewayConfig } from './config.js';
 
 try {
   const config = readGatewayConfig();
-  goAhead();
+  raisePriority();
   const logger = createLogger({ service: 'gateway', level: config.RUNGRID_LOG_LEVEL });
   const gateway = await startGateway(config, logger);
   gateway.lifecycle.closeOnSignals();

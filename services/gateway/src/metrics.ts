@@ -40,7 +40,7 @@ export function createMetrics(registry: Registry, sources: MetricSources): Gatew
     registers,
   });
   const closing = new Counter({
-    name: 'rungrid_gateway_closings_total',
+    name: 'rungrid_gateway_socket_closures_total',
     help: 'Sockets that the gateway closed, by name of the close table',
     labelNames: ['reason'],
     registers,
@@ -58,13 +58,13 @@ export function createMetrics(registry: Registry, sources: MetricSources): Gatew
     registers,
   });
   const http = new Counter({
-    name: 'rungrid_gateway_http_total',
+    name: 'rungrid_gateway_http_responses_total',
     help: 'HTTP answers by status',
     labelNames: ['status'],
     registers,
   });
   const congestions = new Counter({
-    name: 'rungrid_gateway_congestions_total',
+    name: 'rungrid_gateway_backpressure_pauses_total',
     help: 'Times that a socket fell behind and its runs were paused',
     registers,
   });
@@ -84,12 +84,12 @@ export function createMetrics(registry: Registry, sources: MetricSources): Gatew
 
 function routingMetrics(registry: Registry): RoutingMetrics {
   const registers = [registry];
-  const hops = new Histogram({
-    name: 'rungrid_gateway_hop_seconds',
+  const stages = new Histogram({
+    name: 'rungrid_gateway_stage_duration_seconds',
     help:
-      "Time of each hop, seconds. submit: click to Redis's answer; claim: that to the claim; attach: claim to the first event; " +
+      "Time of each stage, seconds. submit: click to Redis's answer; claim: that to the claim; attach: claim to the first event; " +
       'start: click to started; first_output: click to first output handed to the socket; echo: stdin handed to the worker to the next output',
-    labelNames: ['hop'],
+    labelNames: ['stage'],
     buckets: LATENCY_BUCKETS,
     registers,
   });
@@ -100,7 +100,7 @@ function routingMetrics(registry: Registry): RoutingMetrics {
     registers,
   });
   const stray = new Counter({
-    name: 'rungrid_gateway_stray_claims_total',
+    name: 'rungrid_gateway_orphaned_claims_total',
     help: 'Claims for runs that nobody waits for; the worker is told to stop',
     registers,
   });
@@ -122,9 +122,9 @@ function routingMetrics(registry: Registry): RoutingMetrics {
     registers,
   });
   return {
-    hop: (hop, seconds) => hops.observe({ hop }, seconds),
+    stage: (stage, seconds) => stages.observe({ stage }, seconds),
     ended: (language, outcome) => ended.inc({ language, outcome }),
-    strayClaim: () => stray.inc(),
+    orphanedClaim: () => stray.inc(),
     requeued: (why) => requeued.inc({ why }),
     resume: (outcome) => resumes.inc({ outcome }),
     streamViolation: () => violations.inc(),

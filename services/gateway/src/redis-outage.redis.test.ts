@@ -1,4 +1,4 @@
-// Behaviour of the real gateway process while Redis is in trouble, and over Sentinel and a cluster: live runs go on, new ones get their answer.
+// Behavior of the real gateway process while Redis is in trouble, and over Sentinel and a cluster: live runs go on, new ones get their answer.
 import { PREFIX } from '@rungrid/bus/testkit/redis-parts';
 import { replicated, startCluster, startSentinel, type Topology } from '@rungrid/bus/testkit/redis-topologies';
 import { withCredentials } from '@rungrid/bus/url';

@@ -1,4 +1,4 @@
-// Behaviour of the real gateway process: every violation gets its documented answer, and costs nobody else anything.
+// Behavior of the real gateway process: every violation gets its documented answer, and costs nobody else anything.
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Harness, startHarness } from './testkit/harness.js';
 import { BINARY, encodeFrame, PING, RawClient, until } from './testkit/raw-client.js';

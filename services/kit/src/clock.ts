@@ -1,4 +1,4 @@
-// Wall clock with microseconds, comparable between processes of one machine: for the time of each hop.
+// Wall clock with microseconds, comparable between processes of one machine: for the time of each stage.
 
 /**
  * Milliseconds since the Unix epoch by the clock at the process's start: what is set forward or back since then does not move it, so that no

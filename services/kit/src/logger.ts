@@ -16,7 +16,7 @@ export function createLogger(options: LoggerOptions): Logger {
     level: options.level,
     base: { service: options.service, pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
-    // A second line of defence: the names under which secrets and strangers' data would travel.
+    // A second line of defense: the names under which secrets and strangers' data would travel.
     redact: {
       paths: ['token', 'code', 'stdin', 'key', 'text', '*.token', '*.code', '*.stdin', '*.key', '*.text'],
       censor: '[redacted]',

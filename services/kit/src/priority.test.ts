@@ -20,7 +20,7 @@ async function niceness(act: string, options: { detached: boolean }): Promise<{ 
   return JSON.parse(await text(child.stdout)) as { own: number; session: string };
 }
 
-const GO_AHEAD = `import { goAhead } from ${JSON.stringify(MODULE)}; goAhead();`;
+const GO_AHEAD = `import { raisePriority } from ${JSON.stringify(MODULE)}; raisePriority();`;
 /** The same by plain calls, as far as this machine lets one: that is all that there is to take. */
 const ALL_THERE_IS = `import { setPriority } from 'node:os';
 import { writeFileSync } from 'node:fs';

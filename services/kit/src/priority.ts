@@ -10,7 +10,7 @@ const NICENESS = -10;
  * (sched(7), "The autogroup feature"): a service with a session of its own takes it for the session, too; one that shares it with
  * somebody's shell does not. Where the kernel or the rights (CAP_SYS_NICE) do not allow it, all stays as it is.
  */
-export function goAhead(): void {
+export function raisePriority(): void {
   attempt(() => setPriority(NICENESS));
   attempt(() => {
     if (leadsSession()) writeFileSync('/proc/self/autogroup', String(NICENESS));

@@ -1,4 +1,4 @@
-// Files of a run in /tmp: written before the program starts, and the artefact read after a compile step.
+// Files of a run in /tmp: written before the program starts, and the artifact read after a compile step.
 #ifndef RUNGRID_FILES_H
 #define RUNGRID_FILES_H
 

@@ -125,7 +125,7 @@ static _Noreturn void become(const struct spawn *spawn, int status_fd) {
   size_t env_count = 0;
   bool fits = true;
   for (char **entry = environ; *entry != NULL; entry++) fits = add_env(env, &env_count, *entry) && fits;
-  // What the visitor's page shows (xterm.js): colours, cursor movements, UTF-8.
+  // What the visitor's page shows (xterm.js): colors, cursor movements, UTF-8.
   static char terminal_type[] = "TERM=xterm-256color";
   if (spawn->terminal) fits = add_env(env, &env_count, terminal_type) && fits;
   for (char *const *entry = spawn->extra_env; entry != NULL && *entry != NULL; entry++)

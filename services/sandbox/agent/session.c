@@ -35,8 +35,8 @@ static int main_status;
 static bool main_reaped;
 // The program's ends become its 0, 1 and 2. Where two are the same terminal or pipe, only one is closed.
 static int program_in = -1, program_out = -1, program_err = -1;
-static int artefact_fd = -1;
-static uint64_t artefact_size;
+static int artifact_fd = -1;
+static uint64_t artifact_size;
 static struct start start;
 static char version[VERSION_MAX];
 static size_t version_length;
@@ -132,8 +132,8 @@ static const char *unfit(void) {
   bool has_run = start.run_count > start.arg_count, has_compile = start.compile_count > 0;
   bool warm = session.control_fd >= 0;
   if (has_run && has_compile) return "a run command and a compile command";
-  if (purpose.compiles && (has_run || start.artefact[0] == '\0')) return "a sandbox that compiles takes an artefact's name and no run command";
-  if (!purpose.compiles && (has_compile || start.artefact[0] != '\0')) return "a sandbox that runs takes no compile step";
+  if (purpose.compiles && (has_run || start.artifact[0] == '\0')) return "a sandbox that compiles takes an artifact's name and no run command";
+  if (!purpose.compiles && (has_compile || start.artifact[0] != '\0')) return "a sandbox that runs takes no compile step";
   if (warm && (has_run || has_compile)) return "a command given, but a warm process waits";
   if (!warm && !has_run && !has_compile) return "no warm process and no command";
   return NULL;
@@ -268,8 +268,8 @@ void session_end_step(void) {
   if (!purpose.compiles) {
     send_exit();
   } else if (WIFEXITED(main_status) && WEXITSTATUS(main_status) == 0) {
-    artefact_fd = file_open(start.artefact);
-    if (artefact_fd < 0) fault_errno("the compile step left no", start.artefact);
+    artifact_fd = file_open(start.artifact);
+    if (artifact_fd < 0) fault_errno("the compile step left no", start.artifact);
     else session.state = SENDING;
   } else {
     uint8_t payload[2];
@@ -280,16 +280,16 @@ void session_end_step(void) {
 
 void session_send_step(void) {
   while (out_room() > 0) {
-    long n = out_read(artefact_fd, FRAME_ARTEFACT);
+    long n = out_read(artifact_fd, FRAME_ARTIFACT);
     if (n < 0) {
-      fault_errno("can't read", start.artefact);
+      fault_errno("can't read", start.artifact);
       return;
     }
-    artefact_size += (uint64_t)n;
+    artifact_size += (uint64_t)n;
     if (n > 0) continue;
-    close_fd(&artefact_fd);
+    close_fd(&artifact_fd);
     uint8_t payload[32];
-    put_u64(payload, artefact_size);
+    put_u64(payload, artifact_size);
     put_usage(payload + 8);
     send_last(FRAME_COMPILED, payload, sizeof payload);
     return;

@@ -12,7 +12,7 @@ enum state {
   READY,   // waiting for START
   RUNNING, // the main process lives: the program, or the compiler
   ENDING,  // the main process is over: kill, reap, drain
-  SENDING, // the artefact is on its way
+  SENDING, // the artifact is on its way
   DONE,    // the last frame is queued; wait for the worker to go
 };
 
@@ -43,9 +43,9 @@ void session_version(void);
 void session_reap(void);
 // Pseudo terminals were made or went.
 void session_terminals(void);
-// In ENDING: goes on as far as it can; the last step queues EXIT or COMPILE_FAILED, or opens the artefact.
+// In ENDING: goes on as far as it can; the last step queues EXIT or COMPILE_FAILED, or opens the artifact.
 void session_end_step(void);
-// In SENDING: queues as much of the artefact as the worker takes, and COMPILED after its last byte.
+// In SENDING: queues as much of the artifact as the worker takes, and COMPILED after its last byte.
 void session_send_step(void);
 // The program changed the agent's own limits, so that it can't poll any more. Ends everything; does not return.
 _Noreturn void session_tampered(void);

@@ -27,10 +27,10 @@ static const char *add_env(struct start *start, const uint8_t *field, size_t len
   return add_word(start->env, &start->env_count, field, length);
 }
 
-static const char *set_artefact(struct start *start, const uint8_t *field, size_t length) {
-  if (start->artefact[0] != '\0' || file_check_name((const char *)field, length) != NULL) return "bad START: artefact";
-  memcpy(start->artefact, field, length);
-  start->artefact[length] = '\0';
+static const char *set_artifact(struct start *start, const uint8_t *field, size_t length) {
+  if (start->artifact[0] != '\0' || file_check_name((const char *)field, length) != NULL) return "bad START: artifact";
+  memcpy(start->artifact, field, length);
+  start->artifact[length] = '\0';
   return NULL;
 }
 
@@ -52,7 +52,7 @@ static const char *take_field(struct start *start, uint8_t tag, const uint8_t *f
       start->arg_count++;
       return add_word(start->run, &start->run_count, field, length);
     case 'E': return add_env(start, field, length);
-    case 'O': return set_artefact(start, field, length);
+    case 'O': return set_artifact(start, field, length);
     case 'T': return set_size(start, field, length);
     default: return "bad START: unknown field";
   }

@@ -17,7 +17,7 @@ struct start {
   char *run[WORD_COUNT_MAX + 1];     // argv with the arguments appended; only the arguments when there is no `R`
   char *env[WORD_COUNT_MAX + 1];     // KEY=VALUE
   size_t compile_count, run_count, arg_count, env_count;
-  char artefact[NAME_MAX_BYTES + 1]; // what the compile step leaves in /tmp; empty: not given
+  char artifact[NAME_MAX_BYTES + 1]; // what the compile step leaves in /tmp; empty: not given
   uint16_t columns, rows;            // of the terminal; 0: not given
 };
 

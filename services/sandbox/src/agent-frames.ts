@@ -15,7 +15,7 @@ export const FromAgent = {
   STDIN_ACK: 135,
   COMPILE_FAILED: 136,
   FAULT: 137,
-  ARTEFACT: 138,
+  ARTIFACT: 138,
   COMPILED: 139,
 } as const;
 export type FromAgent = (typeof FromAgent)[keyof typeof FromAgent];
@@ -61,7 +61,7 @@ export interface AgentStart {
   /** In a sandbox that compiles: the command; absent: the warm process compiles. */
   readonly compile?: readonly string[] | undefined;
   /** In a sandbox that compiles: the file in /tmp that is sent when the compile step ends with 0. */
-  readonly artefact?: string | undefined;
+  readonly artifact?: string | undefined;
   /** Run command; absent: the warm process runs the program. */
   readonly run?: readonly string[] | undefined;
   readonly args?: readonly string[] | undefined;
@@ -126,7 +126,7 @@ export function encodeStart(start: AgentStart): Buffer {
   fields.addWords('R', start.run ?? []);
   fields.addWords('A', start.args ?? []);
   fields.addWords('E', environmentWords(start.env ?? {}));
-  if (start.artefact !== undefined) fields.addField('O', Buffer.from(start.artefact, 'latin1'));
+  if (start.artifact !== undefined) fields.addField('O', Buffer.from(start.artifact, 'latin1'));
   if (start.terminal !== undefined) fields.addField('T', encodeSize(start.terminal));
   if ((start.run?.length ?? 0) + (start.args?.length ?? 0) > START_WORDS_MAX_COUNT) {
     throw new AgentProtocolError('bad_start', 'too many arguments');
@@ -199,11 +199,11 @@ const RULES: Readonly<Record<FromAgent, { min: number; max: number; streamed?: t
   [FromAgent.STDIN_ACK]: { min: 4, max: 4 },
   [FromAgent.COMPILE_FAILED]: { min: 2, max: 2, last: true },
   [FromAgent.FAULT]: { min: 0, max: 1024, last: true },
-  [FromAgent.ARTEFACT]: { min: 1, max: 65_536, streamed: true },
+  [FromAgent.ARTIFACT]: { min: 1, max: 65_536, streamed: true },
   [FromAgent.COMPILED]: { min: 32, max: 32, last: true },
 };
 
-/** Called once per frame, except for STDOUT, STDERR, COMPILE and ARTEFACT: as their bytes arrive. The payload is valid during the call. */
+/** Called once per frame, except for STDOUT, STDERR, COMPILE and ARTIFACT: as their bytes arrive. The payload is valid during the call. */
 export type OnAgentFrame = (type: FromAgent, payload: Buffer) => void;
 
 /**

@@ -19,7 +19,7 @@ export interface AgentExit extends AgentUsage {
 }
 
 export interface AgentCompiled extends AgentUsage {
-  /** Size of the artefact: so many bytes of ARTEFACT came before. */
+  /** Size of the artifact: so many bytes of ARTIFACT came before. */
   readonly bytes: number;
 }
 

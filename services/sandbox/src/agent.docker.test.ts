@@ -249,7 +249,7 @@ describe('what is refused', () => {
     ['an unknown field', encodeFrame(ToAgent.START, Buffer.from('Z\0\0\0\0'))],
     ['a path as file name', encodeFrame(ToAgent.START, Buffer.from('F\0\0\0\x07../etc\0'))],
     ['no command at all', encodeFrame(ToAgent.START)],
-    ['an artefact in a sandbox that runs', encodeFrame(ToAgent.START, Buffer.from('O\0\0\0\x01aR\0\0\0\x04echo'))],
+    ['an artifact in a sandbox that runs', encodeFrame(ToAgent.START, Buffer.from('O\0\0\0\x01aR\0\0\0\x04echo'))],
     ['a compile command in a sandbox that runs', encodeFrame(ToAgent.START, Buffer.from('C\0\0\0\x04echo'))],
     ['a terminal size of three bytes', encodeFrame(ToAgent.START, Buffer.from('T\0\0\0\x03abc'))],
     ['a path in FILE', encodeFrame(ToAgent.FILE, Buffer.from('\0../etc\0'))],

@@ -26,8 +26,8 @@ function language(name: string): Language {
 async function runCode(name: string, code: string): Promise<Box> {
   const it = language(name);
   const files = [{ name: it.fileName, content: code }];
-  const artefact = it.compile === undefined ? undefined : (await compileProgram(it, files)).artefact;
-  const box = await startProgram(it, { files }, { mode: 'pipe', artefact });
+  const artifact = it.compile === undefined ? undefined : (await compileProgram(it, files)).artifact;
+  const box = await startProgram(it, { files }, { mode: 'pipe', artifact });
   await box.exit();
   return box;
 }

@@ -1,4 +1,4 @@
-// Sandboxes that compile (agent/PROTOCOL.md, --compile): diagnostics, the artefact, and every way in which there is none.
+// Sandboxes that compile (agent/PROTOCOL.md, --compile): diagnostics, the artifact, and every way in which there is none.
 import { createHash } from 'node:crypto';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type AgentStart, encodeFile, FromAgent, ToAgent } from './agent-frames.js';
@@ -24,47 +24,47 @@ async function compiling(start: Partial<AgentStart>, command: readonly string[] 
   return box;
 }
 
-const shell = (script: string): Partial<AgentStart> => ({ compile: ['sh', '-c', script], artefact: 'main' });
+const shell = (script: string): Partial<AgentStart> => ({ compile: ['sh', '-c', script], artifact: 'main' });
 
 describe('a compile step that succeeds', () => {
-  it('sends diagnostics in their order, then the artefact, then COMPILED', async () => {
+  it('sends diagnostics in their order, then the artifact, then COMPILED', async () => {
     const box = await compiling({
       ...shell('echo note; echo warning >&2; echo more; tr a-z A-Z < source > main'),
       files: [{ name: 'source', content: 'content' }],
     });
     await box.until(() => box.ended);
     expect(box.bytes(FromAgent.COMPILE).toString()).toBe('note\nwarning\nmore\n');
-    expect(box.bytes(FromAgent.ARTEFACT).toString()).toBe('CONTENT');
+    expect(box.bytes(FromAgent.ARTIFACT).toString()).toBe('CONTENT');
     expect(decodeCompiled(box.bytes(FromAgent.COMPILED)).bytes).toBe(7);
-    expect(box.order).toEqual([FromAgent.READY, FromAgent.COMPILE, FromAgent.ARTEFACT, FromAgent.COMPILED]);
+    expect(box.order).toEqual([FromAgent.READY, FromAgent.COMPILE, FromAgent.ARTIFACT, FromAgent.COMPILED]);
   });
 
-  it('sends an artefact of megabytes whole, also to a reader that stands still for a while', async () => {
+  it('sends an artifact of megabytes whole, also to a reader that stands still for a while', async () => {
     const box = await compiling(shell('head -c 5000000 /dev/urandom > main; sha256sum < main'));
-    await box.until(() => box.has(FromAgent.ARTEFACT));
+    await box.until(() => box.has(FromAgent.ARTIFACT));
     box.pause();
     await new Promise((resolve) => setImmediate(resolve));
     box.resume();
     await box.until(() => box.ended);
-    const digest = createHash('sha256').update(box.bytes(FromAgent.ARTEFACT)).digest('hex');
+    const digest = createHash('sha256').update(box.bytes(FromAgent.ARTIFACT)).digest('hex');
     expect(box.bytes(FromAgent.COMPILE).toString()).toContain(digest);
   });
 
-  it('sends an empty artefact as none of its bytes', async () => {
+  it('sends an empty artifact as none of its bytes', async () => {
     const box = await compiling(shell(': > main'));
     await box.until(() => box.ended);
     expect(decodeCompiled(box.bytes(FromAgent.COMPILED)).bytes).toBe(0);
-    expect(box.has(FromAgent.ARTEFACT)).toBe(false);
+    expect(box.has(FromAgent.ARTIFACT)).toBe(false);
   });
 
   it('is waited for by a warm compiler', async () => {
     const launcher = 'echo 9.1 >&3; cat <&3; exec 3<&-; echo compiled; cat source source > main';
     const box = await Box.open(python, { command: ['--compile', '--warm', 'sh', '-c', launcher] });
     expect(box.bytes(FromAgent.READY).toString()).toBe('9.1');
-    box.start({ files: [{ name: 'source', content: 'ab' }], artefact: 'main' });
+    box.start({ files: [{ name: 'source', content: 'ab' }], artifact: 'main' });
     await box.until(() => box.ended);
     expect(box.bytes(FromAgent.COMPILE).toString()).toBe('compiled\n');
-    expect(box.bytes(FromAgent.ARTEFACT).toString()).toBe('abab');
+    expect(box.bytes(FromAgent.ARTIFACT).toString()).toBe('abab');
   });
 
   it('has no input: a compiler that reads finds its end', async () => {
@@ -76,11 +76,11 @@ describe('a compile step that succeeds', () => {
 });
 
 describe('a compile step that fails', () => {
-  it('ends with COMPILE_FAILED and no artefact; a process left behind does not hold it up', async () => {
+  it('ends with COMPILE_FAILED and no artifact; a process left behind does not hold it up', async () => {
     const box = await compiling(shell('echo x > main; sleep 1000 & echo no >&2; exit 4'));
     await box.until(() => box.ended);
     expect(decodeEnd(box.bytes(FromAgent.COMPILE_FAILED))).toEqual({ kind: 'exited', code: 4 });
-    expect(box.has(FromAgent.ARTEFACT)).toBe(false);
+    expect(box.has(FromAgent.ARTIFACT)).toBe(false);
   });
 
   it('can be killed', async () => {
@@ -92,7 +92,7 @@ describe('a compile step that fails', () => {
   });
 
   it.each([
-    ['leaves no artefact', 'true'],
+    ['leaves no artifact', 'true'],
     ['leaves a link to a file that it may read', 'ln -s /etc/passwd main'],
     ['leaves a pipe', 'mkfifo main'],
     ['leaves a folder', 'mkdir main'],
@@ -105,9 +105,9 @@ describe('a compile step that fails', () => {
 
 describe('what a sandbox that compiles refuses', () => {
   it.each([
-    ['a run command', { run: ['echo'], artefact: 'main' }],
-    ['no artefact', { compile: ['true'] }],
-    ['no command', { artefact: 'main' }],
+    ['a run command', { run: ['echo'], artifact: 'main' }],
+    ['no artifact', { compile: ['true'] }],
+    ['no command', { artifact: 'main' }],
   ])('%s', async (_what, start) => {
     const box = await compiling(start);
     await box.until(() => box.ended);

@@ -88,16 +88,16 @@ export const COMMON_SAMPLES = [
 const CompileLimits = Type.Object(
   {
     ...kernelLimits,
-    wallMs: Type.Optional(Type.Integer({ minimum: 1, description: 'Time from START to the artefact.' })),
+    wallMs: Type.Optional(Type.Integer({ minimum: 1, description: 'Time from START to the artifact.' })),
   },
   { ...closed, description: 'Where its compile sandbox differs from the defaults of the worker.' },
 );
-const artefact = Type.String({
+const artifact = Type.String({
   pattern: FILE_NAME,
   description:
     'The one file that the compile step leaves in /tmp; it lies in /tmp of the sandbox that runs it, mode 0755.',
 });
-const compileCommon = { artefact, limits: Type.Optional(CompileLimits) };
+const compileCommon = { artifact, limits: Type.Optional(CompileLimits) };
 const CompileStep = Type.Union([
   Type.Object(
     { command: { ...Argv, description: 'Started when the program is known.' }, ...compileCommon },
@@ -151,7 +151,7 @@ type Common = Omit<Static<typeof ColdManifest>, '$schema' | 'run' | 'whyCold'>;
 export type Language = Common & {
   /** Waits inside the sandbox, then becomes the program. */
   readonly warm?: readonly string[];
-  /** Started when the program, or its artefact, is there. */
+  /** Started when the program, or its artifact, is there. */
   readonly run?: readonly string[];
   readonly whyCold?: string;
   readonly compile?: CompileStep;

@@ -12,7 +12,7 @@ export const SANDBOX_RLIMITS = {
   msgqueue: 0,
   /** Queued signals and POSIX timers are kernel memory that nothing else counts; far above what 64 processes queue. */
   sigpending: 256,
-  /** No real time and no higher priority: they would be taken from the neighbours. */
+  /** No real time and no higher priority: they would be taken from the co-tenants. */
   rtprio: 0,
   nice: 0,
 } as const;

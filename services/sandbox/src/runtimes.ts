@@ -1,4 +1,4 @@
-// What is different where another OCI runtime than runc makes the sandboxes: what it needs, and what its sandboxes can not hold.
+// What is different where another OCI runtime than runc makes the sandboxes: what it needs, and what its sandboxes cannot hold.
 
 /** Runtimes that a worker takes. `kata` (a virtual machine a sandbox) is asked for nothing special and was never tried here. */
 export const RUNTIMES = ['runc', 'runsc', 'kata'] as const;

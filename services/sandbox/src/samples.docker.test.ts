@@ -80,13 +80,13 @@ async function check(language: Language, sample: Sample, mode: SampleMode): Prom
   const compiled = language.compile === undefined ? undefined : await compileProgram(language, files);
   if (compiled !== undefined) expectOutput(compiled.diagnostics, sample.compile);
   if (sample.end.reason === 'compile_error') {
-    expect(compiled?.artefact).toBeUndefined();
+    expect(compiled?.artifact).toBeUndefined();
     return;
   }
-  if (compiled !== undefined && compiled.artefact === undefined) throw new Error(compiled.diagnostics);
+  if (compiled !== undefined && compiled.artifact === undefined) throw new Error(compiled.diagnostics);
   await compiled?.box.close();
   const { args = [], env = {} } = sample;
-  const box = await startProgram(language, { files, args, env }, { mode, artefact: compiled?.artefact });
+  const box = await startProgram(language, { files, args, env }, { mode, artifact: compiled?.artifact });
   const shown = mode === 'tty' ? () => seenInTerminal(box.stdout) : () => box.stdout;
   await talk(box, sample, shown);
   await expectEnd(box, sample);

@@ -87,11 +87,11 @@ export function sampleModes(sample: Sample): readonly SampleMode[] {
   return sample.modes ?? ['pipe', 'tty'];
 }
 
-// CSI and OSC sequences of ECMA-48: colours, cursor movements, titles.
+// CSI and OSC sequences of ECMA-48: colors, cursor movements, titles.
 // oxlint-disable-next-line no-control-regex
 const ESCAPES = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))|\r/g;
 
-/** A terminal's output as lines of text: without colours, cursor movements and carriage returns. */
+/** A terminal's output as lines of text: without colors, cursor movements and carriage returns. */
 export function seenInTerminal(output: string): string {
   return output.replace(ESCAPES, '');
 }

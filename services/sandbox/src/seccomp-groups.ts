@@ -71,7 +71,7 @@ export const SYSCALL_GROUPS: readonly SyscallGroup[] = [
     name: 'advice on files',
     action: 'allow',
     reason:
-      'coreutils announce how they read. Not DONTNEED: it would drop shared files of the image from the neighbours’ memory.',
+      'coreutils announce how they read. Not DONTNEED: it would drop shared files of the image from the co-tenants’ memory.',
     syscalls: ['fadvise64'],
     when: [{ argument: 3, is: 'below', value: POSIX_FADV_DONTNEED }],
   },
@@ -222,7 +222,7 @@ export const SYSCALL_GROUPS: readonly SyscallGroup[] = [
     name: 'personality, asking',
     action: 'allow',
     reason:
-      'Sanitizers and debuggers ask for it. Changing it takes away address randomisation and opens old emulations.',
+      'Sanitizers and debuggers ask for it. Changing it takes away address randomization and opens old emulations.',
     syscalls: ['personality'],
     when: [{ argument: 0, is: 'equal', value: PERSONALITY_QUERY }],
   },
@@ -230,7 +230,7 @@ export const SYSCALL_GROUPS: readonly SyscallGroup[] = [
     name: 'newer ways with an older one',
     action: 'absent',
     reason:
-      'The C library and runtimes fall back. clone3 hides its flags behind a pointer that a filter can not follow; the rest is young code.',
+      'The C library and runtimes fall back. clone3 hides its flags behind a pointer that a filter cannot follow; the rest is young code.',
     syscalls: words(`
       cachestat clone3 futex_requeue futex_wait futex_wake getxattrat landlock_add_rule landlock_create_ruleset
       landlock_restrict_self listxattrat map_shadow_stack memfd_secret process_madvise process_mrelease remap_file_pages
@@ -298,7 +298,7 @@ export const SYSCALL_GROUPS: readonly SyscallGroup[] = [
   {
     name: 'placement of memory and input/output',
     action: 'refuse',
-    reason: 'Moves pages, priorities or cached files of the node about, or tells what neighbours have read.',
+    reason: 'Moves pages, priorities or cached files of the node about, or tells what co-tenants have read.',
     syscalls: words(`
       get_mempolicy ioprio_get ioprio_set mbind migrate_pages mincore move_pages readahead sched_setattr set_mempolicy
       sync_file_range`),

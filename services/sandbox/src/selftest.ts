@@ -71,7 +71,7 @@ interface Check {
 const HARDENING_HINT =
   'The engine or its runtime does not do what the create call asks for. Update it, or set DOCKER_HOST to another one.';
 const CGROUP_HINT =
-  'The engine can not limit it: enable that control group controller (cgroup v1: on the kernel command line) and restart the engine.';
+  'The engine cannot limit it: enable that control group controller (cgroup v1: on the kernel command line) and restart the engine.';
 const IMAGE_HINT =
   'Something is mounted or built into the image that does not belong there: build the images again with ./rungrid up.';
 

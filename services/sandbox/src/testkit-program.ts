@@ -11,8 +11,8 @@ export interface Program {
 }
 
 export interface Compiled {
-  /** The artefact; undefined: the compile step failed. */
-  readonly artefact: Buffer | undefined;
+  /** The artifact; undefined: the compile step failed. */
+  readonly artifact: Buffer | undefined;
   readonly diagnostics: string;
   readonly box: Box;
 }
@@ -22,24 +22,24 @@ export async function compileProgram(language: Language, files: readonly AgentFi
   const { compile } = language;
   if (compile === undefined) throw new Error(`${language.name} has no compile step`);
   const box = await Box.open(language, { kind: { class: 'compile', mode: 'pipe' } });
-  const { artefact } = compile;
-  box.start({ files, artefact, compile: 'command' in compile ? compile.command : undefined });
+  const { artifact } = compile;
+  box.start({ files, artifact, compile: 'command' in compile ? compile.command : undefined });
   await box.until(() => box.ended);
   const diagnostics = box.bytes(FromAgent.COMPILE).toString();
-  if (box.has(FromAgent.COMPILED)) return { artefact: box.bytes(FromAgent.ARTEFACT), diagnostics, box };
+  if (box.has(FromAgent.COMPILED)) return { artifact: box.bytes(FromAgent.ARTIFACT), diagnostics, box };
   if (!box.has(FromAgent.COMPILE_FAILED)) throw new Error(`the compile step ended badly: ${box.fault}${diagnostics}`);
-  return { artefact: undefined, diagnostics, box };
+  return { artifact: undefined, diagnostics, box };
 }
 
-/** Starts a program that needs no compile step, or whose artefact is given. */
+/** Starts a program that needs no compile step, or whose artifact is given. */
 export async function startProgram(
   language: Language,
   program: Program,
-  options: { mode: SampleMode; artefact?: Buffer | undefined },
+  options: { mode: SampleMode; artifact?: Buffer | undefined },
 ): Promise<Box> {
   const box = await Box.open(language, { kind: { class: 'run', mode: options.mode } });
-  if (options.artefact !== undefined && language.compile !== undefined) {
-    const frames = encodeFile(language.compile.artefact, options.artefact, { executable: true });
+  if (options.artifact !== undefined && language.compile !== undefined) {
+    const frames = encodeFile(language.compile.artifact, options.artifact, { executable: true });
     for (const frame of frames) box.raw(frame);
   }
   box.start({ ...program, run: language.run });

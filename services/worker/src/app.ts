@@ -8,14 +8,14 @@ import type { Lifecycle } from '@rungrid/kit/lifecycle';
 import type { Logger } from '@rungrid/kit/logger';
 import { createRegistry } from '@rungrid/kit/metrics';
 import { RunRegistry } from '@rungrid/bus/run-registry';
-import { ArtefactRedis } from '@rungrid/bus/artifacts';
+import { ArtifactRedis } from '@rungrid/bus/artifacts';
 import { checkRedis, connectRedis } from '@rungrid/bus/connection';
 import { TokenBucket } from '@rungrid/kit/token-bucket';
 import { HEARTBEAT_MS, retractWorker } from '@rungrid/bus/workers';
 import type { WorkerInfo } from '@rungrid/proto/stream-entries';
 import { languageMode } from '@rungrid/sandbox/languages';
 import { Compilations } from './compile/compilations.js';
-import { artefactSource, type CompiledLanguage } from './compile/source.js';
+import { artifactSource, type CompiledLanguage } from './compile/source.js';
 import type { WorkerConfig } from './config.js';
 import { selfTestEngine, servingEngine, sandboxKind } from './engine.js';
 import { engineWatch, startCare } from './engine-care.js';
@@ -30,8 +30,8 @@ import type { Run } from './run/run.js';
 import { RunTable } from './run/table.js';
 import { SelfTest } from './selftest/selftest.js';
 import { provedSpecs, type Served, servedLanguages } from './served.js';
-import { redisArtefactStore } from './stream/artefacts.js';
-import { Liveness } from './stream/liveness.js';
+import { redisArtifactStore } from './stream/artifacts.js';
+import { Heartbeat } from './stream/heartbeat.js';
 import { Puller } from './stream/puller.js';
 import { every } from './timers.js';
 
@@ -78,7 +78,7 @@ export async function startWorker(
     specs: provedSpecs([...served.values()]),
     kind: sandboxKind(config),
   });
-  // Before anything can reach this worker: one that can not hold a program does not join.
+  // Before anything can reach this worker: one that cannot hold a program does not join.
   const proofMs = await timed(() => selfTest.check());
   logger.info({ languages: [...languages.keys()], runtime: config.SANDBOX_RUNTIME, ms: proofMs }, 'self-test passed');
   const ceiling = config.WORKER_MAX_SANDBOXES ?? defaultCeiling(totalmem());
@@ -94,8 +94,8 @@ export async function startWorker(
     },
   });
 
-  const liveness = new Liveness({ redis, keys, workerId: id });
-  const isAlive = (workerId: string) => liveness.isAlive(workerId);
+  const heartbeat = new Heartbeat({ redis, keys, workerId: id });
+  const isAlive = (workerId: string) => heartbeat.isAlive(workerId);
   const care = { engine, pool, selfTest, isAlive, lifecycle, metrics, logger, onFatal: deps.onFatal };
   const watch = engineWatch(care);
 
@@ -113,7 +113,7 @@ export async function startWorker(
     port: config.WORKER_GRPC_PORT,
     security: config.grpcSecurity,
     find: (run) => table.get(run),
-    onUnheard: tell,
+    onUnacknowledged: tell,
   });
   lifecycle.own('grpc', () => grpc.close());
   lifecycle.own('runs', () => table.endAll());
@@ -122,7 +122,7 @@ export async function startWorker(
   const compilations = startCompilations(config, { pool, metrics, lifecycle, logger, keys });
   const dispatcher = new Dispatcher({
     languages,
-    artefacts: artefactSource({ compilations, languages: compiledOf(served), wallMs: config.WORKER_COMPILE_MS }),
+    artifacts: artifactSource({ compilations, languages: compiledOf(served), wallMs: config.WORKER_COMPILE_MS }),
     limits: {
       wallMs: config.WORKER_WALL_MS,
       cpuMs: config.WORKER_CPU_MS,
@@ -185,19 +185,19 @@ export async function startWorker(
       hello: language.hello,
     })),
   });
-  await liveness.announce(info());
+  await heartbeat.announce(info());
   lifecycle.own('announcement', () => retractWorker(redis, keys, id));
   const fault = (what: string) => (error: unknown) => logger.warn({ err: error }, what);
   every(
     lifecycle,
     { name: 'heartbeat', ms: HEARTBEAT_MS },
-    () => void liveness.announce(info()).catch(fault('heartbeat failed')),
+    () => void heartbeat.announce(info()).catch(fault('heartbeat failed')),
   );
   await startCare(watch, care);
 
   const drain = async () => {
     draining = true;
-    await liveness.announce(info()).catch(fault('draining not told'));
+    await heartbeat.announce(info()).catch(fault('draining not told'));
     await table.drained(config.WORKER_DRAIN_MS);
   };
   // Closed right after the pullers: nothing new comes, and what is here goes on with all that it needs.
@@ -258,20 +258,20 @@ interface CompilationParts {
 function startCompilations(config: WorkerConfig, parts: CompilationParts): Compilations {
   const { pool, metrics, lifecycle, logger, keys } = parts;
   // A connection of its own: megabytes must not stand before claims.
-  const redis = connectRedis({ url: config.RUNGRID_REDIS_URL, logger, name: 'worker-artefacts' });
-  lifecycle.own('artefacts', () => redis.disconnect());
+  const redis = connectRedis({ url: config.RUNGRID_REDIS_URL, logger, name: 'worker-artifacts' });
+  lifecycle.own('artifacts', () => redis.disconnect());
   const limits = { maxBytes: config.WORKER_COMPILE_STORE_BYTES, ttlMs: config.WORKER_COMPILE_STORE_TTL_MS };
   return new Compilations({
     pool,
-    store: redisArtefactStore({
-      artefacts: new ArtefactRedis(redis, keys, limits),
+    store: redisArtifactStore({
+      artifacts: new ArtifactRedis(redis, keys, limits),
       logger,
-      onCorrupt: () => metrics.corruptArtefacts.inc(),
+      onCorrupt: () => metrics.corruptArtifacts.inc(),
     }),
     atOnce: config.WORKER_COMPILES ?? availableParallelism(),
     cacheBytes: config.WORKER_COMPILE_CACHE_BYTES,
     observer: {
-      served: (language, source) => metrics.compileServed.inc({ language, source }),
+      served: (language, source) => metrics.compiledPrograms.inc({ language, source }),
       compiled: (language, ms) => metrics.compileSeconds.observe({ language }, ms / 1000),
       failed: (language, error) => logger.warn({ err: error, language }, 'no sandbox for a compile step'),
     },

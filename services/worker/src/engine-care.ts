@@ -1,4 +1,4 @@
-// Keeps what serves on the engine in order: watches it, sweeps it, holds its sandboxes to what was proved of them.
+// Keeps what serves on the engine in order: watches it, reaps it, holds its sandboxes to what was proved of them.
 import { ConfigError } from '@rungrid/kit/config';
 import type { Lifecycle } from '@rungrid/kit/lifecycle';
 import type { Logger } from '@rungrid/kit/logger';
@@ -38,8 +38,8 @@ export function engineWatch(parts: CareParts): EngineWatch {
       selfTest.forget();
     },
     recover: async () => {
-      // What can not be removed now is the janitor's: it keeps nobody from serving.
-      await sweep(parts);
+      // What cannot be removed now is the janitor's: it keeps nobody from serving.
+      await reap(parts);
       await selfTest.check();
     },
     onRecoverFailed: (error) => onSelfTestFault(parts, error),
@@ -51,15 +51,15 @@ export function engineWatch(parts: CareParts): EngineWatch {
   });
 }
 
-/** Sweeps once, then begins to watch, and to sweep and prove now and again. What it starts is the lifecycle's. */
+/** Sweeps once, then begins to watch, and to reap and prove now and again. What it starts is the lifecycle's. */
 export async function startCare(watch: EngineWatch, parts: CareParts): Promise<void> {
   const { lifecycle, selfTest, metrics } = parts;
   metrics.engineUp.set(1);
-  await sweep(parts);
+  await reap(parts);
   watch.start();
   lifecycle.own('engine watch', () => watch.stop());
   every(lifecycle, { name: 'janitor', ms: JANITOR_MS }, () => {
-    if (watch.isUp) void sweep(parts);
+    if (watch.isUp) void reap(parts);
   });
   every(lifecycle, { name: 'self-test', ms: JANITOR_MS }, () => {
     if (watch.isUp) selfTest.check().catch((error: unknown) => onSelfTestFault(parts, error));
@@ -67,11 +67,11 @@ export async function startCare(watch: EngineWatch, parts: CareParts): Promise<v
 }
 
 /** Never rejects. */
-async function sweep({ engine, isAlive, metrics, logger }: CareParts): Promise<void> {
+async function reap({ engine, isAlive, metrics, logger }: CareParts): Promise<void> {
   try {
-    metrics.swept.inc(await engine.sweep(isAlive));
+    metrics.reaped.inc(await engine.reap(isAlive));
   } catch (error) {
-    logger.warn({ err: error }, 'sweep failed');
+    logger.warn({ err: error }, 'reap failed');
   }
 }
 

@@ -11,7 +11,7 @@ import type { DockerOptions } from './docker/options.js';
 const PROBE_DEADLINE_MS = 120_000;
 
 /**
- * An engine whose sandboxes serve runs; other workers of this installation sweep them once their owner is gone. `onDisconnect` as in
+ * An engine whose sandboxes serve runs; other workers of this installation reap them once their owner is gone. `onDisconnect` as in
  * DockerEngine.
  */
 export function servingEngine(

@@ -2,13 +2,13 @@
 import { ConfigError } from '@rungrid/kit/config';
 import { Lifecycle } from '@rungrid/kit/lifecycle';
 import { createLogger } from '@rungrid/kit/logger';
-import { goAhead } from '@rungrid/kit/priority';
+import { raisePriority } from '@rungrid/kit/priority';
 import { startWorker } from './app.js';
 import { readWorkerConfig } from './config.js';
 
 try {
   const config = readWorkerConfig();
-  goAhead();
+  raisePriority();
   const logger = createLogger({ service: 'worker', level: config.RUNGRID_LOG_LEVEL });
   const lifecycle = new Lifecycle(logger);
   lifecycle.closeOnSignals();

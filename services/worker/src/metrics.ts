@@ -6,7 +6,7 @@ export type WorkerMetrics = ReturnType<typeof createWorkerMetrics>;
 
 export function createWorkerMetrics(registry: Registry) {
   const registers = [registry];
-  const hop = (name: string, help: string) =>
+  const stage = (name: string, help: string) =>
     new Histogram({
       name: `rungrid_worker_${name}_seconds`,
       help,
@@ -47,14 +47,14 @@ export function createWorkerMetrics(registry: Registry) {
       help: 'Queue entries that could not be read',
       registers,
     }),
-    /** Hop: the gateway accepted the click until this worker read the request. Needs one clock, or clocks in step. */
-    queueSeconds: hop('queue', 'From the click to the read of the request'),
-    /** Hop: the claim's round trip. */
-    claimSeconds: hop('claim', 'Round trip of the claim'),
-    /** Hop: the program was handed to the sandbox until the agent said that it runs. */
-    handOverSeconds: hop('hand_over', 'From the hand-over to the start'),
-    /** Hop: the program was handed over until its first byte of output arrived. */
-    firstOutputSeconds: hop('first_output', 'From the hand-over to the first output'),
+    /** Stage: the gateway accepted the click until this worker read the request. Needs one clock, or clocks in step. */
+    queueSeconds: stage('queue', 'From the click to the read of the request'),
+    /** Stage: the claim's round trip. */
+    claimSeconds: stage('claim', 'Round trip of the claim'),
+    /** Stage: the program was handed to the sandbox until the agent said that it runs. */
+    handOverSeconds: stage('hand_over', 'From the hand-over to the start'),
+    /** Stage: the program was handed over until its first byte of output arrived. */
+    firstOutputSeconds: stage('first_output', 'From the hand-over to the first output'),
     /** Ready and waiting for a program. */
     warmSandboxes: shelf('warm_sandboxes', 'Sandboxes that wait for a program'),
     /** On their way to being ready. */
@@ -81,10 +81,10 @@ export function createWorkerMetrics(registry: Registry) {
       registers,
     }),
     /** From the sources in their sandbox to its end, whatever it was. */
-    compileSeconds: hop('compile', 'Compile steps'),
+    compileSeconds: stage('compile', 'Compile steps'),
     /** Where runs of compiled languages got their program: `memory`, `store` (Redis), `compiled`, `joined` (another run's compile step), `refused` (by compiler or limit), `abandoned` (nobody waited any more), `fault`. */
-    compileServed: new Counter({
-      name: 'rungrid_worker_compile_served_total',
+    compiledPrograms: new Counter({
+      name: 'rungrid_worker_compiled_programs_total',
       help: 'Programs of compiled languages, by where they came from',
       labelNames: ['language', 'source'],
       registers,
@@ -96,15 +96,15 @@ export function createWorkerMetrics(registry: Registry) {
       registers,
     }),
     /** Entries in Redis that were not what was put there; each was compiled anew. */
-    corruptArtefacts: new Counter({
-      name: 'rungrid_worker_corrupt_artefacts_total',
+    corruptArtifacts: new Counter({
+      name: 'rungrid_worker_corrupt_artifacts_total',
       help: 'Damaged compiled programs in Redis',
       registers,
     }),
     /** 1 while the engine answers and its sandboxes are proved; 0: nothing is claimed. */
     engineUp: new Gauge({ name: 'rungrid_worker_engine_up', help: 'Whether the engine serves', registers }),
     /** Sandboxes of dead workers, and overdue ones, that this worker's janitor removed. */
-    swept: new Counter({ name: 'rungrid_worker_swept_sandboxes_total', help: 'Orphans removed', registers }),
+    reaped: new Counter({ name: 'rungrid_worker_reaped_sandboxes_total', help: 'Orphans removed', registers }),
   };
 }
 

@@ -60,7 +60,7 @@ describe('served is', () => {
     expect([...(await serve({}, /python|bash/)).keys()]).toEqual(['bash', 'python']);
   });
 
-  test('nothing that is asked for and can not be', async () => {
+  test('nothing that is asked for and cannot be', async () => {
     await expect(serve({ WORKER_LANGUAGES: 'python, cobol' })).rejects.toThrow('unknown: cobol');
     await expect(serve({ WORKER_LANGUAGES: 'python' }, /bash/)).rejects.toThrow('image of python is missing');
     await expect(serve({}, /nothing/)).rejects.toThrow('No language image');

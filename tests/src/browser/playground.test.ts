@@ -124,7 +124,7 @@ test('a flood leaves a bounded page that still answers', async () => {
 });
 
 test('a gateway dies under a running program: the page finds it again, with what was typed meanwhile', async () => {
-  // Not one that the kernel chose: such a port can not be taken again while connections of before linger.
+  // Not one that the kernel chose: such a port cannot be taken again while connections of before linger.
   const port = String(await freePort());
   const gateway = await stack().addGateway({ GATEWAY_PORT: port });
   await page.goto(gateway.url);

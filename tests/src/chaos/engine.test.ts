@@ -37,7 +37,7 @@ async function withStack(options: StackOptions, work: () => Promise<void>): Prom
     await work();
     await assertNoLeaks(stack);
   } catch (error) {
-    // On an engine that is still away it can not close cleanly; what came before says why.
+    // On an engine that is still away it cannot close cleanly; what came before says why.
     await stack.close().catch(() => undefined);
     throw error;
   }

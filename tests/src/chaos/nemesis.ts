@@ -20,7 +20,7 @@ export interface Strike {
 
 export class Nemesis {
   readonly log: Strike[] = [];
-  /** Rejects when a fault can not be mended; resolves after `stop`, with all mended. */
+  /** Rejects when a fault cannot be mended; resolves after `stop`, with all mended. */
   readonly over: Promise<void>;
   readonly #startMs = performance.now();
   readonly #options: { fleet: Fleet; random: Seeded; kinds?: readonly FaultKind[] };

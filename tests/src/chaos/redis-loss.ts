@@ -8,7 +8,7 @@ import { CHAOS_ENV } from './faults-under-load.js';
 import { Load } from './load.js';
 import { printReport, spread } from './report.js';
 
-/** The bar: a new run succeeds so long after Redis has lost its data, ms, at most. */
+/** The target: a new run succeeds so long after Redis has lost its data, ms, at most. */
 const WELL_AGAIN_MS = 15_000;
 
 export async function redisLosesAll(options: { times: number; seed: number; visitors: number }): Promise<void> {

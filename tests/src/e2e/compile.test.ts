@@ -27,7 +27,7 @@ async function served(worker: Worker): Promise<Record<string, number>> {
   const samples = await scrape(worker.metrics);
   const counts: Record<string, number> = {};
   for (const { name, labels, value } of samples) {
-    if (name === 'rungrid_worker_compile_served_total') counts[labels['source'] ?? ''] = value;
+    if (name === 'rungrid_worker_compiled_programs_total') counts[labels['source'] ?? ''] = value;
   }
   return counts;
 }
@@ -160,8 +160,8 @@ describe('another worker', () => {
     const code = fresh('puts("kept");');
     await client.run(code, 'c').exit();
     const { client: redis } = stack().redis;
-    const keys = () => redis.keys(`{${stack().prefix}}:artefact:*`);
-    await until(async () => (await keys()).length > 0, { what: 'the artefact in Redis' });
+    const keys = () => redis.keys(`{${stack().prefix}}:artifact:*`);
+    await until(async () => (await keys()).length > 0, { what: 'the artifact in Redis' });
     const first = worker();
     const second = await stack().addWorker();
     await first.process.stop();
@@ -187,7 +187,7 @@ describe('another worker', () => {
       expect(run.stdout).toBe('damaged\n');
     });
     expect([again.by('store'), again.by('compiled')]).toEqual([0, 1]);
-    const corrupt = (await scrape(third.metrics)).find(({ name }) => name === 'rungrid_worker_corrupt_artefacts_total');
+    const corrupt = (await scrape(third.metrics)).find(({ name }) => name === 'rungrid_worker_corrupt_artifacts_total');
     expect(corrupt?.value).toBe(1);
   }, 60_000);
 });

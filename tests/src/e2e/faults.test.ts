@@ -187,7 +187,7 @@ test('two installations on one container engine do not touch each other’s sand
     const run = client.run('print("up", flush=True)\nprint(input())', 'python');
     await run.output('up');
     const mine = await stack.sandboxes();
-    // The other worker sweeps at its start; its Redis knows nothing of ours.
+    // The other worker reaps at its start; its Redis knows nothing of ours.
     await withStack({}, async (other) => {
       const there = await other.connect();
       expect(await there.run('print(1)', 'python').exit()).toMatchObject({ code: 0 });

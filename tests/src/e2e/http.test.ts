@@ -56,7 +56,7 @@ test('the page is served with a policy that lets no inline script run', async ()
   expect(response.headers.get('x-content-type-options')).toBe('nosniff');
 });
 
-test('metrics are on the internal ports only, and name every hop', async () => {
+test('metrics are on the internal ports only, and name every stage', async () => {
   const client = await stack().connect();
   await client.run('print(1)', 'python').exit();
   expect((await fetch(`${stack().gateway.url}/metrics`)).status).toBe(404);

@@ -1,6 +1,6 @@
 // Clients that go away, and clients that do not read.
 import { expect, test } from 'vitest';
-import { Neighbour } from '../testkit/neighbour.js';
+import { CoTenant } from '../testkit/co-tenant.js';
 import { RawSocket } from '../testkit/raw-socket.js';
 import { useStack } from '../testkit/use-stack.js';
 import { until } from '@rungrid/testkit/until';
@@ -49,7 +49,7 @@ test('a run of a client that leaves while it is queued is never started', async 
 });
 
 test('a client that stops reading costs the gateway a bounded amount, and others nothing', async () => {
-  const neighbour = await Neighbour.start(stack());
+  const coTenant = await CoTenant.start(stack());
   const before = stack().gateway.process.rssBytes();
   const slow = await Promise.all(Array.from({ length: 4 }, () => RawSocket.open(stack().gateway.url)));
   for (const raw of slow) {
@@ -73,7 +73,7 @@ test('a client that stops reading costs the gateway a bounded amount, and others
     },
     { what: 'the floods to meet the bound', everyMs: 100 },
   );
-  await neighbour.alive();
+  await coTenant.alive();
   expect((peak - before) / MIB).toBeLessThan(64);
   for (const raw of slow) {
     raw.socket.resume();
@@ -83,7 +83,7 @@ test('a client that stops reading costs the gateway a bounded amount, and others
     expect([undefined, 4008]).toContain(raw.closeCode);
     raw.destroy();
   }
-  await neighbour.close();
+  await coTenant.close();
 });
 
 test('a client that pauses for a while gets everything when it reads again', async () => {

@@ -1,7 +1,7 @@
-// Limits and their ends, each while a neighbour's session keeps echoing.
+// Limits and their ends, each while a co-tenant's session keeps echoing.
 import { Buffer } from 'node:buffer';
 import { describe, expect, test } from 'vitest';
-import { Neighbour } from '../testkit/neighbour.js';
+import { CoTenant } from '../testkit/co-tenant.js';
 import { useStack } from '../testkit/use-stack.js';
 
 const OUTPUT_CAP = 262_144;
@@ -71,17 +71,17 @@ const CASES: readonly Case[] = [
   },
 ];
 
-describe('a neighbour does not notice that', () => {
-  let neighbour: Neighbour | undefined;
+describe('a co-tenant does not notice that', () => {
+  let coTenant: CoTenant | undefined;
 
   test.each(CASES)('$rule', async ({ code, language, reason, limits }) => {
-    neighbour = await Neighbour.start(stack());
+    coTenant = await CoTenant.start(stack());
     const client = await stack().connect();
     const run = client.run(code, language, limits === undefined ? {} : { limits });
     const exit = await run.exit(40_000);
     expect(exit, run.describe()).toMatchObject({ reason, code: null });
-    await neighbour.alive();
-    await neighbour.close();
+    await coTenant.alive();
+    await coTenant.close();
   });
 
   test.each([
@@ -96,15 +96,15 @@ describe('a neighbour does not notice that', () => {
       'const fs = require("fs"); const b = Buffer.alloc(65536, 65); for (;;) { try { fs.writeSync(1, b); } catch {} }',
     ],
   ])('an output flood in %s ends by output_limit with exactly the cap delivered: %s', async (language, code) => {
-    neighbour = await Neighbour.start(stack());
+    coTenant = await CoTenant.start(stack());
     const client = await stack().connect();
     const run = client.run(code, language);
     const exit = await run.exit(40_000);
     expect(exit).toMatchObject({ reason: 'output_limit', truncated: true });
     expect(Buffer.byteLength(run.stdout) + Buffer.byteLength(run.stderr)).toBe(OUTPUT_CAP);
     expect(exit.usage.output_bytes).toBe(OUTPUT_CAP);
-    await neighbour.alive();
-    await neighbour.close();
+    await coTenant.alive();
+    await coTenant.close();
   });
 });
 

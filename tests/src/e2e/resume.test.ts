@@ -80,7 +80,7 @@ test('a second one takes the run over; the first is told, and no more', async ()
   expect(again.stdout).toBe('bye\n');
 });
 
-test('without keep a run is killed as ever, and can not be resumed', async () => {
+test('without keep a run is killed as ever, and cannot be resumed', async () => {
   const first = await on(0);
   const run = first.run(ECHO, 'python');
   await run.output('up');

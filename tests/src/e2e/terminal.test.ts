@@ -71,7 +71,7 @@ test('Ctrl-C interrupts the program in the foreground, and the shell goes on', a
   expect(run.stdout).toContain('still here: 130');
 });
 
-test('isatty is true on a terminal and false on pipes; colours come as they are', async () => {
+test('isatty is true on a terminal and false on pipes; colors come as they are', async () => {
   const code = 'import sys\nprint([s.isatty() for s in (sys.stdin, sys.stdout, sys.stderr)], "\\x1b[31mred\\x1b[0m")';
   const client = await stack().connect();
   const [on, off] = [client.run(code, 'python', { tty }), client.run(code, 'python')];
@@ -111,14 +111,14 @@ test('a size that comes before the program starts is the one it sees', async () 
   expect(run.stdout).toContain('columns=57, lines=19');
 });
 
-test('a sandbox that takes more terminals than it may ends with process_limit, and its neighbour has one', async () => {
+test('a sandbox that takes more terminals than it may ends with process_limit, and its co-tenant has one', async () => {
   const client = await stack().connect();
   const code = 'import os, time\nkept = []\nwhile True:\n    kept.append(os.openpty())\n    time.sleep(0.01)';
   const greedy = client.run(code, 'python', { tty });
   expect(await greedy.exit()).toMatchObject({ reason: 'process_limit' });
-  const neighbour = client.run('print("fine")', 'python', { tty });
-  await neighbour.exit();
-  expect(neighbour.stdout).toBe('fine\r\n');
+  const coTenant = client.run('print("fine")', 'python', { tty });
+  await coTenant.exit();
+  expect(coTenant.stdout).toBe('fine\r\n');
 });
 
 test('a burst of visitors at terminals is served in turn, while none of them waits at the worker for nothing', async () => {

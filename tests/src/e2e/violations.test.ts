@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 import { CLOSE, type CloseName } from '@rungrid/proto/close-codes';
 import type { ErrorCode } from '@rungrid/proto/errors';
 import { describe, expect, test } from 'vitest';
-import { Neighbour } from '../testkit/neighbour.js';
+import { CoTenant } from '../testkit/co-tenant.js';
 import { encodeFrame, OP, RawSocket } from '../testkit/raw-socket.js';
 import { useStack } from '../testkit/use-stack.js';
 import { until } from '@rungrid/testkit/until';
@@ -146,24 +146,24 @@ test('what a ping carries comes back in its pong', async () => {
 
 test('unknown fields are ignored', async () => {
   const client = await stack().connect();
-  const run = client.run('print(1)', 'python', { ...({ colour: 'red' } as object) });
+  const run = client.run('print(1)', 'python', { ...({ color: 'red' } as object) });
   expect(await run.exit()).toMatchObject({ code: 0 });
 });
 
 test('1000 frames a second close that socket with 4429, and no other', async () => {
-  const neighbour = await Neighbour.start(stack());
+  const coTenant = await CoTenant.start(stack());
   const raw = await connect();
   const block = Buffer.concat(Array.from({ length: 1000 }, () => encodeFrame('{"event":"ping"}')));
   raw.write(block);
   raw.write(block);
   await until(() => raw.over, { what: 'a close', timeoutMs: 3_000 });
   expect(raw.closeCode).toBe(CLOSE.rate.code);
-  await neighbour.alive();
-  await neighbour.close();
+  await coTenant.alive();
+  await coTenant.close();
 });
 
 test('a flood of WebSocket pings from a client that does not read costs nothing but that socket', async () => {
-  const neighbour = await Neighbour.start(stack());
+  const coTenant = await CoTenant.start(stack());
   const before = stack().gateway.process.rssBytes();
   const raw = await connect();
   raw.socket.pause();
@@ -171,8 +171,8 @@ test('a flood of WebSocket pings from a client that does not read costs nothing 
   const over = performance.now() + 3_000;
   while (performance.now() < over && !raw.ended) if (!raw.write(block)) await raw.drained(200);
   expect((stack().gateway.process.rssBytes() - before) / (1 << 20)).toBeLessThan(32);
-  await neighbour.alive();
-  await neighbour.close();
+  await coTenant.alive();
+  await coTenant.close();
 });
 
 test('a socket that never sends a frame is closed with 4408', async () => {
@@ -202,7 +202,7 @@ test('too many refused tokens close the socket with 4401', async () => {
     });
   }
   await until(() => raw.over, { what: 'a close' });
-  expect(raw.closeCode).toBe(CLOSE.unauthorised.code);
+  expect(raw.closeCode).toBe(CLOSE.unauthorized.code);
 });
 
 describe('the upgrade', () => {

@@ -1,7 +1,7 @@
-// One attack from hand-in to aftermath: runs beside a neighbour, then looks from outside at what is left.
+// One attack from hand-in to aftermath: runs beside a co-tenant, then looks from outside at what is left.
 import type { Client } from '../testkit/client.js';
 import { inspectSandbox } from '../testkit/docker.js';
-import { type Neighbour, quantile } from '../testkit/neighbour.js';
+import { type CoTenant, quantile } from '../testkit/co-tenant.js';
 import { remainsOf, type Trace, traceOf } from '../testkit/outside.js';
 import type { Stack } from '../testkit/stack.js';
 import { until } from '@rungrid/testkit/until';
@@ -20,23 +20,23 @@ const DISK_BYTES = MIB;
 const HOST_BYTES = 640 * MIB;
 /** Wall clock of an attack, ms: its client asks for less than the server's. */
 const WALL_MS = 8_000;
-/** A neighbour's echo beside an attack, ms: 99 of 100, and the slowest. How quick it is, the bench says. */
-const NEIGHBOUR_MS = { p99: 400, slowest: 1_500 } as const;
+/** A co-tenant's echo beside an attack, ms: 99 of 100, and the slowest. How quick it is, the bench says. */
+const CO_TENANT_MS = { p99: 400, slowest: 1_500 } as const;
 
 export interface Scene {
   readonly stack: Stack;
-  readonly neighbour: Neighbour;
+  readonly coTenant: CoTenant;
   readonly ledger: Ledger;
 }
 
 /** What is wrong with the outcome; undefined: the attack was held off. */
 export async function faultOf(attack: Attack, scene: Scene): Promise<string | undefined> {
-  const { stack, neighbour, ledger } = scene;
+  const { stack, coTenant, ledger } = scene;
   const copies = attack.after.has('run_two_at_once') ? 2 : 1;
   const traces = await traceWarm(stack, { language: attack.language, least: copies });
   const client = await stack.connect();
   const watch = new Watch(stack, traces);
-  const echoesBefore = neighbour.timesMs.length;
+  const echoesBefore = coTenant.timesMs.length;
   const before = { cores: coreFiles(), files: hostFiles() };
   try {
     const ends = await Promise.all(Array.from({ length: copies }, () => runOnce(client, attack)));
@@ -45,7 +45,7 @@ export async function faultOf(attack: Attack, scene: Scene): Promise<string | un
       const fault = verdictOn(end, attack);
       if (fault !== undefined) return `${fault}; ${end.handle.describe()}`;
     }
-    const echoesMs = neighbour.timesMs.slice(echoesBefore);
+    const echoesMs = coTenant.timesMs.slice(echoesBefore);
     const [{ exit, tookMs }] = ends as [Ended];
     ledger.add({
       name: attack.name,
@@ -59,11 +59,11 @@ export async function faultOf(attack: Attack, scene: Scene): Promise<string | un
     return (
       (await teardownFault(stack, { traces, copies: ran(ends), endedMs, withinMs: attack.teardownMs })) ??
       (attack.after.has('run_twice') ? await secondFault(client, attack) : undefined) ??
-      neighbourFault(echoesMs) ??
+      coTenantFault(echoesMs) ??
       costFault(watch, attack) ??
       (await logFault(stack)) ??
       hostFault(before) ??
-      (await othersFault(client, neighbour))
+      (await othersFault(client, coTenant))
     );
   } finally {
     watch.stop();
@@ -87,7 +87,7 @@ async function runOnce(client: Client, attack: Attack): Promise<Ended> {
 }
 
 /**
- * Every sandbox there is, as soon as the neighbour's has its name (it gets it a little after its start, and looks warm until then), enough of the
+ * Every sandbox there is, as soon as the co-tenant's has its name (it gets it a little after its start, and looks warm until then), enough of the
  * language are warm and none comes or goes: the attack gets one of these. Those that have ended and are not removed yet do not count.
  */
 async function traceWarm(stack: Stack, wanted: { language: string; least: number }): Promise<Trace[]> {
@@ -118,7 +118,7 @@ async function teardownFault(
   const look = async () => {
     const sandboxes = await stack.sandboxes();
     const gone = run.traces.filter((trace) => !sandboxes.some(({ id }) => id === trace.id));
-    // Only the neighbour's may serve a run still.
+    // Only the co-tenant's may serve a run still.
     const running = sandboxes.filter((sandbox) => sandbox.running).slice(1);
     // None is kept ready here: one that is there compiles, or has.
     const compiling = sandboxes.filter(({ kind, running: named }) => kind === 'compile' && !named);
@@ -141,13 +141,13 @@ async function secondFault(client: Client, attack: Attack): Promise<string | und
   return fault === undefined ? undefined : `the second time: ${fault}; ${again.handle.describe()}`;
 }
 
-function neighbourFault(echoesMs: readonly number[]): string | undefined {
+function coTenantFault(echoesMs: readonly number[]): string | undefined {
   const p99 = quantile(echoesMs, 0.99);
   const slowest = Math.max(0, ...echoesMs);
-  if (slowest > NEIGHBOUR_MS.slowest) return `a neighbour's echo took ${Math.round(slowest)} ms`;
+  if (slowest > CO_TENANT_MS.slowest) return `a co-tenant's echo took ${Math.round(slowest)} ms`;
   // Of fewer than 100 echoes the slowest is the 99th hundredth.
-  return echoesMs.length >= 100 && p99 > NEIGHBOUR_MS.p99
-    ? `99 of 100 of the neighbour's echoes took up to ${Math.round(p99)} ms`
+  return echoesMs.length >= 100 && p99 > CO_TENANT_MS.p99
+    ? `99 of 100 of the co-tenant's echoes took up to ${Math.round(p99)} ms`
     : undefined;
 }
 
@@ -182,9 +182,9 @@ function hostFault(before: { cores: readonly string[]; files: ReadonlyMap<string
   return files.length === 0 ? undefined : `changed on the machine: ${files.join()}`;
 }
 
-/** The neighbour lives, and the next run is served. */
-async function othersFault(client: Client, neighbour: Neighbour): Promise<string | undefined> {
-  await neighbour.alive();
+/** The co-tenant lives, and the next run is served. */
+async function othersFault(client: Client, coTenant: CoTenant): Promise<string | undefined> {
+  await coTenant.alive();
   const next = client.run('print("next")', 'python');
   const exit = await next.exit();
   return exit.code === 0 && next.stdout === 'next\n' ? undefined : 'the next run went wrong';

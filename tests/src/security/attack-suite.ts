@@ -1,6 +1,6 @@
-// The attack programs as tests: each is submitted as any visitor's code, beside a neighbour; what it must end in stands at its top.
+// The attack programs as tests: each is submitted as any visitor's code, beside a co-tenant; what it must end in stands at its top.
 import { afterAll, describe, expect, test } from 'vitest';
-import { Neighbour } from '../testkit/neighbour.js';
+import { CoTenant } from '../testkit/co-tenant.js';
 import { useStack } from '../testkit/use-stack.js';
 import { type Attack, loadAttacks } from './attack.js';
 import { faultOf } from './attack-run.js';
@@ -40,11 +40,11 @@ export function attackTests(which: 'quick' | 'slow'): void {
     test.each(all.filter(({ name }) => (which === 'slow') === (SLOW[name] !== undefined)))(
       '$name: $expectation',
       async (attack: Attack) => {
-        const neighbour = await Neighbour.start(stack());
-        const fault = await faultOf(attack, { stack: stack(), neighbour, ledger }).catch((error: unknown) =>
+        const coTenant = await CoTenant.start(stack());
+        const fault = await faultOf(attack, { stack: stack(), coTenant, ledger }).catch((error: unknown) =>
           String(error),
         );
-        await neighbour.close();
+        await coTenant.close();
         const difference = runtimeDifference(attack.name);
         if (difference !== undefined) expect(fault ?? 'it is held off', difference.reason).toMatch(difference.fault);
         else if (KEPT[attack.name] === undefined) expect(fault).toBeUndefined();

@@ -17,7 +17,7 @@ const STATUSES = [
 ] as const;
 const AFTERS = [
   'no_orphans',
-  'neighbour_ok',
+  'co_tenant_ok',
   'next_run_ok',
   'terminal_once',
   'rss_flat',

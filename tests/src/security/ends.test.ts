@@ -15,7 +15,7 @@ test('a loop is ended at its CPU limit: not before, and about when a fifth of a 
   expect(exit.reason).toBe('cpu_limit');
   expect(exit.usage.cpu_ms).toBeGreaterThanOrEqual(CPU_MS);
   expect(exit.usage.cpu_ms).toBeLessThan(CPU_MS * 1.25);
-  // ends.long has the narrow bar, with the default limit; here the sweep's quarter of a second weighs more.
+  // ends.long has the narrow target, with the default limit; here the reap's quarter of a second weighs more.
   expect(exit.usage.wall_ms).toBeGreaterThan((CPU_MS / CPUS) * 0.8);
   expect(exit.usage.wall_ms).toBeLessThan((CPU_MS / CPUS) * 1.6);
 });

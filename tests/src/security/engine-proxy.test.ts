@@ -127,7 +127,7 @@ test('was refused nothing', async () => {
   expect(refused).toEqual([]);
   expect(requests.map(({ labels }) => labels['call'])).toEqual(expect.arrayContaining(['create', 'attach', 'start']));
   // The warm sandboxes' streams.
-  expect(sumOf(samples, 'rungrid_engine_proxy_attached')).toBeGreaterThan(0);
+  expect(sumOf(samples, 'rungrid_engine_proxy_attached_streams')).toBeGreaterThan(0);
 });
 
 describe('who holds the worker’s socket', () => {
@@ -196,7 +196,7 @@ describe('who holds the worker’s socket', () => {
     ['see the disk', 'GET', '/system/df'],
     ['take another version', 'GET', '/v1.41/info'],
   ];
-  test.each(CALLS)('can not %s', async (_what, method, path) => {
+  test.each(CALLS)('cannot %s', async (_what, method, path) => {
     const { status, text } = await call(method, path.replace('ID', foreign.id), method === 'POST' ? {} : undefined);
     expect({ status, text }).toMatchObject({ status: 403 });
   });

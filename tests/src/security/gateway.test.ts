@@ -1,9 +1,9 @@
-// Hostile clients of the gateway: floods, odd orders, bombs. Malformed frames and pings: e2e/violations; leaving without a word: e2e/leaving.
+// Hostile clients of the gateway: floods, odd orders, abuse programs. Malformed frames and pings: e2e/violations; leaving without a word: e2e/leaving.
 import { Buffer } from 'node:buffer';
 import { constants, deflateRawSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { removeSandboxes } from '../testkit/docker.js';
-import { Neighbour } from '../testkit/neighbour.js';
+import { CoTenant } from '../testkit/co-tenant.js';
 import { encodeFrame, RawSocket } from '../testkit/raw-socket.js';
 import { useStack } from '../testkit/use-stack.js';
 import { quietFor, until } from '@rungrid/testkit/until';
@@ -15,7 +15,7 @@ const runCode = (code: string) => frame('run_code', { code, language: 'python', 
 const terminals = (raw: RawSocket) => raw.texts.filter((text) => text.startsWith('{"event":"exit"')).length;
 
 test('stdin pushed at a program that never reads is bounded, and costs little memory', async () => {
-  const neighbour = await Neighbour.start(stack());
+  const coTenant = await CoTenant.start(stack());
   const before = stack().gateway.process.rssBytes() + stack().worker.process.rssBytes();
   const raw = await RawSocket.open(stack().gateway.url);
   raw.send(runCode('print("r", flush=True)\nimport time\ntime.sleep(20)'));
@@ -26,8 +26,8 @@ test('stdin pushed at a program that never reads is bounded, and costs little me
   await until(() => raw.over || raw.texts.some((text) => text.includes('stdin_full')), { what: 'a refusal' });
   const growth = stack().gateway.process.rssBytes() + stack().worker.process.rssBytes() - before;
   expect(growth / MIB).toBeLessThan(64);
-  await neighbour.alive();
-  await neighbour.close();
+  await coTenant.alive();
+  await coTenant.close();
 });
 
 test('frames in an odd order get their answers: stdin first, two runs in one segment, stdin right behind, stdin after the end', async () => {

@@ -1,7 +1,7 @@
 // Hostile peers on a worker's gRPC port: none gets anything out of it, none costs it much, and runs go on.
 import { Buffer } from 'node:buffer';
 import { afterEach, describe, expect, test } from 'vitest';
-import { Neighbour } from '../testkit/neighbour.js';
+import { CoTenant } from '../testkit/co-tenant.js';
 import { grpcFrame, inputFrame, RawGrpc } from '../testkit/grpc-raw.js';
 import { useStack } from '../testkit/use-stack.js';
 import { until } from '@rungrid/testkit/until';
@@ -54,7 +54,7 @@ describe('a stream is ended, and not with OK, when its first message', () => {
 });
 
 test('a live run is not to be had without its key and its epoch, and does not notice', async () => {
-  const neighbour = await Neighbour.start(stack());
+  const coTenant = await CoTenant.start(stack());
   const keys = await stack().redis.client.keys(`{${stack().prefix}}:run:*`);
   const [runId = ''] = keys.map((key) => key.split(':').at(-1) ?? '');
   expect(runId).not.toBe('');
@@ -65,18 +65,18 @@ test('a live run is not to be had without its key and its epoch, and does not no
     expect(await stream.end()).not.toBe('0');
     expect(stream.bytes).toBe(0);
   }
-  await neighbour.alive();
-  await neighbour.close();
+  await coTenant.alive();
+  await coTenant.close();
 });
 
 test('thousands of streams opened ahead, left open, half sent or reset at once cost little, and others are served', async () => {
   const before = stack().worker.process.rssBytes();
-  const neighbour = await Neighbour.start(stack());
+  const coTenant = await CoTenant.start(stack());
   const waiting = dial();
   for (let i = 0; i < 2000; i++) waiting.open();
   const slow = dial();
   for (let i = 0; i < 500; i++) slow.open().send(attach().subarray(0, 7));
-  await neighbour.alive();
+  await coTenant.alive();
   await served();
   const rapid = dial();
   for (let round = 0; round < 10 && !rapid.ended; round++) {
@@ -84,9 +84,9 @@ test('thousands of streams opened ahead, left open, half sent or reset at once c
     for (const stream of streams) stream.reset();
     await until(() => rapid.ended || streams.every((stream) => stream.over), { what: 'resets', timeoutMs: 20_000 });
   }
-  await neighbour.alive();
+  await coTenant.alive();
   await served();
-  await neighbour.close();
+  await coTenant.close();
   expect((stack().worker.process.rssBytes() - before) / MIB).toBeLessThan(96);
 });
 

@@ -1,5 +1,5 @@
 // What each attack came to, as a table for people: printed when a file of tests is through.
-import { quantile } from '../testkit/neighbour.js';
+import { quantile } from '../testkit/co-tenant.js';
 
 export interface Entry {
   readonly name: string;
@@ -7,7 +7,7 @@ export interface Entry {
   readonly wallMs: number;
   readonly cpuMs: number;
   readonly memoryBytes: number;
-  /** The neighbour's echoes meanwhile, ms. */
+  /** The co-tenant's echoes meanwhile, ms. */
   readonly echoesMs: readonly number[];
   /** What gateway, worker and engine took on, bytes. */
   readonly growthBytes: number;

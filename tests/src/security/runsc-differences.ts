@@ -68,7 +68,7 @@ const RUNSC: Readonly<Record<string, RuntimeDifference>> = {
   },
 };
 
-/** Limit of CPU time of the attacks, ms. An echo costs several times as much there, and the neighbour must outlive every attack. */
+/** Limit of CPU time of the attacks, ms. An echo costs several times as much there, and the co-tenant must outlive every attack. */
 export const CPU_MS = process.env['SANDBOX_RUNTIME'] === 'runsc' ? '4000' : '1000';
 
 /** Undefined: it must end there as anywhere. */

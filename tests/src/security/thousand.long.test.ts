@@ -2,7 +2,7 @@
 import { builtInLanguages } from '@rungrid/sandbox/languages';
 import { expect, test } from 'vitest';
 import type { Client } from '../testkit/client.js';
-import { quantile } from '../testkit/neighbour.js';
+import { quantile } from '../testkit/co-tenant.js';
 import { useStack } from '../testkit/use-stack.js';
 
 const RUNS = 1_000;

@@ -198,7 +198,7 @@ function commandOf(pid: number): string {
   }
 }
 
-/** Undoes what is mounted below a folder, the innermost first: a folder with a mount can not be removed. */
+/** Undoes what is mounted below a folder, the innermost first: a folder with a mount cannot be removed. */
 function unmountAll(folder: string): void {
   const points = readFileSync('/proc/self/mounts', 'utf8')
     .split('\n')

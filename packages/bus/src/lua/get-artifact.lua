@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Reads an artefact, and notes its use. The bookkeeping of one whose time was up is put right.
--- KEYS 1 the artefact, 2 sorted set of names by last use, 3 hash of sizes by name, with their sum under 'total'
+-- Reads an artifact, and notes its use. The bookkeeping of one whose time was up is put right.
+-- KEYS 1 the artifact, 2 sorted set of names by last use, 3 hash of sizes by name, with their sum under 'total'
 -- ARGV 1 its name, 2 now ms, 3 ttl ms
 -- Returns its bytes | nil
 local bytes = redis.call('GET', KEYS[1])

@@ -1,7 +1,7 @@
 #!lua
--- Keeps an artefact, and takes the least recently used off the books until all of them fit. Their bytes are the caller's to delete: a script
+-- Keeps an artifact, and takes the least recently used off the books until all of them fit. Their bytes are the caller's to delete: a script
 -- may touch declared keys only, and which ones go is known in here.
--- KEYS 1 the artefact, 2 sorted set of names by last use, 3 hash of sizes by name, with their sum under 'total'
+-- KEYS 1 the artifact, 2 sorted set of names by last use, 3 hash of sizes by name, with their sum under 'total'
 -- ARGV 1 its name, 2 its bytes, 3 now ms, 4 ttl ms, 5 most bytes of all
 -- Returns the names of those that went, at most 64: the rest goes with later ones
 local size = string.len(ARGV[2])

@@ -58,12 +58,12 @@ export function claimsOf(options: Options): TokenClaims {
   });
 }
 
-/** The text of a program. Throws CliError when it can not be read. */
+/** The text of a program. Throws CliError when it cannot be read. */
 export function readProgram(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new CliError(`can not read ${file}: ${messageOf(error)}`, { exitCode: EXIT_USAGE, cause: error });
+    throw new CliError(`cannot read ${file}: ${messageOf(error)}`, { exitCode: EXIT_USAGE, cause: error });
   }
 }
 

@@ -110,7 +110,7 @@ function decide(input: CommandInput, state: State): { wanted: Wanted; languages:
   };
 }
 
-/** With a private Redis this installation is alone, also where it shares an engine with others: workers sweep only what has their prefix. */
+/** With a private Redis this installation is alone, also where it shares an engine with others: workers reap only what has their prefix. */
 function prefixOf(redis: RedisState, paths: Paths): string {
   const given = process.env['RUNGRID_PREFIX'];
   if (given !== undefined && given !== '') return given;

@@ -45,7 +45,7 @@ test('version 2 asks for the controllers first', () => {
   expect(existsSync(join(root, groupName('/s'), 'memory.max'))).toBe(true);
 });
 
-test('where it can not be made there is none, and nothing fails', () => {
+test('where it cannot be made there is none, and nothing fails', () => {
   writeFileSync(join(root, 'memory'), 'not a folder');
   expect(makeGroup('/s', root)).toBeUndefined();
 });

@@ -50,7 +50,7 @@ export function groupFiles(
   ];
 }
 
-/** Makes the group of this state folder. Its path as an engine takes it; undefined, and told, where it can not be made. */
+/** Makes the group of this state folder. Its path as an engine takes it; undefined, and told, where it cannot be made. */
 export function makeGroup(state: string, root = ROOT): string | undefined {
   const version = existsSync(join(root, 'cgroup.controllers')) ? 2 : 1;
   const name = groupName(state);
@@ -64,7 +64,7 @@ export function makeGroup(state: string, root = ROOT): string | undefined {
     return `/${name}`;
   } catch (error) {
     say(
-      `    no common bound of all sandboxes: the control group can not be made (${messageOf(error)}); each still has its own`,
+      `    no common bound of all sandboxes: the control group cannot be made (${messageOf(error)}); each still has its own`,
     );
     removeGroup(state, root);
     return undefined;

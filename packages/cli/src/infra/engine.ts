@@ -160,7 +160,7 @@ export async function stopEngine(engine: EngineState, paths: Paths): Promise<voi
   await stop(engine.process, { graceMs: STOP_GRACE_MS });
   if (engine.cgroupParent !== undefined) removeGroup(paths.state);
   const namespaces = join(paths.run, 'docker', 'exec', 'netns', 'default');
-  // dockerd may leave its mount of the host's namespace behind, and a folder with a mount can not be removed.
+  // dockerd may leave its mount of the host's namespace behind, and a folder with a mount cannot be removed.
   if (!readFileSync('/proc/self/mounts', 'utf8').includes(` ${namespaces} `)) return;
   await runLogged(['umount', '--lazy', namespaces], { paths, log: 'umount' }).catch((error: unknown) =>
     say(`  ${String(error)}`),

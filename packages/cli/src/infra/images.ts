@@ -15,7 +15,7 @@ import { engineClient, followProgress, hasImage } from './engine-client.js';
 /** A registry that says nothing for this long is given up, ms. */
 const PULL_SILENCE_MS = 15_000;
 const DEBIAN_RELEASE = 'trixie';
-/** What a slim image leaves out, as Debian's own does: manual pages, translations and documents (but for the licences). */
+/** What a slim image leaves out, as Debian's own does: manual pages, translations and documents (but for the licenses). */
 const SLIM_OPTIONS = ['/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*', '/usr/share/doc/*'].map(
   (path) => `--dpkgopt=path-exclude=${path}`,
 );
@@ -71,7 +71,7 @@ async function ensureBase(docker: Docker, paths: Paths): Promise<void> {
   say(`    no registry to be had (${why}): making it from Debian's packages`);
   if (process.getuid?.() !== 0) {
     throw new CliError(
-      `${BASE_IMAGE} is missing and can not be pulled. Run this once as root, or pull it by hand (docker pull ${BASE_IMAGE}).`,
+      `${BASE_IMAGE} is missing and cannot be pulled. Run this once as root, or pull it by hand (docker pull ${BASE_IMAGE}).`,
     );
   }
   await requireProgram(MMDEBSTRAP, paths);
@@ -146,7 +146,7 @@ async function build(docker: Docker, options: { image: ImageStep; paths: Paths }
   } catch (error) {
     await new Promise<void>((resolve) => log.end(resolve));
     throw new CliError(
-      `image ${image.tag} can not be built: ${messageOf(error)}\n${tail(logPath)}\nThe whole log: ${logPath}`,
+      `image ${image.tag} cannot be built: ${messageOf(error)}\n${tail(logPath)}\nThe whole log: ${logPath}`,
       { cause: error },
     );
   } finally {

@@ -1,15 +1,15 @@
 // Which language a file is in: its extension is that of exactly one language's file name, or one of its aliases.
 import { extname } from 'node:path';
 
-/** What is needed of a language to recognise its files. */
-export interface Recognisable {
+/** What is needed of a language to recognize its files. */
+export interface Recognizable {
   readonly name: string;
   readonly aliases: readonly string[];
   readonly fileName: string;
 }
 
 /** Undefined when no language, or more than one, fits. */
-export function languageOfFile(file: string, languages: readonly Recognisable[]): string | undefined {
+export function languageOfFile(file: string, languages: readonly Recognizable[]): string | undefined {
   const extension = extname(file).toLowerCase();
   if (extension === '') return undefined;
   const byFileName = languages.filter((language) => extname(language.fileName).toLowerCase() === extension);

@@ -88,7 +88,7 @@ class Session {
     this.#socket.on('open', () => this.#open());
     this.#socket.on('message', (data: Buffer) => this.#receive(data.toString('utf8')));
     this.#socket.on('error', (error) =>
-      end.failed(`can not talk to ${options.url}: ${messageOf(error)}. Is it up? ./rungrid status tells.`),
+      end.failed(`cannot talk to ${options.url}: ${messageOf(error)}. Is it up? ./rungrid status tells.`),
     );
     this.#socket.on('close', (code, reason) =>
       end.failed(`the gateway closed the connection (${code} ${String(reason)}) before the program ended`),

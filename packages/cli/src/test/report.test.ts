@@ -14,7 +14,7 @@ test('tests are counted by their status', () => {
   expect(countTests(JSON.stringify(report))).toEqual({ passed: 3, failed: 1, skipped: 2 });
 });
 
-test('a file that can not be loaded is a failure', () => {
+test('a file that cannot be loaded is a failure', () => {
   expect(countTests(JSON.stringify({ testResults: [file('failed')] }))).toEqual({ passed: 0, failed: 1, skipped: 0 });
 });
 

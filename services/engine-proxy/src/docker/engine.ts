@@ -138,5 +138,5 @@ export class EngineClient implements EnginePort {
 function asRefusal(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'failed';
-  return new Refusal('engine_unreachable', `the engine can not be reached (${code})`, { cause: error });
+  return new Refusal('engine_unreachable', `the engine cannot be reached (${code})`, { cause: error });
 }

@@ -4,7 +4,7 @@ export interface EngineRequest {
   readonly method: 'GET' | 'POST' | 'DELETE';
   /** Built here from checked parts, never the caller's text. */
   readonly target: string;
-  /** JSON, serialised here. */
+  /** JSON, serialized here. */
   readonly body?: string;
 }
 

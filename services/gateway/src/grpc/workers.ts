@@ -13,7 +13,7 @@ const MAX_CHANNELS = 256;
 
 /** Longest message that a worker may send, bytes. */
 const MAX_MESSAGE_BYTES = 1_048_576;
-/** How often the log hears of a worker that can not be reached, or that turns this gateway away, ms. */
+/** How often the log hears of a worker that cannot be reached, or that turns this gateway away, ms. */
 const WARN_MS = 60_000;
 
 interface Entry {
@@ -154,6 +154,6 @@ export class WorkerChannels {
     const nowMs = performance.now();
     if (entry.warnedMs !== undefined && nowMs - entry.warnedMs < WARN_MS) return;
     entry.warnedMs = nowMs;
-    this.#options.logger.warn({ worker: address, reason }, 'a worker can not be used');
+    this.#options.logger.warn({ worker: address, reason }, 'a worker cannot be used');
   }
 }

@@ -9,7 +9,7 @@ export interface HttpRequest {
   readonly origin: string;
   /** If-None-Match header; empty when there is none. */
   readonly ifNoneMatch: string;
-  /** Normalised address of the client. */
+  /** Normalized address of the client. */
   readonly address: string;
   /** Body of a POST, as text; at most MAX_BODY_BYTES. */
   readonly body: string;

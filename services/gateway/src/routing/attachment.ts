@@ -141,7 +141,7 @@ export class Attachment {
     if (body.$case === 'error' && body.value.code === 'worker_lost' && !this.#started) {
       return this.#lost({ kind: 'handed_back', message: body.value.message });
     }
-    if (this.#seq === 0) this.#hop('attach', this.#atMs);
+    if (this.#seq === 0) this.#stage('attach', this.#atMs);
     this.#seq = event.seq;
     if (body.$case === 'exit') return this.#end(exitEnd({ exit: body.value, seq: event.seq }));
     if (body.$case === 'error') return this.#end(workerError(body.value));
@@ -161,7 +161,7 @@ export class Attachment {
     if (this.#started) return;
     this.#started = true;
     const { bornMs, wallMs } = this.#options;
-    if (bornMs !== undefined) this.#hop('start', bornMs);
+    if (bornMs !== undefined) this.#stage('start', bornMs);
     if (!this.#stopping) this.#arm(wallMs + WALL_GRACE_MS);
   }
 
@@ -169,15 +169,15 @@ export class Attachment {
     const { bornMs } = this.#options;
     if (!this.#outputSeen) {
       this.#outputSeen = true;
-      if (bornMs !== undefined) this.#hop('first_output', bornMs);
+      if (bornMs !== undefined) this.#stage('first_output', bornMs);
     }
     if (this.#typedMs === 0) return;
-    this.#hop('echo', this.#typedMs);
+    this.#stage('echo', this.#typedMs);
     this.#typedMs = 0;
   }
 
-  #hop(hop: 'attach' | 'start' | 'first_output' | 'echo', sinceMs: number): void {
-    this.#options.metrics.hop(hop, (performance.now() - sinceMs) / 1000);
+  #stage(stage: 'attach' | 'start' | 'first_output' | 'echo', sinceMs: number): void {
+    this.#options.metrics.stage(stage, (performance.now() - sinceMs) / 1000);
   }
 
   /** A repeat is dropped; a hole ends the run, for it is never silent. */

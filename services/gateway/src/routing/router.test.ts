@@ -46,22 +46,22 @@ function setup(options: { onDisconnect?: 'keep'; queueTtlMs?: number } = {}) {
   const ends: RunEnd[] = [];
   const submit = deferred<SubmitOutcome>();
   const cancel = vi.fn<() => Promise<boolean>>(() => Promise.resolve(true));
-  const strayClaim = vi.fn();
+  const orphanedClaim = vi.fn();
   const requeue = vi.fn<(spec: RunSpec, epoch: number) => Promise<Held | undefined>>(() => Promise.resolve(undefined));
   const find = vi.fn<() => Promise<Held | undefined>>(() => Promise.resolve(undefined));
-  const bury = vi.fn(() => Promise.resolve());
+  const deadLetter = vi.fn(() => Promise.resolve());
   const alive = new Set<string>();
   const router = new Router({
-    registry: { submit: () => submit.promise, cancel, requeue, find, bury },
+    registry: { submit: () => submit.promise, cancel, requeue, find, deadLetter },
     openStream: (_, handlers) => {
       const stream = new FakeStream(handlers);
       streams.push(stream);
       return stream;
     },
     metrics: {
-      hop: () => undefined,
+      stage: () => undefined,
       ended: () => undefined,
-      strayClaim,
+      orphanedClaim,
       requeued: () => undefined,
       resume: () => undefined,
       streamViolation: () => undefined,
@@ -122,10 +122,10 @@ function setup(options: { onDisconnect?: 'keep'; queueTtlMs?: number } = {}) {
     ends,
     submit,
     cancel,
-    strayClaim,
+    orphanedClaim,
     requeue,
     find,
-    bury,
+    deadLetter,
     alive,
     listener,
     router,
@@ -163,13 +163,13 @@ test('a run that comes on a parked stream is not attached to, and its first even
 });
 
 test('what comes on a parked stream for nobody, or a second time, is stopped there and nowhere else', async () => {
-  const { ok, assign, streams, heard, strayClaim, router } = setup();
+  const { ok, assign, streams, heard, orphanedClaim, router } = setup();
   await ok();
   assign();
   assign();
   assign({ seq: 0 }, 'unknown1');
   expect(streams.map(({ sent }) => sent)).toEqual([[], ['stop:true'], ['stop:true']]);
-  expect(strayClaim).toHaveBeenCalledTimes(2);
+  expect(orphanedClaim).toHaveBeenCalledTimes(2);
   streams[0]?.started();
   streams[0]?.exit(2);
   expect(heard).toEqual(['queued 3', 'started', 'exit exited']);
@@ -402,12 +402,12 @@ test('abandon: attached runs are stopped, queued ones cancelled, submitting ones
 });
 
 test('a second claim of a live run opens nothing', async () => {
-  const { ok, claim, streams, strayClaim } = setup();
+  const { ok, claim, streams, orphanedClaim } = setup();
   await ok();
   claim();
   claim();
   expect(streams).toHaveLength(1);
-  expect(strayClaim).toHaveBeenCalledOnce();
+  expect(orphanedClaim).toHaveBeenCalledOnce();
 });
 
 test('close abandons all runs and waits for the workers, but not for ever', async () => {
@@ -441,18 +441,18 @@ test('a worker that is lost before the start: another one gets the run, with all
 });
 
 test('two workers lost with it: poison, and an operator finds it', async () => {
-  const { ok, claim, streams, heard, bury, run } = setup();
+  const { ok, claim, streams, heard, deadLetter, run } = setup();
   await ok();
   claim();
   streams[0]?.handlers.end({ kind: 'lost', message: '' });
   claim(2);
   streams[1]?.handlers.end({ kind: 'lost', message: '' });
   expect(heard).toEqual(['queued 3', 'error poison']);
-  expect(bury).toHaveBeenCalledExactlyOnceWith(run.spec);
+  expect(deadLetter).toHaveBeenCalledExactlyOnceWith(run.spec);
 });
 
 test('handed back by a worker that goes away, however often: queued again, until its time is over', async () => {
-  const { ok, claim, streams, heard, bury } = setup();
+  const { ok, claim, streams, heard, deadLetter } = setup();
   await ok();
   for (const epoch of [1, 2, 3]) {
     claim(epoch);
@@ -460,7 +460,7 @@ test('handed back by a worker that goes away, however often: queued again, until
   }
   await vi.advanceTimersByTimeAsync(7000);
   expect(heard).toEqual(['queued 3', 'error queue_timeout']);
-  expect(bury).not.toHaveBeenCalled();
+  expect(deadLetter).not.toHaveBeenCalled();
 });
 
 test('one that has said something, or was stopped, is not tried again', async () => {

@@ -39,7 +39,7 @@ export class Router {
   readonly #runs = new Map<string, Run>();
   readonly #resumed = new Set<ResumedRun>();
   readonly #remembered = new Map<string, string>();
-  readonly #strays = new Map<() => void, NodeJS.Timeout>();
+  readonly #orphanedClaims = new Map<() => void, NodeJS.Timeout>();
   /** Runs while there are runs. */
   #careTimer: NodeJS.Timeout | undefined;
   #caring = false;
@@ -81,12 +81,12 @@ export class Router {
   offered(offer: Offer): void {
     const run = this.#runs.get(offer.run);
     if (run?.offered(offer) === true) return;
-    this.#options.metrics.strayClaim();
+    this.#options.metrics.orphanedClaim();
     const key = run?.spec.request.key ?? this.#remembered.get(offer.run);
     this.#options.logger.info({ run: offer.run, worker: offer.worker, known: key !== undefined }, 'claim for nobody');
-    if ('take' in offer) this.#stopStray(offer);
+    if ('take' in offer) this.#stopOrphaned(offer);
     // A second claim of a run that is attached must not end the first: its key would take the run over.
-    else if (run === undefined && key !== undefined) this.#stopStray(offer, key);
+    else if (run === undefined && key !== undefined) this.#stopOrphaned(offer, key);
   }
 
   /** Abandons every run and waits until the workers have let go, `timeoutMs` at most. */
@@ -101,11 +101,11 @@ export class Router {
         };
       });
     }
-    for (const [cancel, timer] of this.#strays) {
+    for (const [cancel, timer] of this.#orphanedClaims) {
       clearTimeout(timer);
       cancel();
     }
-    this.#strays.clear();
+    this.#orphanedClaims.clear();
   }
 
   #ended(run: Run, claimable: boolean): void {
@@ -135,7 +135,7 @@ export class Router {
     const sinceMs = performance.now() - CARE_AFTER_MS;
     try {
       const waiting = [...this.#runs.values()].filter((run) => run.waitsSince(sinceMs)).slice(0, CARE_AT_ONCE);
-      await Promise.all(waiting.map((run) => this.#careFor(run)));
+      await Promise.all(waiting.map((run) => this.#reconcile(run)));
     } catch (error) {
       // Redis is away: the next round asks again.
       this.#options.logger.warn(
@@ -147,30 +147,30 @@ export class Router {
     }
   }
 
-  async #careFor(run: Run): Promise<void> {
+  async #reconcile(run: Run): Promise<void> {
     const held = await run.requeue();
     if (held === undefined) return;
     if (this.#options.isAlive(held.worker)) return this.offered({ run: run.id, ...held });
-    run.disown(held.epoch);
+    run.invalidateClaim(held.epoch);
     this.#options.metrics.requeued('worker_lost');
     await run.requeue();
   }
 
   /** `key`: of the run, when it is to be attached to first. */
-  #stopStray(offer: Offer, key = ''): void {
+  #stopOrphaned(offer: Offer, key = ''): void {
     this.#remembered.delete(offer.run);
     const done = () => {
-      clearTimeout(this.#strays.get(cancel));
-      this.#strays.delete(cancel);
+      clearTimeout(this.#orphanedClaims.get(cancel));
+      this.#orphanedClaims.delete(cancel);
     };
     const handlers: RunStreamHandlers = { event: () => undefined, end: done };
     const stream = 'take' in offer ? offer.take(handlers) : this.#options.openStream(offer.address, handlers);
     const cancel = () => stream.cancel();
-    const giveUp = () => {
+    const expire = () => {
       done();
       cancel();
     };
-    this.#strays.set(cancel, setTimeout(giveUp, STRAY_WAIT_MS));
+    this.#orphanedClaims.set(cancel, setTimeout(expire, STRAY_WAIT_MS));
     if (!('take' in offer))
       stream.send({
         $case: 'attach',

@@ -70,7 +70,7 @@ export class Run implements RunHandle {
     this.#listener = listener;
     this.#deps = deps;
     this.#stdinClosed = spec.request.stdin !== undefined;
-    this.#arm(deps.settings.queueTtlMs, () => this.#takeBack('ttl'));
+    this.#arm(deps.settings.queueTtlMs, () => this.#cancelQueued('ttl'));
     deps.registry.submit(spec).then(
       (outcome) => this.#submitted(outcome),
       (error: unknown) => this.#submitFailed(error),
@@ -109,7 +109,7 @@ export class Run implements RunHandle {
     if (this.#state.kind === 'ended' || this.#stopRequested) return 'ignored';
     this.#stopRequested = true;
     if (this.#state.kind === 'attached') this.#state.to.stop(false);
-    else if (this.#state.kind === 'queued') this.#takeBack('stop');
+    else if (this.#state.kind === 'queued') this.#cancelQueued('stop');
     return 'ok';
   }
 
@@ -133,7 +133,7 @@ export class Run implements RunHandle {
     if (this.#state.kind === 'attached') this.#state.to.stop(true);
     else if (this.#state.kind === 'cancelling') this.#state = { kind: 'cancelling', why: 'gone' };
     // While Redis has not answered there is nothing to cancel: the answer, or a claim, finds the listener gone.
-    else if (this.#state.kind === 'queued') this.#takeBack('gone');
+    else if (this.#state.kind === 'queued') this.#cancelQueued('gone');
   }
 
   leave(): void {
@@ -155,7 +155,7 @@ export class Run implements RunHandle {
     const nowMs = performance.now();
     // The claim may outrun Redis's answer to submit, and proves what the answer will say.
     if (kind === 'submitting') this.#announce(0, nowMs);
-    this.#deps.metrics.hop('claim', (nowMs - this.#queuedMs) / 1000);
+    this.#deps.metrics.stage('claim', (nowMs - this.#queuedMs) / 1000);
     this.#epoch = offer.epoch;
     clearTimeout(this.#timer);
     const to = this.#attachment();
@@ -176,7 +176,7 @@ export class Run implements RunHandle {
   }
 
   /** The worker that held the run by this claim is gone. */
-  disown(epoch: number): void {
+  invalidateClaim(epoch: number): void {
     this.#epoch = Math.max(this.#epoch, epoch);
   }
 
@@ -244,7 +244,7 @@ export class Run implements RunHandle {
     if (end === undefined) return this.#queueAgain(fault?.kind === 'handed_back' ? 'handed_back' : 'worker_lost');
     if (end.code === 'poison') {
       this.#deps.logger.error({ run: this.id, language: this.spec.request.language }, 'run lost its workers');
-      this.#deps.registry.bury(this.spec).catch((error: unknown) => this.#warn('dead letter failed', error));
+      this.#deps.registry.deadLetter(this.spec).catch((error: unknown) => this.#warn('dead letter failed', error));
     }
     this.#end(end);
   }
@@ -255,14 +255,14 @@ export class Run implements RunHandle {
     this.#state = { kind: 'queued' };
     this.#queuedMs = nowMs;
     const leftMs = this.#deps.settings.queueTtlMs - (nowMs - this.#bornMs);
-    this.#arm(Math.max(REQUEUED_TTL_MS, leftMs), () => this.#takeBack('ttl'));
+    this.#arm(Math.max(REQUEUED_TTL_MS, leftMs), () => this.#cancelQueued('ttl'));
     // One that fails is asked for again: a run that waits is looked after by the router.
     this.requeue().catch((error: unknown) => this.#warn('requeue failed', error));
   }
 
   #submitted(result: SubmitOutcome): void {
     const nowMs = performance.now();
-    this.#deps.metrics.hop('submit', (nowMs - this.#bornMs) / 1000);
+    this.#deps.metrics.stage('submit', (nowMs - this.#bornMs) / 1000);
     if (this.#state.kind !== 'submitting') {
       // It waited longer than a run may: what came of it is known only now.
       if (this.#state.kind === 'ended' && result.outcome === 'ok') void this.#cancel();
@@ -270,15 +270,15 @@ export class Run implements RunHandle {
     }
     if (result.outcome !== 'ok') return this.#end(refusalEnd(result));
     this.#announce(result.position, nowMs);
-    if (this.#listener === undefined) this.#takeBack('gone');
-    else if (this.#stopRequested) this.#takeBack('stop');
+    if (this.#listener === undefined) this.#cancelQueued('gone');
+    else if (this.#stopRequested) this.#cancelQueued('stop');
   }
 
   #submitFailed(error: unknown): void {
     this.#warn('submit failed', error);
     if (this.#state.kind !== 'submitting') return;
     // Whether Redis has done it is not known: a claim may come, and is refused then.
-    this.#end(errorEnd('unavailable', 'the queue can not be reached'), { claimable: true });
+    this.#end(errorEnd('unavailable', 'the queue cannot be reached'), { claimable: true });
     void this.#cancel();
   }
 
@@ -288,7 +288,7 @@ export class Run implements RunHandle {
     this.#listener?.queued(position);
   }
 
-  #takeBack(why: Why): void {
+  #cancelQueued(why: Why): void {
     if (this.#state.kind === 'submitting')
       return this.#end(errorEnd('unavailable', 'the queue did not answer'), { claimable: true });
     this.#state = { kind: 'cancelling', why };

@@ -147,20 +147,20 @@ export interface Registry {
   /** Who holds a run; undefined: nobody, as far as is known. */
   find(runId: string): Promise<Held | undefined>;
   /** Keeps a note of a run that is not tried again, for an operator. */
-  bury(spec: RunSpec): Promise<void>;
+  deadLetter(spec: RunSpec): Promise<void>;
   /** Whether the run was still queued, and is cancelled now. */
   cancel(runId: string, language: string): Promise<boolean>;
 }
 
 /** Hops that routing times, in seconds. */
-export type RoutingHop = 'submit' | 'claim' | 'attach' | 'start' | 'first_output' | 'echo';
+export type RoutingStage = 'submit' | 'claim' | 'attach' | 'start' | 'first_output' | 'echo';
 
 export interface RoutingMetrics {
-  hop(hop: RoutingHop, seconds: number): void;
+  stage(stage: RoutingStage, seconds: number): void;
   /** `outcome`: an end reason, or an error code. */
   ended(language: string, outcome: string): void;
   /** A claim for a run that is not waited for (any more). */
-  strayClaim(): void;
+  orphanedClaim(): void;
   /** A run is queued again. */
   requeued(why: 'worker_lost' | 'handed_back'): void;
   /** A client came back for a run: `resumed`, or an error code. */

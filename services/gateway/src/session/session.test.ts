@@ -167,7 +167,7 @@ test('runs of a socket are bounded; a draining gateway takes none', () => {
   expect(errors()).toEqual(['too_many_runs', 0, 'draining']);
 });
 
-test('a queue that can not be reached is said at once', () => {
+test('a queue that cannot be reached is said at once', () => {
   const { run, errors, state } = setup();
   state.available = false;
   run('a');
@@ -220,7 +220,7 @@ test('five refused tokens in a row close the socket; an accepted one starts the 
   const refused = setup({ ok: false, code: 'token_invalid', message: '' });
   for (let i = 0; i < 5; i++) refused.run();
   expect(refused.errors()).toHaveLength(5);
-  expect(refused.closed).toEqual(['unauthorised']);
+  expect(refused.closed).toEqual(['unauthorized']);
   const mixed = setup();
   for (let i = 0; i < 12; i++) {
     mixed.run();

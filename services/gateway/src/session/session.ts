@@ -11,7 +11,7 @@ import type { Client, SessionDeps, SessionSocket } from './types.js';
 
 /** Refused tokens in a row that end the socket with 4401. */
 const MAX_REFUSED_TOKENS = 5;
-/** When to come back while the queue can not be reached, ms: it is asked for every second. */
+/** When to come back while the queue cannot be reached, ms: it is asked for every second. */
 const UNAVAILABLE_RETRY_MS = 2000;
 const TOKEN_REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'token_invalid',
@@ -107,7 +107,7 @@ export class Session {
   close(name: CloseName): void {
     if (this.#closed) return;
     this.#deps.metrics.closing(name);
-    // Told before the socket closes: a run that has not started can not be resumed.
+    // Told before the socket closes: a run that has not started cannot be resumed.
     if (name === 'restart') for (const run of this.#runs.values()) run.handle?.leave();
     this.gone();
     this.#socket.close(name);
@@ -232,7 +232,7 @@ export class Session {
   #countToken(code: ErrorCode): void {
     if (!TOKEN_REFUSALS.has(code)) return;
     this.#refusedTokens += 1;
-    if (this.#refusedTokens >= MAX_REFUSED_TOKENS) this.close('unauthorised');
+    if (this.#refusedTokens >= MAX_REFUSED_TOKENS) this.close('unauthorized');
   }
 
   #pauseRuns(): void {

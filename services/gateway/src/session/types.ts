@@ -9,7 +9,7 @@ import type { RunHandle, RunListener, RunSpec } from '../routing/types.js';
 export interface Client {
   /** Origin header; empty for a client that sends none. */
   readonly origin: string;
-  /** Normalised address, for counts within this process. */
+  /** Normalized address, for counts within this process. */
   readonly address: string;
   /** What of the address leaves this process. */
   readonly addressHash: string;

@@ -49,7 +49,7 @@ export function createRegistry(options: RegistryOptions): Registry {
         epoch,
       }),
     find: (runId) => options.runs.find(runId),
-    bury: (spec) => options.runs.bury(spec.request.run, spec.request.language),
+    deadLetter: (spec) => options.runs.deadLetter(spec.request.run, spec.request.language),
     cancel: (runId, language) => options.runs.cancel(runId, language),
   };
 }

@@ -1,4 +1,4 @@
-// Starts what a behaviour test of the gateway needs: a private Redis, a scripted worker, and the real gateway process.
+// Starts what a behavior test of the gateway needs: a private Redis, a scripted worker, and the real gateway process.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

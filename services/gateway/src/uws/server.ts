@@ -29,7 +29,7 @@ export class PublicServer {
       (app.listen as unknown as Listen).call(app, host, port, EXCLUSIVE_PORT, resolve);
     });
     if (socket === false)
-      throw new Error(`can not listen on ${host}:${port}: the port is taken, or the address is not ours`);
+      throw new Error(`cannot listen on ${host}:${port}: the port is taken, or the address is not ours`);
     this.#listening = socket;
     return engine.us_socket_local_port(socket);
   }

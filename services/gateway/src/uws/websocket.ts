@@ -39,7 +39,7 @@ interface UserData {
 }
 type Ws = WebSocket<UserData>;
 
-/** The behaviour for `app.ws`. */
+/** The behavior for `app.ws`. */
 export function webSocketBehavior(options: WebSocketOptions) {
   return {
     compression: engine.DISABLED,

@@ -174,7 +174,7 @@ export class ClientCall<Request, Response> implements Call<Request, Response> {
     try {
       message = this.#options.method.response.decode(bytes);
     } catch (error) {
-      return this.fail({ code: STATUS.INTERNAL, details: `a message can not be read: ${String(error)}` });
+      return this.fail({ code: STATUS.INTERNAL, details: `a message cannot be read: ${String(error)}` });
     }
     this.#handlers?.message(message);
   }

@@ -1,4 +1,4 @@
-// What a hostile peer of the server does costs its own connection only: a neighbour is served meanwhile and afterwards.
+// What a hostile peer of the server does costs its own connection only: a co-tenant is served meanwhile and afterwards.
 import { Buffer } from 'node:buffer';
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2';
 import type { Socket } from 'node:net';
@@ -10,7 +10,7 @@ const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 const SETTINGS = frameOf({ type: 4 });
 const closers: (() => unknown)[] = [];
 let server: EchoServer;
-let neighbour: Caller;
+let coTenant: Caller;
 
 beforeEach(async () => {
   server = await startEcho({ keepAlive: { intervalMs: 200, timeoutMs: 200 } });
@@ -19,19 +19,19 @@ beforeEach(async () => {
     () => server.close(),
     () => channel.close(),
   );
-  neighbour = startCall(channel);
+  coTenant = startCall(channel);
   await serves();
 });
 afterEach(async () => {
   await serves();
-  expect(neighbour.ends).toEqual([]);
+  expect(coTenant.ends).toEqual([]);
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
 async function serves(): Promise<void> {
-  const before = neighbour.heard.length;
-  neighbour.call.write('are you there?');
-  await until('the neighbour', () => neighbour.heard.length > before);
+  const before = coTenant.heard.length;
+  coTenant.call.write('are you there?');
+  await until('the co-tenant', () => coTenant.heard.length > before);
 }
 
 /** An HTTP/2 frame, with whatever length it claims. */

@@ -105,7 +105,7 @@ export class ServerCall<Request, Response> {
     try {
       message = this.#method.request.decode(bytes);
     } catch {
-      return this.#break({ code: STATUS.INTERNAL, details: 'a message can not be read' });
+      return this.#break({ code: STATUS.INTERNAL, details: 'a message cannot be read' });
     }
     this.#handlers?.message(message);
   }

@@ -73,7 +73,7 @@ test('a call that is cancelled before there is a connection is never sent', asyn
 
 test.each([
   { name: 'a message that is too long', message: 'x'.repeat(100_001), code: STATUS.RESOURCE_EXHAUSTED },
-  { name: 'a message that can not be read', message: 'not a message', code: STATUS.INTERNAL },
+  { name: 'a message that cannot be read', message: 'not a message', code: STATUS.INTERNAL },
 ])('$name ends the call with its status; the other calls go on', async ({ message, code }) => {
   const { server, channel } = await pair();
   const [bad, good] = [startCall(channel), startCall(channel)];
@@ -82,10 +82,10 @@ test.each([
   expect(bad.ends[0]?.code).toBe(code);
   expect(server.served[0]).toMatchObject({ heard: [], gone: 1 });
   good.call.write('hello');
-  await until('the neighbour', () => good.heard.length === 1);
+  await until('the co-tenant', () => good.heard.length === 1);
 });
 
-test('an answer that is too long, or can not be read, ends the call on this side and cancels it on the other', async () => {
+test('an answer that is too long, or cannot be read, ends the call on this side and cancels it on the other', async () => {
   const { server, channel } = await pair();
   for (const answer of ['x'.repeat(100_001), 'not a message']) {
     const caller = startCall(channel);
@@ -127,15 +127,15 @@ test('a caller that does not read stops the one that writes, loses nothing, and 
     return state.blocked;
   };
   more();
-  // As many times as it takes until the windows are full: a neighbour's echoes then show that time passes and nothing moves.
-  const neighbour = startCall(channel);
+  // As many times as it takes until the windows are full: a co-tenant's echoes then show that time passes and nothing moves.
+  const coTenant = startCall(channel);
   let stalled = -1;
   for (let turn = 0; stalled !== state.written; turn++) {
     stalled = state.written;
     for (let i = 0; i < 20; i++) {
-      const before = neighbour.heard.length;
-      neighbour.call.write(String(turn));
-      await until('the neighbour', () => neighbour.heard.length > before);
+      const before = coTenant.heard.length;
+      coTenant.call.write(String(turn));
+      await until('the co-tenant', () => coTenant.heard.length > before);
       onTurn();
     }
   }
@@ -175,13 +175,13 @@ test('what came before a loss is delivered before it is told, also when nobody w
   caller.call.write('-begin');
   await until('the call', () => server.served[0]?.heard.length === 1);
   caller.call.pause();
-  const neighbour = startCall(channel);
+  const coTenant = startCall(channel);
   for (let i = 0; i < 5; i++) server.served[0]?.call.write(String(i));
-  neighbour.call.write('a');
-  await until('the neighbour', () => neighbour.heard.length === 1);
+  coTenant.call.write('a');
+  await until('the co-tenant', () => coTenant.heard.length === 1);
   await server.close();
-  await until('the loss', () => neighbour.ends.length > 0);
-  expect(neighbour.ends[0]?.code).toBe(STATUS.UNAVAILABLE);
+  await until('the loss', () => coTenant.ends.length > 0);
+  expect(coTenant.ends[0]?.code).toBe(STATUS.UNAVAILABLE);
   expect([caller.heard, caller.ends]).toEqual([[], []]);
   caller.call.resume();
   await until('the end', () => caller.ends.length > 0);

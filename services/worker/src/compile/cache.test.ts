@@ -1,11 +1,11 @@
 // The cache's bound, and who goes first.
 import { expect, test } from 'vitest';
-import type { KeptResult } from '../run/artefacts.js';
+import type { KeptResult } from '../run/artifacts.js';
 import { ResultCache } from './cache.js';
 
 const compiled = (bytes: number): KeptResult => ({
   kind: 'compiled',
-  artefact: { content: Buffer.alloc(bytes), diagnostics: Buffer.alloc(0) },
+  artifact: { content: Buffer.alloc(bytes), diagnostics: Buffer.alloc(0) },
 });
 
 test('keeps what fits, and lets the least recently used go', () => {

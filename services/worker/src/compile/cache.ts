@@ -1,5 +1,5 @@
 // What this process has compiled lately: bounded in bytes, the least recently used goes first.
-import type { KeptResult } from '../run/artefacts.js';
+import type { KeptResult } from '../run/artifacts.js';
 
 /** Bookkeeping of one entry, bytes, as an estimate: an empty one is not free. */
 const ENTRY_BYTES = 512;
@@ -49,6 +49,6 @@ export class ResultCache {
 }
 
 function sizeOf(result: KeptResult): number {
-  const { diagnostics } = result.kind === 'compiled' ? result.artefact : result;
-  return ENTRY_BYTES + diagnostics.length + (result.kind === 'compiled' ? result.artefact.content.length : 0);
+  const { diagnostics } = result.kind === 'compiled' ? result.artifact : result;
+  return ENTRY_BYTES + diagnostics.length + (result.kind === 'compiled' ? result.artifact.content.length : 0);
 }

@@ -1,7 +1,7 @@
-// Who gets an artefact from where, how often it is compiled, and what ends a compile step; over sandboxes that are scripted.
+// Who gets an artifact from where, how often it is compiled, and what ends a compile step; over sandboxes that are scripted.
 import { FromAgent } from '@rungrid/sandbox/agent-frames';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Artefact, CompileResult } from '../run/artefacts.js';
+import type { Artifact, CompileResult } from '../run/artifacts.js';
 import type { Lease } from '../run/options.js';
 import { NO_USAGE, ScriptedSandbox } from '../testkit/scripted-sandbox.js';
 import { Compilations, type CompileJob } from './compilations.js';
@@ -13,10 +13,10 @@ interface Heard {
 }
 
 function make(
-  options: { stored?: ReadonlyMap<string, Artefact>; atOnce?: number; noSandbox?: boolean; waitMs?: number } = {},
+  options: { stored?: ReadonlyMap<string, Artifact>; atOnce?: number; noSandbox?: boolean; waitMs?: number } = {},
 ) {
   const sandboxes: ScriptedSandbox[] = [];
-  const put = new Map<string, Artefact>();
+  const put = new Map<string, Artifact>();
   const served: string[] = [];
   const faults: unknown[] = [];
   const times: string[] = [];
@@ -30,7 +30,7 @@ function make(
         return sandbox.lease();
       },
     },
-    store: { get: async (key) => options.stored?.get(key), put: (key, artefact) => void put.set(key, artefact) },
+    store: { get: async (key) => options.stored?.get(key), put: (key, artifact) => void put.set(key, artifact) },
     atOnce: options.atOnce ?? 2,
     cacheBytes: 100_000,
     ...(options.waitMs === undefined ? {} : { waitMs: options.waitMs }),
@@ -60,7 +60,7 @@ function job(key: string): CompileJob {
 }
 
 const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
-const artefact = (content: string, diagnostics = ''): Artefact => ({
+const artifact = (content: string, diagnostics = ''): Artifact => ({
   content: Buffer.from(content),
   diagnostics: Buffer.from(diagnostics),
 });
@@ -86,16 +86,16 @@ describe('a program', () => {
     expect(sandboxes[0]?.destroyed).toBe(true);
     for (const { said, result } of [first, ...others]) {
       expect(said).toBe('warning 1\nwarning 2\n');
-      expect(result).toEqual({ kind: 'compiled', artefact: artefact('binary', 'warning 1\nwarning 2\n') });
+      expect(result).toEqual({ kind: 'compiled', artifact: artifact('binary', 'warning 1\nwarning 2\n') });
     }
-    expect(put.get('k')).toEqual(artefact('binary', 'warning 1\nwarning 2\n'));
+    expect(put.get('k')).toEqual(artifact('binary', 'warning 1\nwarning 2\n'));
     expect(served.filter((source) => source === 'joined')).toHaveLength(99);
     expect(compilations.kept(job('k'))).toEqual(first.result);
     expect(compilations.cacheBytes).toBeGreaterThan(0);
   });
 
   test('comes from the store when another worker compiled it, with its warnings', async () => {
-    const { sandboxes, follow, compilations } = make({ stored: new Map([['k', artefact('binary', 'old warning')]]) });
+    const { sandboxes, follow, compilations } = make({ stored: new Map([['k', artifact('binary', 'old warning')]]) });
     const heard = follow('k');
     await settle();
     expect(heard).toMatchObject({ said: 'old warning', result: { kind: 'compiled' } });
@@ -141,7 +141,7 @@ describe('a program', () => {
     const { sandboxes, follow } = make();
     const heard = follow('k');
     await settle();
-    sandboxes[0]?.says(FromAgent.ARTEFACT, 'x'.repeat(1001));
+    sandboxes[0]?.says(FromAgent.ARTIFACT, 'x'.repeat(1001));
     await settle();
     expect(heard.said).toContain('larger than 1000 bytes');
     expect(heard.result).toMatchObject({ kind: 'refused', outcome: { reason: 'compile_error' } });

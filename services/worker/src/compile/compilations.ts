@@ -1,11 +1,11 @@
-// Artefacts for runs: from memory at once, from the store, or compiled; the same program once, however many ask for it.
+// Artifacts for runs: from memory at once, from the store, or compiled; the same program once, however many ask for it.
 import { newHexId } from '@rungrid/kit/ids';
-import type { CompileFollower, CompileResult, KeptResult } from '../run/artefacts.js';
+import type { CompileFollower, CompileResult, KeptResult } from '../run/artifacts.js';
 import type { Lease } from '../run/options.js';
 import { ResultCache } from './cache.js';
 import { compileIn } from './compiler.js';
 import { Flight } from './flight.js';
-import type { ArtefactStore, CompileSandboxes } from './ports.js';
+import type { ArtifactStore, CompileSandboxes } from './ports.js';
 import { Slots } from './slots.js';
 
 /** How long a compile step waits for its turn and its sandbox, ms: with the step itself it stays below what a gateway waits for a start. */
@@ -20,14 +20,14 @@ const OVERLOADED = { kind: 'fault', code: 'overloaded', message: 'too many progr
 const ABANDONED = { kind: 'fault', code: 'internal', message: 'nobody waits for it' } as const;
 
 export interface CompileJob {
-  /** artefactKey() of all that goes in. */
+  /** artifactKey() of all that goes in. */
   readonly key: string;
   readonly language: string;
   /** The shelf of its compile sandboxes. */
   readonly shelf: string;
   /** The START frame. */
   readonly start: () => Buffer;
-  /** Largest artefact, bytes. */
+  /** Largest artifact, bytes. */
   readonly maxBytes: number;
   /** The compile step's own time, ms. */
   readonly wallMs: number;
@@ -35,7 +35,7 @@ export interface CompileJob {
 
 export interface CompilationsOptions {
   readonly pool: CompileSandboxes;
-  readonly store: ArtefactStore;
+  readonly store: ArtifactStore;
   /** Compile steps at once. */
   readonly atOnce: number;
   /** Results kept in memory, bytes. */
@@ -107,11 +107,11 @@ export class Compilations {
     if (stored !== undefined) {
       if (stored.diagnostics.length > 0) flight.say(stored.diagnostics);
       observer.served(job.language, 'store');
-      return { kind: 'compiled', artefact: stored };
+      return { kind: 'compiled', artifact: stored };
     }
     const result = await this.#compile(job, flight);
     observer.served(job.language, result === ABANDONED ? 'abandoned' : result.kind);
-    if (result.kind === 'compiled') store.put(job.key, result.artefact);
+    if (result.kind === 'compiled') store.put(job.key, result.artifact);
     return result;
   }
 

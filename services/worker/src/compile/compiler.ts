@@ -1,8 +1,8 @@
-// One compile step in its sandbox: hands it the sources, takes diagnostics and artefact, and decides from outside how it ended.
+// One compile step in its sandbox: hands it the sources, takes diagnostics and artifact, and decides from outside how it ended.
 import { steadyNowMs } from '@rungrid/kit/clock';
 import { type AgentEnd, decodeCompiled, decodeEnd } from '@rungrid/sandbox/agent-status';
 import { AgentFrameDecoder, FromAgent } from '@rungrid/sandbox/agent-frames';
-import type { CompileResult } from '../run/artefacts.js';
+import type { CompileResult } from '../run/artifacts.js';
 import { Meter } from '../run/meter.js';
 import type { Lease } from '../run/options.js';
 import { outcomeOfCompile, signalName } from '../run/outcome.js';
@@ -11,7 +11,7 @@ import { DIAGNOSTICS_MAX_BYTES } from './ports.js';
 export interface CompileOrder {
   /** The START frame. */
   readonly start: Buffer;
-  /** Largest artefact, bytes. */
+  /** Largest artifact, bytes. */
   readonly maxBytes: number;
   /** From START to the last frame, ms. */
   readonly wallMs: number;
@@ -53,8 +53,8 @@ class CompileRun {
   readonly #meter: Meter;
   readonly #diagnostics: Buffer[] = [];
   #diagnosticBytes = 0;
-  readonly #artefact: Buffer[] = [];
-  #artefactBytes = 0;
+  readonly #artifact: Buffer[] = [];
+  #artifactBytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #over = false;
 
@@ -94,7 +94,7 @@ class CompileRun {
     switch (type) {
       case FromAgent.COMPILE:
         return this.#say(Buffer.from(payload));
-      case FromAgent.ARTEFACT:
+      case FromAgent.ARTIFACT:
         return this.#take(Buffer.from(payload));
       case FromAgent.COMPILED:
         return this.#onCompiled(decodeCompiled(payload).bytes);
@@ -121,18 +121,18 @@ class CompileRun {
   }
 
   #take(bytes: Buffer): void {
-    this.#artefactBytes += bytes.length;
-    if (this.#artefactBytes > this.#order.maxBytes) {
+    this.#artifactBytes += bytes.length;
+    if (this.#artifactBytes > this.#order.maxBytes) {
       this.#say(Buffer.from(`the compiled program is larger than ${this.#order.maxBytes} bytes\n`));
       return this.#refuse({ reason: 'compile_error', code: undefined, signal: undefined }, { final: true });
     }
-    this.#artefact.push(bytes);
+    this.#artifact.push(bytes);
   }
 
   #onCompiled(bytes: number): void {
-    if (bytes !== this.#artefactBytes) return this.#fail('internal', 'a part of the artefact is missing');
-    const content = Buffer.concat(this.#artefact);
-    this.#end({ kind: 'compiled', artefact: { content, diagnostics: Buffer.concat(this.#diagnostics) } });
+    if (bytes !== this.#artifactBytes) return this.#fail('internal', 'a part of the artifact is missing');
+    const content = Buffer.concat(this.#artifact);
+    this.#end({ kind: 'compiled', artifact: { content, diagnostics: Buffer.concat(this.#diagnostics) } });
   }
 
   #onFailed(status: AgentEnd): void {

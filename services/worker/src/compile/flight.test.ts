@@ -1,6 +1,6 @@
 // Who hears what of a compile step, whenever they join and leave.
 import { expect, test } from 'vitest';
-import type { CompileResult } from '../run/artefacts.js';
+import type { CompileResult } from '../run/artifacts.js';
 import { Flight } from './flight.js';
 
 const result: CompileResult = { kind: 'fault', code: 'internal', message: 'x' };

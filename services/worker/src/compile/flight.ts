@@ -1,5 +1,5 @@
 // One compile step that any number of runs wait for: each hears all of its diagnostics and its result; when the last one leaves, it is given up.
-import type { CompileFollower, CompileResult } from '../run/artefacts.js';
+import type { CompileFollower, CompileResult } from '../run/artifacts.js';
 
 export class Flight {
   readonly #followers = new Set<CompileFollower>();

@@ -1,12 +1,12 @@
 // Equal inputs have equal keys; whatever differs, also by where one piece ends, has another.
 import { expect, test } from 'vitest';
-import { artefactKey, type CompileInput } from './key.js';
+import { artifactKey, type CompileInput } from './key.js';
 
 const input: CompileInput = {
   language: 'c',
   image: 'sha256:1',
   env: ['TMPDIR=/tmp'],
-  compile: { command: ['gcc', '-O1'], artefact: 'main' },
+  compile: { command: ['gcc', '-O1'], artifact: 'main' },
   files: [
     { name: 'a.h', content: '' },
     { name: 'main.c', content: 'int main(){}' },
@@ -14,15 +14,15 @@ const input: CompileInput = {
 };
 
 test('the same program has the same key', () => {
-  expect(artefactKey(structuredClone(input))).toBe(artefactKey(input));
-  expect(artefactKey(input)).toMatch(/^[0-9a-f]{64}$/);
+  expect(artifactKey(structuredClone(input))).toBe(artifactKey(input));
+  expect(artifactKey(input)).toMatch(/^[0-9a-f]{64}$/);
 });
 
 test.each<[string, Partial<CompileInput>]>([
   ['language', { language: 'cpp' }],
   ['image', { image: 'sha256:2' }],
   ['environment', { env: ['TMPDIR=/tmp', 'A=b'] }],
-  ['flags', { compile: { command: ['gcc', '-O2'], artefact: 'main' } }],
+  ['flags', { compile: { command: ['gcc', '-O2'], artifact: 'main' } }],
   ['source', { files: [{ name: 'main.c', content: 'int main(){ }' }] }],
   [
     'place where a file begins',
@@ -34,5 +34,5 @@ test.each<[string, Partial<CompileInput>]>([
     },
   ],
 ])('another %s has another key', (_what, change) => {
-  expect(artefactKey({ ...input, ...change })).not.toBe(artefactKey(input));
+  expect(artifactKey({ ...input, ...change })).not.toBe(artifactKey(input));
 });

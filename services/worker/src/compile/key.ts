@@ -1,4 +1,4 @@
-// Names what a compile step makes, by everything that goes into it: equal keys, equal artefacts.
+// Names what a compile step makes, by everything that goes into it: equal keys, equal artifacts.
 import { createHash } from 'node:crypto';
 import type { AgentFile } from '@rungrid/sandbox/agent-frames';
 import type { CompileStep } from '@rungrid/sandbox/languages';
@@ -14,7 +14,7 @@ export interface CompileInput {
 }
 
 /** SHA-256 in hex (64 digits). Each piece is hashed with its length, so that no two inputs make the same stream. */
-export function artefactKey(input: CompileInput): string {
+export function artifactKey(input: CompileInput): string {
   const hash = createHash('sha256');
   const add = (piece: string | Uint8Array): void => {
     const bytes = Buffer.from(piece);

@@ -1,10 +1,10 @@
-// Which runs share an artefact, and what their compile step may take.
+// Which runs share an artifact, and what their compile step may take.
 import type { RunRequest } from '@rungrid/proto/stream-entries';
 import type { Language } from '@rungrid/sandbox/languages';
 import { expect, test } from 'vitest';
 import type { SandboxSpec } from '../run/ports.js';
 import { Compilations } from './compilations.js';
-import { artefactSource } from './source.js';
+import { artifactSource } from './source.js';
 
 const C: Language = {
   name: 'c',
@@ -17,7 +17,7 @@ const C: Language = {
   hello: '',
   dir: '',
   run: ['/tmp/main'],
-  compile: { command: ['gcc', 'main.c'], artefact: 'main' },
+  compile: { command: ['gcc', 'main.c'], artifact: 'main' },
 };
 const pipe: SandboxSpec = {
   language: 'c',
@@ -41,7 +41,7 @@ const request: RunRequest = {
   accepted_us: 0,
 };
 
-/** The keys under which artefacts are asked for. */
+/** The keys under which artifacts are asked for. */
 async function keysOf(requests: readonly RunRequest[], spec = compile): Promise<string[]> {
   const keys: string[] = [];
   const compilations = new Compilations({
@@ -57,7 +57,7 @@ async function keysOf(requests: readonly RunRequest[], spec = compile): Promise<
     cacheBytes: 0,
     observer: { served: () => undefined, compiled: () => undefined, failed: () => undefined },
   });
-  const source = artefactSource({
+  const source = artifactSource({
     compilations,
     languages: new Map([['c', { compile: spec, pipe }]]),
     wallMs: 1000,
@@ -93,6 +93,6 @@ test('its code, its files and their order, and the image make another one', asyn
 });
 
 test('a language without a compile sandbox is a fault of ours', () => {
-  const source = artefactSource({ compilations: {} as Compilations, languages: new Map(), wallMs: 1000 });
+  const source = artifactSource({ compilations: {} as Compilations, languages: new Map(), wallMs: 1000 });
   expect(() => source.find(request, C)).toThrow(RangeError);
 });

@@ -1,25 +1,25 @@
 // Makes a compile job of a run request: its key, its sandbox's shelf, its START frame, its bounds.
 import type { RunRequest } from '@rungrid/proto/stream-entries';
 import type { Language } from '@rungrid/sandbox/languages';
-import type { ArtefactSource } from '../run/artefacts.js';
+import type { ArtifactSource } from '../run/artifacts.js';
 import { type SandboxSpec, shelfName } from '../run/ports.js';
 import { compileFrame, filesOf } from '../run/programs.js';
 import type { Compilations, CompileJob } from './compilations.js';
-import { artefactKey } from './key.js';
+import { artifactKey } from './key.js';
 
 export interface CompiledLanguage {
   /** Its compile sandbox. */
   readonly compile: SandboxSpec;
-  /** The sandbox that runs the artefact. */
+  /** The sandbox that runs the artifact. */
   readonly pipe: SandboxSpec;
 }
 
 /** `languages`: those with a compile step, by name. `wallMs`: of a compile step whose manifest says nothing. */
-export function artefactSource(parts: {
+export function artifactSource(parts: {
   readonly compilations: Compilations;
   readonly languages: ReadonlyMap<string, CompiledLanguage>;
   readonly wallMs: number;
-}): ArtefactSource {
+}): ArtifactSource {
   const { compilations, languages, wallMs } = parts;
   return {
     find(request, language) {
@@ -40,7 +40,7 @@ function jobOf(
   if (compile === undefined) throw new RangeError(`${language.name} has no compile step`);
   const { image, env } = specs.compile;
   return {
-    key: artefactKey({ language: language.name, image, env, compile, files: filesOf(request, language) }),
+    key: artifactKey({ language: language.name, image, env, compile, files: filesOf(request, language) }),
     language: language.name,
     shelf: shelfName(specs.compile),
     start: () => compileFrame(request, language),

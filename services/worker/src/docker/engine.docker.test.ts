@@ -5,16 +5,16 @@ import Docker from 'dockerode';
 import { afterAll, expect, it } from 'vitest';
 import type { SandboxSpec } from '../run/ports.js';
 import { DockerEngine } from './engine.js';
-import { engineBehaviour } from './engine-behaviour.js';
+import { engineBehavior } from './engine-behavior.js';
 import { OWNER_LABEL } from './names.js';
 import { resolveDockerOptions } from './options.js';
 import { createOptions } from './spec.js';
 
 const docker = new Docker();
-/** Nobody else on this engine sweeps these, and these sweep nobody else's. */
+/** Nobody else on this engine reaps these, and these reap nobody else's. */
 const fleet = `test-${process.pid}`;
 
-engineBehaviour({
+engineBehavior({
   name: 'docker',
   image: BASE_IMAGE,
   make: (workerId) => new DockerEngine({ workerId, fleet, assignDelayMs: 0 }),

@@ -13,7 +13,7 @@ import { DockerSandbox } from './sandbox.js';
 import { createOptions } from './spec.js';
 import { UidSlots } from './uids.js';
 
-/** Removals under way at once in sweep() and close(): more only lengthens each on the engine's locks. */
+/** Removals under way at once in reap() and close(): more only lengthens each on the engine's locks. */
 const REMOVALS_AT_ONCE = 4;
 
 export class DockerEngine implements Engine {
@@ -87,7 +87,7 @@ export class DockerEngine implements Engine {
     }
   }
 
-  async sweep(isAlive: (workerId: string) => Promise<boolean>): Promise<number> {
+  async reap(isAlive: (workerId: string) => Promise<boolean>): Promise<number> {
     const nowMs = steadyNowMs();
     const owners = new Map<string, Promise<boolean>>();
     const orphans: ListedContainer[] = [];
@@ -138,7 +138,7 @@ export class DockerEngine implements Engine {
     await this.#events.open();
   }
 
-  /** Of two workers that chose the same uids at the same moment the one with the greater id moves, within one sweep. */
+  /** Of two workers that chose the same uids at the same moment the one with the greater id moves, within one reap. */
   #keepClear(listed: readonly ListedContainer[]): void {
     // The self-test's engine has its worker's id and a fleet of its own.
     const nameOf = ({ owner, fleet }: { owner: string; fleet: string }): string => `${owner} ${fleet}`;
@@ -177,7 +177,7 @@ export class DockerEngine implements Engine {
     throw new EngineError('the engine is closed', { retryable: false });
   }
 
-  /** Removes what a failed create may have left. What can't be removed now falls to sweep(): it is no one's live sandbox. */
+  /** Removes what a failed create may have left. What can't be removed now falls to reap(): it is no one's live sandbox. */
   #abandon(name: string, uid: number): void {
     this.#api.remove(name).then(
       () => this.#uids.release(uid),

@@ -8,7 +8,7 @@ export interface DockerOptions {
   readonly workerId: string;
   /**
    * The workers that know each other's ids, same pattern. Default `rungrid`. On an engine that several installations share, each
-   * needs its own: a worker's sweep asks only about owners of its own fleet.
+   * needs its own: a worker's reap asks only about owners of its own fleet.
    */
   readonly fleet?: string;
   /** Where the engine listens: `unix:///path` or `tcp://host:port` (plain; a remote engine belongs behind a tunnel). Default: DOCKER_HOST, else `unix:///var/run/docker.sock`. */

@@ -11,7 +11,7 @@ import Docker from 'dockerode';
 import { afterAll, expect, it } from 'vitest';
 import { EngineError } from '../run/ports.js';
 import { DockerEngine } from './engine.js';
-import { engineBehaviour } from './engine-behaviour.js';
+import { engineBehavior } from './engine-behavior.js';
 import { OWNER_LABEL } from './names.js';
 
 const docker = new Docker();
@@ -40,7 +40,7 @@ await ready();
 // Sandboxes are made from immutable ids, and the proxy takes nothing else.
 const { Id: image } = await docker.getImage(BASE_IMAGE).inspect();
 
-engineBehaviour({
+engineBehavior({
   name: 'proxied docker',
   image,
   make: (workerId) => new DockerEngine({ workerId, fleet, host, assignDelayMs: 0 }),

@@ -32,7 +32,7 @@ export interface GrpcServerOptions {
   readonly security: GrpcSecurity;
   readonly find: (runId: string) => Run | undefined;
   /** A stream was lost before its gateway gave a sign that it knows which run was assigned to it. */
-  readonly onUnheard: (run: Run, gatewayId: string) => void;
+  readonly onUnacknowledged: (run: Run, gatewayId: string) => void;
 }
 
 export interface GrpcServer {
@@ -65,7 +65,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
 
 interface StreamParts {
   readonly find: GrpcServerOptions['find'];
-  readonly onUnheard: GrpcServerOptions['onUnheard'];
+  readonly onUnacknowledged: GrpcServerOptions['onUnacknowledged'];
   readonly parked: ParkedStreams<RunStream>;
 }
 
@@ -133,7 +133,7 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
     this.#call.end();
     if (run === undefined) return;
     // A gateway that has said nothing of a run may not know that it has it.
-    if (this.#gatewayId !== undefined && !this.#heard) this.#parts.onUnheard(run, this.#gatewayId);
+    if (this.#gatewayId !== undefined && !this.#heard) this.#parts.onUnacknowledged(run, this.#gatewayId);
     else run.audience.lost();
   }
 
@@ -163,7 +163,7 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
       case 'stop':
         return run.stop(input.value.disconnected ? 'disconnected' : 'stopped');
       case 'leave':
-        return run.audience.keepFromNow();
+        return run.audience.keepForResume();
       case 'resize':
         if (isSize(input.value)) run.resize(input.value);
         return;

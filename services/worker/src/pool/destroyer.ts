@@ -4,7 +4,7 @@ import { backoffPauseMs } from './rate.js';
 
 /** First and longest pause before a removal that failed is tried again, ms, doubling: an engine that hangs may do so for minutes. */
 const RETRY_MS = { first: 500, longest: 10_000 };
-/** Tries of each once nothing else is waited for; what is left then falls to another worker's sweep. */
+/** Tries of each once nothing else is waited for; what is left then falls to another worker's reap. */
 const LAST_TRIES = 4;
 
 export interface DestroyerOptions {

@@ -183,7 +183,7 @@ describe('Pool', () => {
     await closed(pool);
   });
 
-  it('removes others while one can not be removed', async () => {
+  it('removes others while one cannot be removed', async () => {
     const { pool, engine } = make({ floor: 0, tuning: { destroysAtOnce: 1 } });
     const [stuck, other] = [await coldNow(pool), await coldNow(pool)];
     engine.stuck = 5;
@@ -236,7 +236,7 @@ describe('Pool', () => {
     await closed(pool);
   });
 
-  it('gives up what can not be removed when it closes', async () => {
+  it('gives up what cannot be removed when it closes', async () => {
     const { pool, engine } = make({ floor: 2 });
     await filled(pool, 2);
     engine.stuck = Number.POSITIVE_INFINITY;
@@ -379,7 +379,7 @@ class FakeEngine implements Engine {
   async identity(): Promise<string> {
     return 'pretended';
   }
-  async sweep(): Promise<number> {
+  async reap(): Promise<number> {
     return 0;
   }
   async close(): Promise<void> {}

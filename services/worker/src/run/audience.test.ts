@@ -77,10 +77,10 @@ test('keep: it goes on for the window, and who comes back hears the rest once', 
 test('kill becomes keep when the one who listens says that he goes', () => {
   const { heard, audience, attach, lose } = setup(false);
   const sink = attach();
-  audience.keepFromNow();
+  audience.keepForResume();
   lose(sink);
   expect(heard).toEqual(['alone']);
-  audience.giveUp();
+  audience.expire();
   expect(heard).toEqual(['alone', 'deserted', 'closed']);
   expect(vi.getTimerCount()).toBe(0);
 });

@@ -87,13 +87,13 @@ export class Audience {
   }
 
   /** Ends the wait for a client that may come back. */
-  giveUp(): void {
+  expire(): void {
     this.#desert();
     this.close();
   }
 
   /** Whoever was attached is about to go: a client may come back, whatever was said of it. */
-  keepFromNow(): void {
+  keepForResume(): void {
     this.#keep = true;
   }
 

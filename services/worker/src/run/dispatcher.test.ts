@@ -8,7 +8,7 @@ import type { Language } from '@rungrid/sandbox/languages';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createWorkerMetrics } from '../metrics.js';
 import { ScriptedSandbox } from '../testkit/scripted-sandbox.js';
-import type { ArtefactTicket, CompileFollower, KeptResult } from './artefacts.js';
+import type { ArtifactTicket, CompileFollower, KeptResult } from './artifacts.js';
 import { Dispatcher } from './dispatcher.js';
 import type { RunEvent } from './events.js';
 import type { Run } from './run.js';
@@ -21,11 +21,11 @@ const C: Language = {
   name: 'c',
   fileName: 'main.c',
   run: ['/tmp/main'],
-  compile: { command: ['gcc'], artefact: 'main' },
+  compile: { command: ['gcc'], artifact: 'main' },
 };
 const KEPT: KeptResult = {
   kind: 'compiled',
-  artefact: { content: Buffer.from('binary'), diagnostics: Buffer.from('a warning\n') },
+  artifact: { content: Buffer.from('binary'), diagnostics: Buffer.from('a warning\n') },
 };
 const REFUSED: KeptResult = {
   kind: 'refused',
@@ -53,7 +53,7 @@ function make(options: { kept?: KeptResult; warm?: boolean; cold?: boolean } = {
   let left = 0;
   let reserved = 0;
   let answer: (epoch: number) => void = () => undefined;
-  const ticket: ArtefactTicket = {
+  const ticket: ArtifactTicket = {
     kept: options.kept,
     follow: (follower) => {
       followers.push(follower);
@@ -86,7 +86,7 @@ function make(options: { kept?: KeptResult; warm?: boolean; cold?: boolean } = {
         };
       },
     },
-    artefacts: { find: () => ticket },
+    artifacts: { find: () => ticket },
     table,
     streams: { take: () => undefined },
     claim: () => new Promise((resolve) => (answer = resolve)),
@@ -130,7 +130,7 @@ describe('in the turn in which it is read', () => {
     expect(sandboxes[0]?.written).toHaveLength(1);
   });
 
-  test('a compiled program that is in memory is, too: the artefact, then START', () => {
+  test('a compiled program that is in memory is, too: the artifact, then START', () => {
     const { take, asked, sandboxes, followers } = make({ kept: KEPT });
     const { events } = take(request('c'));
     expect(asked).toEqual(['c']);

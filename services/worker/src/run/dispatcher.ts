@@ -6,7 +6,7 @@ import { ERRORS } from '@rungrid/proto/errors';
 import type { RunRequest } from '@rungrid/proto/stream-entries';
 import type { Language } from '@rungrid/sandbox/languages';
 import type { WorkerMetrics } from '../metrics.js';
-import type { ArtefactSource, ArtefactTicket, CompileResult, KeptResult } from './artefacts.js';
+import type { ArtifactSource, ArtifactTicket, CompileResult, KeptResult } from './artifacts.js';
 import { lowerLimits, type RunLimits } from './limits.js';
 import type { Lease } from './options.js';
 import { shelfName } from './ports.js';
@@ -60,7 +60,7 @@ export interface DispatcherOptions {
   readonly resumeMs: number;
   readonly pool: SandboxSource;
   /** For the languages that have a compile step. */
-  readonly artefacts: ArtefactSource;
+  readonly artifacts: ArtifactSource;
   readonly table: RunTable;
   readonly streams: GatewayStreams;
   /** The epoch, or 0 when the run is not to be had. */
@@ -179,17 +179,17 @@ export class Dispatcher {
     if (language.compile === undefined) return runFrames(request, language);
     const note = replacedFile(request, language);
     if (note !== undefined) dispatch.run.compilerSays(Buffer.from(note));
-    const ticket = this.#options.artefacts.find(request, language);
+    const ticket = this.#options.artifacts.find(request, language);
     return ticket.kept === undefined ? this.#compiled(ticket, dispatch) : this.#kept(ticket.kept, dispatch);
   }
 
   #kept(result: KeptResult, dispatch: Dispatch): Program {
-    const { diagnostics } = result.kind === 'compiled' ? result.artefact : result;
+    const { diagnostics } = result.kind === 'compiled' ? result.artifact : result;
     if (diagnostics.length > 0) dispatch.run.compilerSays(diagnostics);
     return this.#outcome(result, dispatch) ?? Promise.resolve(undefined);
   }
 
-  #compiled(ticket: ArtefactTicket, dispatch: Dispatch): Promise<readonly Uint8Array[] | undefined> {
+  #compiled(ticket: ArtifactTicket, dispatch: Dispatch): Promise<readonly Uint8Array[] | undefined> {
     const { run, over } = dispatch;
     return new Promise((resolve) => {
       const leave = ticket.follow({
@@ -209,7 +209,7 @@ export class Dispatcher {
 
   /** The frames of what was compiled; undefined: the run ends instead. */
   #outcome(result: CompileResult, { run, request, language }: Dispatch): readonly Uint8Array[] | undefined {
-    if (result.kind === 'compiled') return runFrames(request, language, result.artefact.content);
+    if (result.kind === 'compiled') return runFrames(request, language, result.artifact.content);
     if (result.kind === 'refused') run.notCompiled(result.outcome);
     else run.fail(result.code, result.message);
     return undefined;
@@ -276,7 +276,7 @@ export class Dispatcher {
           metrics.liveRuns.dec();
           over.abort();
         },
-        alone: (giveUp) => table.alone(run, giveUp),
+        alone: (expire) => table.alone(run, expire),
         kept: (forget) => table.keep(run, forget),
         closed: () => table.remove(run),
       },

@@ -8,7 +8,7 @@ test('a request lowers a limit', () => {
   expect(lowerLimits(server, { wallMs: 40 }).wallMs).toBe(40);
 });
 
-test('a request can not raise a limit', () => {
+test('a request cannot raise a limit', () => {
   expect(lowerLimits(server, { wallMs: 400, outputBytes: 10_000 })).toEqual(server);
 });
 

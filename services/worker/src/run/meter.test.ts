@@ -27,7 +27,7 @@ describe('the last look', () => {
     meter.look({ cpuMs: 1000 });
     expect(meter.sawRefusal).toBe(false);
     set({ pidsRefused: 3 });
-    // One sweep alone is no limit for a program that lives on.
+    // One reap alone is no limit for a program that lives on.
     expect(meter.look({ cpuMs: 1000 })).toBeUndefined();
     expect(meter.sawRefusal).toBe(true);
   });

@@ -48,7 +48,7 @@ export interface RunObserver {
   /** The terminal event is set. `reason` is the exit's reason or the error's code. */
   ended(reason: string): void;
   /** It goes on without anybody, for a client that may come back; `giveUp` ends it. Undefined: somebody is there again. */
-  alone(giveUp: (() => void) | undefined): void;
+  alone(expire: (() => void) | undefined): void;
   /** Its end was heard, and is kept for a client that lost it on the way; `forget` lets go of it. */
   kept(forget: () => void): void;
   /** Nothing of the run is needed any more. */

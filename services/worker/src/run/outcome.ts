@@ -37,18 +37,18 @@ export function outcomeOfCompile(end: AgentEnd, counters: LastCounters): Outcome
   return { reason: counters.oomKills > 0 ? 'memory_limit' : 'compile_error', code, signal: undefined };
 }
 
-/** What the sweep sees of a run that is still going. */
+/** What the reap sees of a run that is still going. */
 export interface Sample {
   readonly usage: SandboxUsage;
   /** CPU time that was spent before the program began (the interpreter's start), ms. */
   readonly cpuBaseMs: number;
-  /** pidsRefused at the two sweeps before, oldest first; the counter's start value where there was none. */
+  /** pidsRefused at the two reaps before, oldest first; the counter's start value where there was none. */
   readonly refusedBefore: readonly [number, number];
 }
 
 /**
  * The limit that a running program has gone over, if any. The process limit ends a run that goes on hitting it, over two
- * sweeps: a program that meets it once, says so and ends is an honest program.
+ * reaps: a program that meets it once, says so and ends is an honest program.
  */
 export function limitPassed(sample: Sample, limits: { readonly cpuMs: number }): EndReason | undefined {
   const { usage } = sample;

@@ -102,7 +102,7 @@ export interface Engine {
    * Removes sandboxes that have no owner: those of workers for which `isAlive` says false, and any one past its deadline.
    * Returns how many. The caller's own live sandboxes are only removed past their deadline.
    */
-  sweep(isAlive: (workerId: string) => Promise<boolean>): Promise<number>;
+  reap(isAlive: (workerId: string) => Promise<boolean>): Promise<number>;
   /** Destroys everything this instance made and closes its connections. */
   close(): Promise<void>;
 }

@@ -18,8 +18,8 @@ const common: Language = {
 };
 const warm: Language = { ...common, warm: ['x', '/tmp/main.x'] };
 const cold: Language = { ...common, run: ['x', '/tmp/main.x'] };
-const compiled: Language = { ...common, run: ['/tmp/main'], compile: { command: ['xc', 'main.x'], artefact: 'main' } };
-const jit: Language = { ...common, warm: ['vm'], compile: { warm: ['xc'], artefact: 'main.jar' } };
+const compiled: Language = { ...common, run: ['/tmp/main'], compile: { command: ['xc', 'main.x'], artifact: 'main' } };
+const jit: Language = { ...common, warm: ['vm'], compile: { warm: ['xc'], artifact: 'main.jar' } };
 
 const request: RunRequest = {
   run: 'run-00000001',
@@ -36,7 +36,7 @@ const sources = [
   { name: 'data.txt', content: 'data' },
   { name: 'main.x', content: 'the program' },
 ];
-const artefact = Buffer.from('binary');
+const artifact = Buffer.from('binary');
 
 test('a file that has the name of the program does not take its place', () => {
   const files = filesOf({ ...request, files: [{ name: 'main.x', content: 'another' }] }, cold);
@@ -56,17 +56,17 @@ test('a terminal comes with its size', () => {
 
 test('a compiled program comes before its START, executable, beside its sources', () => {
   for (const language of [compiled, jit]) {
-    const name = language.compile?.artefact ?? '';
-    expect(runFrames(request, language, artefact)).toEqual([
-      ...encodeFile(name, artefact, { executable: true }),
+    const name = language.compile?.artifact ?? '';
+    expect(runFrames(request, language, artifact)).toEqual([
+      ...encodeFile(name, artifact, { executable: true }),
       encodeStart({ files: sources, run: language.run, args: request.args }),
     ]);
   }
 });
 
-test('a file that has the name of the artefact is left out, and the visitor is told', () => {
+test('a file that has the name of the artifact is left out, and the visitor is told', () => {
   const rival = { ...request, files: [...request.files, { name: 'main', content: 'mine' }] };
-  expect(runFrames(rival, compiled, artefact)).toEqual(runFrames(request, compiled, artefact));
+  expect(runFrames(rival, compiled, artifact)).toEqual(runFrames(request, compiled, artifact));
   expect(replacedFile(rival, compiled)).toBe('note: the file main is replaced by the compiled program\n');
   expect(replacedFile(request, compiled)).toBeUndefined();
   expect(replacedFile(rival, cold)).toBeUndefined();
@@ -74,8 +74,8 @@ test('a file that has the name of the artefact is left out, and the visitor is t
 
 test('a compile step is sent the sources and what to give back, never arguments; the command unless a compiler waits', () => {
   expect(compileFrame(request, compiled)).toEqual(
-    encodeStart({ files: sources, artefact: 'main', compile: ['xc', 'main.x'] }),
+    encodeStart({ files: sources, artifact: 'main', compile: ['xc', 'main.x'] }),
   );
-  expect(compileFrame(request, jit)).toEqual(encodeStart({ files: sources, artefact: 'main.jar' }));
+  expect(compileFrame(request, jit)).toEqual(encodeStart({ files: sources, artifact: 'main.jar' }));
   expect(() => compileFrame(request, cold)).toThrow('no compile step');
 });

@@ -8,15 +8,15 @@ export function filesOf(request: RunRequest, language: Language): AgentFile[] {
   return [...request.files, { name: language.fileName, content: request.code }];
 }
 
-/** The frames that start it. `artefact`: what its compile step made. */
-export function runFrames(request: RunRequest, language: Language, artefact?: Uint8Array): Uint8Array[] {
+/** The frames that start it. `artifact`: what its compile step made. */
+export function runFrames(request: RunRequest, language: Language, artifact?: Uint8Array): Uint8Array[] {
   const { compile, run } = language;
-  const name = artefact === undefined ? undefined : compile?.artefact;
-  // A file of that name would stand in the artefact's place.
+  const name = artifact === undefined ? undefined : compile?.artifact;
+  // A file of that name would stand in the artifact's place.
   const files = filesOf(request, language).filter((file) => file.name !== name);
   const start = encodeStart({ files, run, args: request.args, terminal: request.tty });
-  if (name === undefined || artefact === undefined) return [start];
-  return [...encodeFile(name, artefact, { executable: true }), start];
+  if (name === undefined || artifact === undefined) return [start];
+  return [...encodeFile(name, artifact, { executable: true }), start];
 }
 
 /** The START frame of its compile step. Throws RangeError for a language without one. */
@@ -24,12 +24,12 @@ export function compileFrame(request: RunRequest, language: Language): Buffer {
   const { compile } = language;
   if (compile === undefined) throw new RangeError(`${language.name} has no compile step`);
   const command = 'command' in compile ? compile.command : undefined;
-  return encodeStart({ files: filesOf(request, language), artefact: compile.artefact, compile: command });
+  return encodeStart({ files: filesOf(request, language), artifact: compile.artifact, compile: command });
 }
 
-/** What is to be said about a file of the run that its artefact replaces; undefined: there is none. */
+/** What is to be said about a file of the run that its artifact replaces; undefined: there is none. */
 export function replacedFile(request: RunRequest, language: Language): string | undefined {
-  const name = language.compile?.artefact;
+  const name = language.compile?.artifact;
   if (!request.files.some((file) => file.name === name)) return undefined;
   return `note: the file ${name} is replaced by the compiled program\n`;
 }

@@ -60,7 +60,7 @@ export class Run {
       ...options,
       onHold: (held) => this.#brake.hold(held),
       onDeserted: () => this.stop('disconnected'),
-      onAlone: (alone) => options.observer.alone(alone ? () => this.#audience.giveUp() : undefined),
+      onAlone: (alone) => options.observer.alone(alone ? () => this.#audience.expire() : undefined),
       onKept: () => options.observer.kept(() => this.#audience.close()),
       onClosed: () => options.observer.closed(),
     });
@@ -198,8 +198,8 @@ export class Run {
     this.#audience.close();
   }
 
-  /** The worker's sweep looks at the counters: the limits that no timer of the run's own sees. `nowMs`: on performance.now()'s clock. */
-  sweep(nowMs: number): void {
+  /** The worker's reap looks at the counters: the limits that no timer of the run's own sees. `nowMs`: on performance.now()'s clock. */
+  reap(nowMs: number): void {
     const { limits } = this.#options;
     if (this.#state !== 'running' && this.#state !== 'preparing') return;
     if (nowMs - this.#activeMs >= limits.idleMs) return this.#finish('idle_limit');
@@ -244,7 +244,7 @@ export class Run {
       case FromAgent.READY:
       case FromAgent.COMPILE:
       case FromAgent.COMPILE_FAILED:
-      case FromAgent.ARTEFACT:
+      case FromAgent.ARTIFACT:
       case FromAgent.COMPILED:
         return this.fail('internal', `the agent sent frame ${type}, which is none of a program's`);
     }
@@ -291,7 +291,7 @@ export class Run {
   #finish(reason: EndReason): void {
     this.#pump.end();
     this.#endWith(() => ({ reason, code: undefined, signal: undefined }));
-    // Its removal may have to wait for others': what it runs ends now, so that twenty bombs do not go on while two are cleared away.
+    // Its removal may have to wait for others': what it runs ends now, so that twenty abuse programs do not go on while two are cleared away.
     this.#toAgent(ToAgent.KILL);
   }
 

@@ -1,4 +1,4 @@
-// The live runs of this worker: found by id for those who attach, swept for limits, ended together.
+// The live runs of this worker: found by id for those who attach, reaped for limits, ended together.
 import type { Run } from './run.js';
 
 /** How often the counters of all live runs are looked at, ms: a fork bomb must end within a second of the limit (two looks). */
@@ -26,7 +26,7 @@ export class RunTable {
 
   add(run: Run): void {
     this.#runs.set(run.id, run);
-    this.#timer ??= setInterval(() => this.#sweep(), SWEEP_MS);
+    this.#timer ??= setInterval(() => this.#reap(), SWEEP_MS);
   }
 
   remove(run: Run): void {
@@ -41,9 +41,9 @@ export class RunTable {
   }
 
   /** The run goes on without anybody until `giveUp`, which is called when there are too many such; undefined: somebody is there again. */
-  alone(run: Run, giveUp: (() => void) | undefined): void {
-    if (giveUp === undefined) this.#alone.delete(run);
-    else bounded(this.#alone, { run, letGo: giveUp, max: this.#maxAlone });
+  alone(run: Run, expire: (() => void) | undefined): void {
+    if (expire === undefined) this.#alone.delete(run);
+    else bounded(this.#alone, { run, letGo: expire, max: this.#maxAlone });
   }
 
   /** The run has ended and its events are kept until `forget`, which is called when there are too many. */
@@ -73,10 +73,10 @@ export class RunTable {
     for (const run of this.#runs.values()) run.fail('worker_lost', 'the worker is stopping');
   }
 
-  #sweep(): void {
+  #reap(): void {
     // A clock that is set forward or back ends nobody's run.
     const nowMs = performance.now();
-    for (const run of this.#runs.values()) run.sweep(nowMs);
+    for (const run of this.#runs.values()) run.reap(nowMs);
   }
 }
 

@@ -166,7 +166,7 @@ export class Puller {
     } catch (error) {
       // Another worker was faster.
       if (String(error).includes('BUSYGROUP')) return;
-      this.#options.logger.warn({ err: error }, 'the consumer group can not be made');
+      this.#options.logger.warn({ err: error }, 'the consumer group cannot be made');
       await pause(RETRY_MS, this.#stop.signal);
     }
   }

@@ -39,7 +39,7 @@ export class ScriptedSandbox implements Sandbox {
 
   /** The end of a compile step that made `content`. */
   compiled(content: string): void {
-    this.says(FromAgent.ARTEFACT, content);
+    this.says(FromAgent.ARTIFACT, content);
     const status = Buffer.alloc(32);
     status.writeBigUInt64BE(BigInt(content.length));
     this.says(FromAgent.COMPILED, status);

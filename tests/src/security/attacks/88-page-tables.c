@@ -1,5 +1,5 @@
 // expect: memory that is not in the process's size (page tables: one page touched in every 2 MiB) is charged: memory_limit
-// check: status=memory_limit max_wall=15 after=neighbour_ok,next_run_ok,no_orphans
+// check: status=memory_limit max_wall=15 after=co_tenant_ok,next_run_ok,no_orphans
 #include <sys/mman.h>
 int main(void) {
   for (;;) {

@@ -126,7 +126,7 @@ export interface Started {
   version: string;
   /** Whether the sandbox was warm when the run was claimed. */
   warm: boolean;
-  /** Worker's clock, microseconds since the Unix epoch, for the per-hop histograms. */
+  /** Worker's clock, microseconds since the Unix epoch, for the per-stage histograms. */
   atUs: number;
 }
 

@@ -1,4 +1,4 @@
-// The neighbour of a bench: a visitor with a process of its own, as each has a machine of its own, who types line after line into a session.
+// The co-tenant of a bench: a visitor with a process of its own, as each has a machine of its own, who types line after line into a session.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { constants, setPriority } from 'node:os';
@@ -10,7 +10,7 @@ import { openSession, untilMs } from './scenario.js';
 const PACE_MS = 20;
 const ECHO_TIMEOUT_MS = 20_000;
 
-export interface Neighbour {
+export interface CoTenant {
   /** Echo times since the last call, ms. */
   samples(): Promise<number[]>;
   /** Ends the session and the process. */
@@ -18,11 +18,11 @@ export interface Neighbour {
 }
 
 /** Starts the process, and waits until its program has answered. */
-export async function startNeighbour(url: string, token: string): Promise<Neighbour> {
+export async function startCoTenant(url: string, token: string): Promise<CoTenant> {
   const child = fork(fileURLToPath(import.meta.url), [url, token]);
   const answer = async () => {
     const gone = once(child, 'exit').then(([code]) => {
-      throw new Error(`the neighbour is gone, with ${code}`);
+      throw new Error(`the co-tenant is gone, with ${code}`);
     });
     return (await Promise.race([once(child, 'message'), gone]))[0] as number[];
   };

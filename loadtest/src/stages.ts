@@ -1,21 +1,21 @@
-// Time per hop: what the services' own histograms say about the runs of this bench.
+// Time per stage: what the services' own histograms say about the runs of this bench.
 import type { Row } from './report.js';
 import type { Buckets } from './summary.js';
 import { histogramQuantile } from './summary.js';
 
 /** Cumulative bucket counts by histogram. */
-export type HopCounts = ReadonlyMap<string, Buckets>;
+export type StageCounts = ReadonlyMap<string, Buckets>;
 
-/** Reads all rungrid_*_seconds histograms; label sets other than `hop` are added up. */
-export async function readHops(urls: readonly string[]): Promise<HopCounts> {
+/** Reads all rungrid_*_seconds histograms; label sets other than `stage` are added up. */
+export async function readStages(urls: readonly string[]): Promise<StageCounts> {
   const found = new Map<string, Map<number, number>>();
   for (const url of urls) {
     const text = await (await fetch(`${url}/metrics`)).text();
     for (const [, histogram = '', labels = '', value] of text.matchAll(
       /^(rungrid_\w+_seconds)_bucket\{(.*)\} (\S+)$/gm,
     )) {
-      const hop = /hop="([^"]+)"/.exec(labels)?.[1];
-      const name = hop === undefined ? histogram : `${histogram} ${hop}`;
+      const stage = /hop="([^"]+)"/.exec(labels)?.[1];
+      const name = stage === undefined ? histogram : `${histogram} ${stage}`;
       const bound = /le="([^"]+)"/.exec(labels)?.[1] ?? '+Inf';
       const key = bound === '+Inf' ? Number.POSITIVE_INFINITY : Number(bound);
       const counts = found.get(name) ?? new Map<number, number>();
@@ -26,15 +26,15 @@ export async function readHops(urls: readonly string[]): Promise<HopCounts> {
   return new Map([...found].map(([name, counts]) => [name, [...counts].toSorted(([a], [b]) => a - b)]));
 }
 
-/** One row a hop, of what was counted between two readings. */
-export function hopRows(before: HopCounts, after: HopCounts, scenario: string): Row[] {
+/** One row a stage, of what was counted between two readings. */
+export function stageRows(before: StageCounts, after: StageCounts, scenario: string): Row[] {
   return [...after].flatMap(([name, buckets]) => {
     const earlier = new Map(before.get(name) ?? []);
     const counted: Buckets = buckets.map(([bound, count]) => [bound, count - (earlier.get(bound) ?? 0)]);
     const n = counted.at(-1)?.[1] ?? 0;
     if (n === 0) return [];
     const at = (share: number) => histogramQuantile(counted, share) * 1000;
-    const what = `hop ${name.replace(/^rungrid_/, '').replace(/_seconds\b/, '')}`;
+    const what = `stage ${name.replace(/^rungrid_/, '').replace(/_seconds\b/, '')}`;
     return [
       {
         scenario,

@@ -1,11 +1,11 @@
-// What a run of a compiled language needs: its artefact, from wherever it is, or why there is none. The room compile/ provides it.
+// What a run of a compiled language needs: its artifact, from wherever it is, or why there is none. The room compile/ provides it.
 import type { ErrorCode } from '@rungrid/proto/errors';
 import type { RunRequest } from '@rungrid/proto/stream-entries';
 import type { Language } from '@rungrid/sandbox/languages';
 import type { Outcome } from './outcome.js';
 
 /** What a compile step made. */
-export interface Artefact {
+export interface Artifact {
   /** The file that runs. */
   readonly content: Buffer;
   /** What the compiler said on the way: warnings. At most 64 KiB. */
@@ -14,7 +14,7 @@ export interface Artefact {
 
 /** A result that holds for every run of the same program. */
 export type KeptResult =
-  | { readonly kind: 'compiled'; readonly artefact: Artefact }
+  | { readonly kind: 'compiled'; readonly artifact: Artifact }
   /** The program is at fault, or a limit ended the compiler. `final`: another try would end the same way. */
   | { readonly kind: 'refused'; readonly outcome: Outcome; readonly diagnostics: Buffer; readonly final: boolean };
 
@@ -27,15 +27,15 @@ export interface CompileFollower {
   settled(result: CompileResult): void;
 }
 
-/** One program's way to its artefact. */
-export interface ArtefactTicket {
+/** One program's way to its artifact. */
+export interface ArtifactTicket {
   /** What is in memory: no waiting. */
   readonly kept: KeptResult | undefined;
   /** Has it fetched or compiled. Returns how to leave: the compile step is given up with its last follower. */
   follow(follower: CompileFollower): () => void;
 }
 
-export interface ArtefactSource {
+export interface ArtifactSource {
   /** `language` has a compile step. */
-  find(request: RunRequest, language: Language): ArtefactTicket;
+  find(request: RunRequest, language: Language): ArtifactTicket;
 }

@@ -1,11 +1,11 @@
 // What is packed is unpacked; what is anything else is refused; a store that does not answer is not waited for.
 import { createLogger } from '@rungrid/kit/logger';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Artefact } from '../run/artefacts.js';
-import { pack, redisArtefactStore, unpack } from './artefacts.js';
+import type { Artifact } from '../run/artifacts.js';
+import { pack, redisArtifactStore, unpack } from './artifacts.js';
 
 const logger = createLogger({ service: 'test', level: 'silent' });
-const artefact: Artefact = { content: Buffer.from('binary'), diagnostics: Buffer.from('warning') };
+const artifact: Artifact = { content: Buffer.from('binary'), diagnostics: Buffer.from('warning') };
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -15,11 +15,11 @@ afterEach(() => {
 });
 
 test('comes back as it was', () => {
-  expect(unpack('k', pack('k', artefact))).toEqual(artefact);
+  expect(unpack('k', pack('k', artifact))).toEqual(artifact);
 });
 
 test('is refused with one bit changed, cut, or under another key', () => {
-  const packed = pack('k', artefact);
+  const packed = pack('k', artifact);
   for (let at = 0; at < packed.length; at++) {
     const damaged = Buffer.from(packed);
     damaged[at] = (damaged[at] as number) ^ 1;
@@ -31,8 +31,8 @@ test('is refused with one bit changed, cut, or under another key', () => {
 
 test('a damaged one is counted and not given out', async () => {
   const onCorrupt = vi.fn<() => void>();
-  const store = redisArtefactStore({
-    artefacts: { get: async () => Buffer.from('rubbish'), put: async () => undefined },
+  const store = redisArtifactStore({
+    artifacts: { get: async () => Buffer.from('rubbish'), put: async () => undefined },
     logger,
     onCorrupt,
   });
@@ -41,15 +41,15 @@ test('a damaged one is counted and not given out', async () => {
 });
 
 test('a store that fails or is silent has nothing', async () => {
-  const failing = redisArtefactStore({
-    artefacts: { get: () => Promise.reject(new Error('away')), put: () => Promise.reject(new Error('away')) },
+  const failing = redisArtifactStore({
+    artifacts: { get: () => Promise.reject(new Error('away')), put: () => Promise.reject(new Error('away')) },
     logger,
     onCorrupt: () => undefined,
   });
   expect(await failing.get('k')).toBeUndefined();
-  failing.put('k', artefact);
-  const silent = redisArtefactStore({
-    artefacts: { get: () => new Promise(() => undefined), put: async () => undefined },
+  failing.put('k', artifact);
+  const silent = redisArtifactStore({
+    artifacts: { get: () => new Promise(() => undefined), put: async () => undefined },
     logger,
     onCorrupt: () => undefined,
   });
@@ -60,8 +60,8 @@ test('a store that fails or is silent has nothing', async () => {
 
 test('only a few writes are under way at once', async () => {
   let puts = 0;
-  const store = redisArtefactStore({
-    artefacts: {
+  const store = redisArtifactStore({
+    artifacts: {
       get: async () => undefined,
       put: () => {
         puts += 1;
@@ -71,6 +71,6 @@ test('only a few writes are under way at once', async () => {
     logger,
     onCorrupt: () => undefined,
   });
-  for (let i = 0; i < 20; i++) store.put(`k${i}`, artefact);
+  for (let i = 0; i < 20; i++) store.put(`k${i}`, artifact);
   expect(puts).toBe(4);
 });

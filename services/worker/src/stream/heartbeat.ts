@@ -4,18 +4,18 @@ import type { Redis } from '@rungrid/bus/connection';
 import { announceWorker, HEARTBEAT_TTL_MS } from '@rungrid/bus/workers';
 import type { WorkerInfo } from '@rungrid/proto/stream-entries';
 
-export interface LivenessOptions {
+export interface HeartbeatOptions {
   readonly redis: Redis;
   readonly keys: Keys;
   readonly workerId: string;
 }
 
-export class Liveness {
-  readonly #options: LivenessOptions;
+export class Heartbeat {
+  readonly #options: HeartbeatOptions;
   #announced = false;
   #doubtUntilMs = 0;
 
-  constructor(options: LivenessOptions) {
+  constructor(options: HeartbeatOptions) {
     this.#options = options;
   }
 

@@ -1,4 +1,4 @@
-// What every engine must do, as one suite over real sandboxes: an implementation's test calls engineBehaviour().
+// What every engine must do, as one suite over real sandboxes: an implementation's test calls engineBehavior().
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
@@ -35,7 +35,7 @@ echo "net=$(tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' ' | tr '\\n' ',')"
 echo "group=$(cut -d: -f3 /proc/self/cgroup | sort -u | tr '\\n' ',')"
 echo done; cat`;
 
-export function engineBehaviour(subject: EngineSubject): void {
+export function engineBehavior(subject: EngineSubject): void {
   const workerId = `test-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
   const engine = subject.make(workerId);
   const made: Sandbox[] = [];
@@ -207,25 +207,25 @@ export function engineBehaviour(subject: EngineSubject): void {
       await until(async () => (await subject.count(ownerId)) === 0);
     });
 
-    it('sweeps the sandboxes of owners that are gone, and only those', async () => {
+    it('reaps the sandboxes of owners that are gone, and only those', async () => {
       const ownerId = `${workerId}-gone`;
       const gone = subject.make(ownerId);
-      // It ignores the end of its input, so only the sweep can end it.
+      // It ignores the end of its input, so only the reap can end it.
       const orphan = await gone.create(spec(shell('sleep 600')));
       const own = await make(['cat']);
-      const swept = await engine.sweep(async (id) => id !== ownerId);
-      expect(swept).toBeGreaterThanOrEqual(1);
+      const reaped = await engine.reap(async (id) => id !== ownerId);
+      expect(reaped).toBeGreaterThanOrEqual(1);
       expect([await subject.count(ownerId), await subject.count(workerId)]).toEqual([0, 1]);
       await Promise.all([own.destroy(), orphan.destroy()]);
       await gone.close();
     });
 
-    it('sweeps a sandbox past its deadline, its own too', async () => {
+    it('reaps a sandbox past its deadline, its own too', async () => {
       const [late, own] = await Promise.all([make(['cat']), make(['cat'])]);
       late.assign({ runId: 'late', deadlineMs: Date.now() - 2000 });
       own.assign({ runId: 'own', deadlineMs: Date.now() + 600_000 });
       await until(async () => {
-        await engine.sweep(async () => true);
+        await engine.reap(async () => true);
         return (await subject.count(workerId)) === 1;
       });
       await until(() => late.usage() === undefined);

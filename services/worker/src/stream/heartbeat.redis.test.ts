@@ -6,7 +6,7 @@ import { redisCli, startSingle, type Topology } from '@rungrid/bus/testkit/redis
 import { HEARTBEAT_TTL_MS } from '@rungrid/bus/workers';
 import type { WorkerInfo } from '@rungrid/proto/stream-entries';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { Liveness } from './liveness.js';
+import { Heartbeat } from './heartbeat.js';
 
 let topology: Topology;
 let redis: Redis;
@@ -29,20 +29,20 @@ function info(id: string): WorkerInfo {
 
 test('who is silent is dead at once, but after Redis forgot everybody only when there was time to be heard again', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
-  const liveness = new Liveness({ redis, keys, workerId: 'worker-own' });
-  const other = new Liveness({ redis, keys, workerId: 'worker-other' });
-  await liveness.announce(info('worker-own'));
+  const heartbeat = new Heartbeat({ redis, keys, workerId: 'worker-own' });
+  const other = new Heartbeat({ redis, keys, workerId: 'worker-other' });
+  await heartbeat.announce(info('worker-own'));
   await other.announce(info('worker-other'));
-  expect(await liveness.isAlive('worker-other')).toBe(true);
-  expect(await liveness.isAlive('worker-dead')).toBe(false);
+  expect(await heartbeat.isAlive('worker-other')).toBe(true);
+  expect(await heartbeat.isAlive('worker-dead')).toBe(false);
 
   for (const server of topology.servers) await redisCli(server, ['FLUSHALL']);
-  expect(await liveness.isAlive('worker-other')).toBe(true);
-  await liveness.announce(info('worker-own'));
-  expect(await liveness.isAlive('worker-other')).toBe(true);
-  await liveness.announce(info('worker-own'));
+  expect(await heartbeat.isAlive('worker-other')).toBe(true);
+  await heartbeat.announce(info('worker-own'));
+  expect(await heartbeat.isAlive('worker-other')).toBe(true);
+  await heartbeat.announce(info('worker-own'));
   vi.advanceTimersByTime(HEARTBEAT_TTL_MS);
-  expect(await liveness.isAlive('worker-other')).toBe(false);
+  expect(await heartbeat.isAlive('worker-other')).toBe(false);
   await other.announce(info('worker-other'));
-  expect(await liveness.isAlive('worker-other')).toBe(true);
+  expect(await heartbeat.isAlive('worker-other')).toBe(true);
 });

@@ -1,5 +1,5 @@
-// Programs that take all they can get, by what they take: what the bench throws at a neighbour, twenty at once.
-export interface Bomb {
+// Programs that take all they can get, by what they take: what the bench throws at a co-tenant, twenty at once.
+export interface AbuseProgram {
   readonly name: string;
   readonly language: string;
   readonly code: string;
@@ -7,7 +7,7 @@ export interface Bomb {
   readonly reason: string;
 }
 
-export const BOMBS: readonly Bomb[] = [
+export const ABUSE_PROGRAMS: readonly AbuseProgram[] = [
   {
     name: 'fork',
     language: 'c',

@@ -1,4 +1,4 @@
-// The neighbour: somebody else's session that echoes lines all the while, and says how long each took.
+// The co-tenant: somebody else's session that echoes lines all the while, and says how long each took.
 import { type Client } from './client.js';
 import type { RunHandle } from './run-handle.js';
 import type { Stack } from './stack.js';
@@ -7,7 +7,7 @@ import { quietFor, until } from '@rungrid/testkit/until';
 const ECHO =
   'import sys\nprint("up", flush=True)\nfor line in sys.stdin:\n    print("<" + line.strip() + ">", flush=True)\n';
 
-export class Neighbour {
+export class CoTenant {
   readonly #client: Client;
   readonly #run: RunHandle;
   readonly #timesMs: number[] = [];
@@ -24,11 +24,11 @@ export class Neighbour {
   }
 
   /** Connects, starts the program and keeps talking to it, with `paceMs` between an echo and the next line. Default 5: a socket may send 300 frames a second. */
-  static async start(stack: Stack, options: { paceMs?: number } = {}): Promise<Neighbour> {
+  static async start(stack: Stack, options: { paceMs?: number } = {}): Promise<CoTenant> {
     const client = await stack.connect();
     const run = client.run(ECHO, 'python');
     await run.output('up');
-    return new Neighbour(client, run, options.paceMs ?? 5);
+    return new CoTenant(client, run, options.paceMs ?? 5);
   }
 
   /** Echo times so far, ms. */
@@ -36,14 +36,14 @@ export class Neighbour {
     return this.#timesMs;
   }
 
-  /** Waits for `rounds` more echoes: the neighbour lives. */
+  /** Waits for `rounds` more echoes: the co-tenant lives. */
   async alive(rounds = 3, timeoutMs = 10_000): Promise<void> {
     const goal = this.#timesMs.length + rounds;
     await until(() => this.#timesMs.length >= goal || this.#isOver(), {
-      what: () => `the neighbour's echo; ${this.#run.describe()}`,
+      what: () => `the co-tenant's echo; ${this.#run.describe()}`,
       timeoutMs,
     });
-    if (this.#isOver()) throw new Error(`the neighbour's run ended; ${this.#run.describe()}`);
+    if (this.#isOver()) throw new Error(`the co-tenant's run ended; ${this.#run.describe()}`);
   }
 
   /** Ends it; its program ends by EOF, as it should. */
@@ -54,7 +54,7 @@ export class Neighbour {
     const exit = await this.#run.exit();
     await this.#client.close();
     if (exit.reason !== 'exited' || exit.code !== 0)
-      throw new Error(`the neighbour ended as ${exit.reason}, code ${exit.code}`);
+      throw new Error(`the co-tenant ended as ${exit.reason}, code ${exit.code}`);
   }
 
   #isOver(): boolean {

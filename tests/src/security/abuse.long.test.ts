@@ -1,7 +1,7 @@
-// Twenty bombs at once, of five kinds, beside a neighbour: each ends for its own reason, and nothing of any is left.
-import { type Bomb, BOMBS } from '@rungrid/loadtest/bombs';
+// twenty abuse programs at once, of five kinds, beside a co-tenant: each ends for its own reason, and nothing of any is left.
+import { type AbuseProgram, ABUSE_PROGRAMS } from '@rungrid/loadtest/abuse-programs';
 import { afterAll, expect, test } from 'vitest';
-import { Neighbour, quantile } from '../testkit/neighbour.js';
+import { CoTenant, quantile } from '../testkit/co-tenant.js';
 import { remainsOf, type Trace, traceOf } from '../testkit/outside.js';
 import type { Stack } from '../testkit/stack.js';
 import { useStack } from '../testkit/use-stack.js';
@@ -9,12 +9,12 @@ import { quietFor } from '@rungrid/testkit/until';
 
 const OF_EACH = 4;
 const TEARDOWN_MS = 2_000;
-/** The neighbour lives in the process of the test, which also hears the bombs: how quick it really is, the bench's `bombs` say. */
+/** The co-tenant lives in the process of the test, which also hears the abuse programs: how quick it really is, the bench's `abuse programs` say. */
 const ECHO_P99_MS = 1_000;
 const stack = useStack({ languages: ['python', 'c'], workerEnv: { WORKER_CPU_MS: '1000' } });
 const figures: Record<string, string | number>[] = [];
 afterAll(() => {
-  // oxlint-disable-next-line no-console -- figures for people: the bars are the report's
+  // oxlint-disable-next-line no-console -- figures for people: the targets are the report's
   console.table(figures);
 });
 
@@ -42,10 +42,10 @@ function traceAll(of: Stack): { traces: Map<string, Trace>; stop: () => Promise<
   };
 }
 
-async function runAtOnce(bombs: readonly Bomb[]): Promise<void> {
-  const neighbour = await Neighbour.start(stack(), { paceMs: 10 });
-  await neighbour.alive(100);
-  const idle = neighbour.timesMs.slice();
+async function runAtOnce(bombs: readonly AbuseProgram[]): Promise<void> {
+  const coTenant = await CoTenant.start(stack(), { paceMs: 10 });
+  await coTenant.alive(100);
+  const idle = coTenant.timesMs.slice();
   const { traces, stop } = traceAll(stack());
   const client = await stack().connect();
   const others = await stack().connect();
@@ -57,7 +57,7 @@ async function runAtOnce(bombs: readonly Bomb[]): Promise<void> {
   }));
   const ends = await Promise.all(runs.map(async ({ bomb, run }) => ({ bomb, exit: await run.exit(120_000) })));
   const tookMs = performance.now() - startMs;
-  const during = neighbour.timesMs.slice(idle.length);
+  const during = coTenant.timesMs.slice(idle.length);
   await quietFor(TEARDOWN_MS);
   await stop();
   const left = await stack().sandboxes();
@@ -82,17 +82,17 @@ async function runAtOnce(bombs: readonly Bomb[]): Promise<void> {
   // Some come and go between two looks, and are not noted.
   expect(gone.length).toBeGreaterThanOrEqual(bombs.length / 2);
   expect(gone.flatMap(remainsOf)).toEqual([]);
-  await neighbour.alive();
-  await neighbour.close();
+  await coTenant.alive();
+  await coTenant.close();
   expect(p99).toBeLessThan(ECHO_P99_MS);
 }
 
-test.each(BOMBS)(
-  'twenty $name bombs at once end by $reason each',
-  async (bomb) => runAtOnce(Array.from({ length: BOMBS.length * OF_EACH }, () => bomb)),
+test.each(ABUSE_PROGRAMS)(
+  'twenty $name abuse programs at once end by $reason each',
+  async (bomb) => runAtOnce(Array.from({ length: ABUSE_PROGRAMS.length * OF_EACH }, () => bomb)),
   300_000,
 );
 
-test('twenty bombs of all kinds at once: each for its own reason', async () => {
-  await runAtOnce(Array.from({ length: OF_EACH }, () => BOMBS).flat());
+test('twenty abuse programs of all kinds at once: each for its own reason', async () => {
+  await runAtOnce(Array.from({ length: OF_EACH }, () => ABUSE_PROGRAMS).flat());
 }, 300_000);
