@@ -52,7 +52,7 @@ test('after a start without data, the group is made again, a run that waited is 
   const { topology, parts } = await started();
   const { runId: forgotten } = await parts.submit();
   await topology.servers[0]?.kill();
-  await expect(parts.submit('refused')).rejects.toThrow(/can not be reached; connect ECONNREFUSED/);
+  await expect(parts.submit('refused')).rejects.toThrow(/cannot be reached; connect ECONNREFUSED/);
   await topology.servers[0]?.start();
   await expect(parts.read()).rejects.toThrow(/^NOGROUP/);
   const { runId } = await parts.submit();
