@@ -107,7 +107,7 @@ test('stderr looks unlike stdout, and an exit code is told', async () => {
 test('a limit is told as what it is', async () => {
   await program('while True: pass');
   await runIt();
-  await says('used up its CPU time');
+  await says('hit the CPU time limit');
 });
 
 test('a flood leaves a bounded page that still answers', async () => {
