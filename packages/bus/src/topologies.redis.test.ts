@@ -164,7 +164,7 @@ describe('when a server goes', () => {
 
   test.each([
     ['a cluster', startCluster, /no node of the cluster|redirections|closed/],
-    ['Sentinel', startSentinel, /can not be reached|no sentinel/],
+    ['Sentinel', startSentinel, /cannot be reached|no sentinel/],
   ] as const)(
     'without any server of %s, runs are refused at once, and none is kept for later',
     async (_, start, why) => {
