@@ -21,7 +21,7 @@ const COMMANDS: Readonly<Record<RedisService, readonly string[]>> = {
     'get set incr pexpire pttl xlen xadd hget hset hincrby hdel del time xack xdel hmget xrange xread smembers mget srem'.split(
       ' ',
     ),
-  // claim-run and tell-claim; then the queue, and what others left in it; then what it says of itself, and whose sandboxes are orphans;
+  // claim-run and notify-claim; then the queue, and what others left in it; then what it says of itself, and whose sandboxes are orphans;
   // then put-artifact and get-artifact
   worker:
     'xack xdel hget hmget hincrby hset time xadd pexpire xreadgroup xautoclaim xclaim xpending xgroup xinfo multi exec set sadd srem del exists get zadd zrem zrange hdel'.split(

@@ -24,7 +24,7 @@ async function setMaxMemory({ servers: [server] }: Topology, value: string): Pro
   if (server !== undefined) await redisCli(server, ['CONFIG', 'SET', 'maxmemory', value]);
 }
 
-test('without memory left, new runs are refused, and those that are there are read, claimed, told of and cancelled', async () => {
+test('without memory left, new runs are refused, and queued ones are read, claimed, notified and cancelled', async () => {
   const { topology, parts } = await started();
   const store = new ArtifactRedis(parts.worker, keys, { maxBytes: 1000, ttlMs: 60_000 });
   await store.put('a1', Buffer.from('program'));
@@ -48,11 +48,11 @@ test('without memory left, new runs are refused, and those that are there are re
   expect((await parts.submit('refused')).result).toEqual({ outcome: 'ok', position: 0 });
 });
 
-test('after a start without data, the group is made again, a run that waited is forgotten, and new ones go their way', async () => {
+test('after a start without data, the group is made again, a run that waited is lost, and new ones are served', async () => {
   const { topology, parts } = await started();
   const { runId: forgotten } = await parts.submit();
   await topology.servers[0]?.kill();
-  await expect(parts.submit('refused')).rejects.toThrow(/can not be reached; connect ECONNREFUSED/);
+  await expect(parts.submit('refused')).rejects.toThrow(/cannot be reached; connect ECONNREFUSED/);
   await topology.servers[0]?.start();
   await expect(parts.read()).rejects.toThrow(/^NOGROUP/);
   const { runId } = await parts.submit();

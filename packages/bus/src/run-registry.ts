@@ -89,7 +89,7 @@ export class RunRegistry {
   constructor(redis: Redis, keys: Keys) {
     redis.defineCommand('submitRun', { numberOfKeys: 6, lua: luaScript('submit-run') });
     redis.defineCommand('claimRun', { numberOfKeys: 5, lua: luaScript('claim-run') });
-    redis.defineCommand('tellClaim', { numberOfKeys: 1, lua: luaScript('notify-claim') });
+    redis.defineCommand('notifyClaim', { numberOfKeys: 1, lua: luaScript('notify-claim') });
     redis.defineCommand('cancelRun', { numberOfKeys: 3, lua: luaScript('cancel-run') });
     redis.defineCommand('requeueRun', { numberOfKeys: 2, lua: luaScript('requeue-run') });
     this.#redis = redis as Redis & RunScripts;

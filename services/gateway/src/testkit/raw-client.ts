@@ -17,7 +17,7 @@ export interface Frame {
 export async function until<T>(
   what: string,
   predicate: () => T | undefined | false | Promise<T | undefined | false>,
-  timeoutMs = 8000,
+  timeoutMs = 20_000,
 ): Promise<T> {
   const deadlineMs = performance.now() + timeoutMs;
   for (;;) {
