@@ -1,4 +1,5 @@
 // Token buckets: how often something may happen, for one thing or for many named ones in bounded memory.
+import { LRUCache } from 'lru-cache';
 
 export interface BucketOptions {
   /** How many may happen at once, after a quiet time. */
@@ -63,10 +64,11 @@ export interface BucketMapOptions extends BucketOptions {
 
 export class BucketMap {
   readonly #options: BucketMapOptions;
-  readonly #buckets = new Map<string, TokenBucket>();
+  readonly #buckets: LRUCache<string, TokenBucket>;
 
   constructor(options: BucketMapOptions) {
     this.#options = options;
+    this.#buckets = new LRUCache({ max: options.maxNames });
   }
 
   get size(): number {
@@ -75,14 +77,8 @@ export class BucketMap {
 
   /** Takes one token of `name`. Returns 0, or how long to wait for the next one, ms. */
   take(name: string, nowMs: number): number {
-    const bucket = this.#buckets.get(name) ?? new TokenBucket(this.#options, nowMs);
-    // Moves the name to the young end: a Map keeps the order of insertion.
-    this.#buckets.delete(name);
-    this.#buckets.set(name, bucket);
-    if (this.#buckets.size > this.#options.maxNames) {
-      const [oldest] = this.#buckets.keys();
-      if (oldest !== undefined) this.#buckets.delete(oldest);
-    }
+    let bucket = this.#buckets.get(name);
+    if (bucket === undefined) this.#buckets.set(name, (bucket = new TokenBucket(this.#options, nowMs)));
     return bucket.take(nowMs);
   }
 }

@@ -79,8 +79,11 @@ export async function startWorker(
     kind: sandboxKind(config),
   });
   // Before anything can reach this worker: one that cannot hold a program does not join.
-  const proofMs = await timed(() => selfTest.check());
-  logger.info({ languages: [...languages.keys()], runtime: config.SANDBOX_RUNTIME, ms: proofMs }, 'self-test passed');
+  const selfTestMs = await timed(() => selfTest.check());
+  logger.info(
+    { languages: [...languages.keys()], runtime: config.SANDBOX_RUNTIME, ms: selfTestMs },
+    'self-test passed',
+  );
   const ceiling = config.WORKER_MAX_SANDBOXES ?? defaultCeiling(totalmem());
   const pool = new Pool({
     engine,
