@@ -1,5 +1,6 @@
 // Connections to Redis on ioredis, one server, Sentinel or Cluster alike: deadlines, jittered reconnects, and what is wrong at start.
 import { Cluster, Redis as Single, type RedisCommander, type RedisOptions as ServerOptions } from 'ioredis';
+import { backoffMs } from '@rungrid/kit/backoff';
 import { ConfigError } from '@rungrid/kit/config';
 import { withDeadline } from '@rungrid/kit/lifecycle';
 import type { Logger } from '@rungrid/kit/logger';
@@ -16,8 +17,8 @@ const COMMAND_TIMEOUT_MS = 5_000;
 const STALL_MS = 6_000;
 /** The same for a blocking connection: above the longest BLOCK in use, 4 s. */
 const BLOCKING_STALL_MS = 8_000;
-/** Longest pause between two attempts to connect, ms. */
-const MAX_RECONNECT_MS = 2_000;
+/** Pause between two attempts to connect. */
+const RECONNECT = { firstMs: 100, longestMs: 2_000 };
 /** How long one sentinel may take to name the master, and one node the cluster's slots, ms, before the next one is asked. */
 const LOOKUP_MS = 1_000;
 /** Distinct connection errors kept since the last one that was reported. */
@@ -53,7 +54,7 @@ class Reconnector {
           client.connect().catch(() => undefined);
           this.#release();
         },
-        reconnectMs((this.#failures += 1)),
+        backoffMs((this.#failures += 1), RECONNECT),
       );
     });
   }
@@ -195,7 +196,8 @@ function openBySentinel(address: RedisAddress & { kind: 'sentinel' }, options: R
     name: master,
     sentinelCommandTimeout: LOOKUP_MS,
     // Called at the end of the list. The first time, those before the sentinel that answered last have not been asked yet.
-    sentinelRetryStrategy: (times) => (times === 1 ? 0 : options.blocking === true ? reconnectMs(times) : null),
+    sentinelRetryStrategy: (times) =>
+      times === 1 ? 0 : options.blocking === true ? backoffMs(times, RECONNECT) : null,
     ...(tls ? { tls: {}, enableTLSForSentinelMode: true, sentinelTLS: {} } : {}),
   });
 }
@@ -204,7 +206,7 @@ function openCluster(address: RedisAddress & { kind: 'cluster' }, options: Redis
   const { kind: _, nodes, tls, ...credentials } = address;
   return new Nodes([...nodes], {
     redisOptions: { ...serverOptions(options), ...credentials, ...(tls ? { tls: {} } : {}) },
-    clusterRetryStrategy: (times) => (options.blocking === true || times === 1 ? reconnectMs(times) : null),
+    clusterRetryStrategy: (times) => (options.blocking === true || times === 1 ? backoffMs(times, RECONNECT) : null),
     slotsRefreshTimeout: LOOKUP_MS,
     // A certificate is for the name, not for what it resolves to.
     ...(tls ? { dnsLookup: (host, callback) => callback(null, host) } : {}),
@@ -229,13 +231,8 @@ function serverOptions({ name, blocking = false }: RedisOptions) {
 function retryOptions({ blocking }: RedisOptions) {
   return {
     maxRetriesPerRequest: null,
-    retryStrategy: (times) => (blocking === true || times === 1 ? reconnectMs(times) : null),
+    retryStrategy: (times) => (blocking === true || times === 1 ? backoffMs(times, RECONNECT) : null),
     // A master that has become a replica: the new one is found by connecting anew.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
   } satisfies ServerOptions;
-}
-
-/** Exponential back-off with jitter, ms. */
-function reconnectMs(times: number): number {
-  return Math.min(MAX_RECONNECT_MS, 50 * 2 ** Math.min(times, 6)) * (0.5 + Math.random() / 2);
 }

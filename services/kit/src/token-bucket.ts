@@ -44,6 +44,12 @@ export class TokenBucket {
     return amount - taken;
   }
 
+  /** Whole tokens now, and when there is one, by the clock of `nowMs`. */
+  look(nowMs: number): { tokens: number; nextMs: number } {
+    this.#refill(nowMs);
+    return { tokens: Math.floor(this.#tokens), nextMs: nowMs + this.#waitMs(Math.max(0, 1 - this.#tokens)) };
+  }
+
   /** A clock that steps back costs nothing. */
   #refill(nowMs: number): void {
     const { capacity, perSecond } = this.#options;
