@@ -29,19 +29,25 @@ export class TokenBucket {
     return Math.max(1, this.#waitMs(1 - this.#tokens));
   }
 
-  /** Takes `amount`, what is not there as a debt. Returns how long to wait until it is paid, ms; 0: there is none. */
+  /** Takes `amount`, on credit where tokens are missing. Returns how long to wait until the debt is paid, ms; 0: none. */
   overdraw(amount: number, nowMs: number): number {
     this.#refill(nowMs);
     this.#tokens -= amount;
     return this.#tokens >= 0 ? 0 : this.#waitMs(-this.#tokens);
   }
 
-  /** Takes what is there of `amount`. Returns what is not. */
+  /** Takes `amount` as far as there are tokens. Returns the rest. */
   takeSome(amount: number, nowMs: number): number {
     this.#refill(nowMs);
     const taken = Math.min(amount, Math.max(0, this.#tokens));
     this.#tokens -= taken;
     return amount - taken;
+  }
+
+  /** Whole tokens now, and when there is one, by the clock of `nowMs`. */
+  look(nowMs: number): { tokens: number; nextMs: number } {
+    this.#refill(nowMs);
+    return { tokens: Math.floor(this.#tokens), nextMs: nowMs + this.#waitMs(Math.max(0, 1 - this.#tokens)) };
   }
 
   /** A clock that steps back costs nothing. */

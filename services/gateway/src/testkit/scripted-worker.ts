@@ -259,7 +259,7 @@ export class ScriptedWorker {
       gatewayId: request.gateway,
       workerId: this.#id,
       address: this.#address,
-      tell: true,
+      notify: true,
       heldTtlMs: 60_000,
     });
     if (epoch === 0) this.#requests.delete(request.run);
