@@ -7,7 +7,7 @@ import { createKeys, type Keys } from '@rungrid/bus/keys';
 import type { Lifecycle } from '@rungrid/kit/lifecycle';
 import type { Logger } from '@rungrid/kit/logger';
 import { createRegistry } from '@rungrid/kit/metrics';
-import { RunRegistry } from '@rungrid/bus/run-registry';
+import { RunClaims } from '@rungrid/bus/run-claims';
 import { ArtifactRedis } from '@rungrid/bus/artifacts';
 import { checkRedis, connectRedis } from '@rungrid/bus/connection';
 import { TokenBucket } from '@rungrid/kit/token-bucket';
@@ -106,7 +106,7 @@ export async function startWorker(
   // The rest of the sandboxes is for visitors who are there.
   const table = new RunTable({ maxAlone: Math.max(1, Math.floor(ceiling / 2)) });
   lifecycle.own('pool', () => pool.close());
-  const runs = new RunRegistry(redis, keys);
+  const runs = new RunClaims(redis, keys);
   const notify = (run: Run, gatewayId: string) => {
     const claim = { runId: run.id, epoch: run.epoch, gatewayId, workerId: id, address };
     runs.notify(claim).catch((error: unknown) => logger.warn({ err: error, run: run.id }, 'claim notice failed'));

@@ -3,6 +3,7 @@ import type { Call } from '@rungrid/kit/grpc/client-call';
 import { STATUS, type Status, statusText } from '@rungrid/kit/grpc/status';
 import type { RunEvent, RunInput } from '@rungrid/proto/gen/rungrid/v1/runner';
 import type { RunStream, RunStreamHandlers, StreamFault } from '../routing/types.js';
+import { fromWire, toWire } from './messages.js';
 
 /** How long a worker may take to end the stream after the terminal event, ms. */
 const FINISH_WAIT_MS = 5000;
@@ -22,7 +23,10 @@ export function wrapCall(call: RunCall, options: RunStreamOptions): RunStream {
   let finishTimer: NodeJS.Timeout | undefined;
 
   call.listen({
-    message: (event) => handlers?.event(event),
+    message: (message) => {
+      const event = fromWire(message);
+      if (event !== undefined) handlers?.event(event);
+    },
     end: (status) => {
       closed = true;
       clearTimeout(finishTimer);
@@ -36,7 +40,7 @@ export function wrapCall(call: RunCall, options: RunStreamOptions): RunStream {
   return {
     send: (input) => {
       // Not awaited: what may be under way is bounded by the stdin window.
-      if (!closed) call.write({ input });
+      if (!closed) call.write({ input: toWire(input) });
     },
     pause: () => call.pause(),
     resume: () => call.resume(),

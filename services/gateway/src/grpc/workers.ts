@@ -4,7 +4,8 @@ import type { GrpcSecurity } from '@rungrid/kit/grpc/security';
 import { STATUS, type Status } from '@rungrid/kit/grpc/status';
 import type { Logger } from '@rungrid/kit/logger';
 import { RUN_METHOD } from '@rungrid/proto/method';
-import type { Offer, OpenStream, RunStream, RunStreamHandlers, TakeStream } from '../routing/types.js';
+import type { ClaimNotice, OpenStream, RunStream, RunStreamHandlers, TakeStream } from '../routing/types.js';
+import { fromWire } from './messages.js';
 import { ParkedCalls } from './parked.js';
 import { type RunCall, wrapCall } from './run-stream.js';
 
@@ -33,7 +34,7 @@ export interface WorkerChannelsOptions {
   /** Name in every worker's certificate. Default: the host that it announces. */
   readonly serverName: string | undefined;
   /** A worker has put a run on such a stream. In this turn it must be taken. */
-  readonly onAssigned: (offer: Offer & { readonly take: TakeStream }) => void;
+  readonly onAssigned: (notice: ClaimNotice & { readonly take: TakeStream }) => void;
   readonly logger: Logger;
 }
 
@@ -114,7 +115,7 @@ export class WorkerChannels {
           run,
           epoch,
           worker: address,
-          first,
+          first: fromWire(first),
           take: (handlers) => this.#wrap(address, { entry, call, handlers }),
         }),
       onLost: (status) => this.#onStatus(address, { entry, status }),
