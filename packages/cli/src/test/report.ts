@@ -1,4 +1,4 @@
-// Reads vitest's JSON report into the counts of the closing line.
+// Counts the tests in vitest's JSON report, for the closing line.
 
 export interface Counts {
   readonly passed: number;
@@ -13,7 +13,7 @@ interface Report {
   }[];
 }
 
-/** Undefined when the text is not a report. A file that fails without a failed test of its own (it can't be loaded) counts as one. */
+/** Undefined when the text is not a report. A file that fails without a failed test of its own (it cannot be loaded) counts as one. */
 export function countTests(text: string): Counts | undefined {
   const report = parse(text);
   if (report === undefined) return undefined;
@@ -26,7 +26,7 @@ export function countTests(text: string): Counts | undefined {
   return { passed, failed, skipped: statuses.length - passed - failed };
 }
 
-/** Alone on the last line, for people and for machines that read only that. */
+/** The last line of the output, for people and for machines. */
 export function closingLine(counts: Counts): string {
   return `${counts.passed} passed, ${counts.failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''}`;
 }
