@@ -137,7 +137,7 @@ test('a gateway dies under a running program: the page finds it again, with what
   await shows('<one>');
   stack().forget(gateway);
   gateway.process.signal('SIGKILL');
-  await says('Lost the connection');
+  await says('Connection lost');
   await page.locator('#input').fill('two');
   await page.locator('#input').press('Enter');
   await stack().addGateway({ GATEWAY_PORT: port });
