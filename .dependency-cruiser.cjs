@@ -19,13 +19,15 @@ const HOMES = {
 };
 
 /** The adapters of each service: named for what they wrap, they know the core below them and not each other. */
-const ADAPTERS = 'uws|docker|grpc|stream|admission|http|batch|languages';
+const ADAPTERS = 'uws|docker|grpc|stream|admission|http';
 /** The core: knows neither an adapter nor an outside library. */
-const CORE = 'session|routing|run|pool|compile|policy';
+const CORE = 'session|routing|run|pool|compile|policy|selftest';
 
 const escape = (text) => text.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&');
 
 module.exports = {
+  /** Folders of a service's src that are in a layer; tools/house.mjs refuses any other. */
+  layers: [...ADAPTERS.split('|'), ...CORE.split('|'), 'testkit'],
   forbidden: [
     { name: 'no-cycle', severity: 'error', from: {}, to: { circular: true } },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
@@ -88,9 +90,17 @@ module.exports = {
     },
     {
       name: 'adapters-apart',
+      comment: 'http/types.ts is plain values: what the handlers of http and the server in uws give each other.',
       severity: 'error',
       from: { path: `^services/([^/]+)/src/(${ADAPTERS})/`, pathNot: '[.]test[.]ts$' },
-      to: { path: `^services/$1/src/(${ADAPTERS})/`, pathNot: '^services/$1/src/$2/' },
+      to: { path: `^services/$1/src/(${ADAPTERS})/`, pathNot: '^services/$1/src/($2/|http/types[.]ts$)' },
+    },
+    {
+      name: 'wire-types-in-grpc-only',
+      comment: 'The messages of runner.proto: grpc/ translates them to the types of the core.',
+      severity: 'error',
+      from: { path: '^services/gateway/src/', pathNot: '^services/gateway/src/(grpc|testkit)/' },
+      to: { path: '^proto/(src|dist)/gen/' },
     },
     {
       name: 'core-below-adapters',

@@ -40,7 +40,7 @@ if (faults.length > 0) {
 
 /** What breaks a rule of .dependency-cruiser.cjs, and whether the tool saw every source file. */
 async function importFaults() {
-  const { options, forbidden } = createRequire(import.meta.url)('../.dependency-cruiser.cjs');
+  const { options, forbidden, layers } = createRequire(import.meta.url)('../.dependency-cruiser.cjs');
   const { output } = await cruise(FOLDERS, { ...options, validate: true, ruleSet: { forbidden } });
   const seen = new Set(output.modules.map((module) => module.source));
   const unseen = files
@@ -50,7 +50,15 @@ async function importFaults() {
   const broken = output.summary.violations.map(
     (violation) => `${violation.from} -> ${violation.to}: ${violation.rule.name}`,
   );
-  return [...broken, ...unseen];
+  return [...broken, ...unseen, ...layerFaults(layers)];
+}
+
+/** A folder that is in no layer could import anything. */
+function layerFaults(layers) {
+  const folders = files.flatMap((file) => /^services\/(?!kit\/)[^/]+\/src\/([^/]+)\/.*[.]ts$/.exec(file)?.[1] ?? []);
+  return [...new Set(folders)]
+    .filter((folder) => !layers.includes(folder))
+    .map((folder) => `${folder}/: is in no layer; name it in ADAPTERS or CORE of .dependency-cruiser.cjs`);
 }
 
 function fileFaults() {
