@@ -18,18 +18,18 @@ import { Compilations } from './compile/compilations.js';
 import { artifactSource, type CompiledLanguage } from './compile/source.js';
 import type { WorkerConfig } from './config.js';
 import { selfTestEngine, servingEngine, sandboxKind } from './engine.js';
-import { engineWatch, startCare } from './engine-care.js';
+import { engineWatch, startSupervisor } from './health/supervisor.js';
 import { startGrpcServer } from './grpc/server.js';
-import { createWorkerMetrics, shelfLabels, type WorkerMetrics } from './metrics.js';
-import { shelfFloors } from './pool/floor.js';
-import { defaultCeiling, type PoolShelf } from './pool/options.js';
+import { createWorkerMetrics, poolLabels, type WorkerMetrics } from './metrics.js';
+import { minIdleByKind } from './pool/min-idle.js';
+import { defaultMaxSize, type KeyPoolConfig } from './pool/options.js';
 import { Pool } from './pool/pool.js';
 import { waitForReady } from './pool/ready.js';
-import { Dispatcher } from './run/dispatcher.js';
+import { Dispatcher } from './dispatch/dispatcher.js';
 import type { Run } from './run/run.js';
 import { RunTable } from './run/table.js';
 import { SelfTest } from './selftest/selftest.js';
-import { provedSpecs, type Served, servedLanguages } from './served.js';
+import { specsToVerify, type LanguageSpecs, languageSpecs } from './language-specs.js';
 import { redisArtifactStore } from './stream/artifacts.js';
 import { Heartbeat } from './stream/heartbeat.js';
 import { Puller } from './stream/puller.js';
@@ -70,27 +70,27 @@ export async function startWorker(
     );
   });
   await engine.requireRuntime();
-  const served = await servedLanguages(config, engine);
+  const served = await languageSpecs(config, engine);
   const languages = new Map([...served].map(([name, { language }]) => [name, language]));
   const selfTest = new SelfTest({
     identity: () => engine.identity(),
     makeEngine: () => selfTestEngine(config, id),
-    specs: provedSpecs([...served.values()]),
+    specs: specsToVerify([...served.values()]),
     kind: sandboxKind(config),
   });
   // Before anything can reach this worker: one that cannot hold a program does not join.
-  const proofMs = await timed(() => selfTest.check());
-  logger.info({ languages: [...languages.keys()], runtime: config.SANDBOX_RUNTIME, ms: proofMs }, 'self-test passed');
-  const ceiling = config.WORKER_MAX_SANDBOXES ?? defaultCeiling(totalmem());
+  const selfTestMs = await timed(() => selfTest.check());
+  logger.info({ languages: [...languages.keys()], runtime: config.SANDBOX_RUNTIME, ms: selfTestMs }, 'self-test passed');
+  const maxSize = config.WORKER_MAX_SANDBOXES ?? defaultMaxSize(totalmem());
   const pool = new Pool({
     engine,
-    shelves: shelvesOf(config, { served: [...served.values()], ceiling }),
+    keyPools: keyPoolsOf(config, { served: [...served.values()], maxSize }),
     waitReady: waitForReady,
-    tuning: { ceiling },
+    tuning: { maxSize },
     observer: {
-      failed: (spec, error) => logger.warn({ err: error, ...shelfLabels(spec) }, 'sandbox failed'),
-      ready: (spec, ms) => metrics.sandboxStartSeconds.observe(shelfLabels(spec), ms / 1000),
-      destroyed: (spec, ms) => metrics.sandboxDestroySeconds.observe(shelfLabels(spec), ms / 1000),
+      failed: (spec, error) => logger.warn({ err: error, ...poolLabels(spec) }, 'sandbox failed'),
+      ready: (spec, ms) => metrics.sandboxStartDuration.observe(poolLabels(spec), ms / 1000),
+      destroyed: (spec, ms) => metrics.sandboxDestroyDuration.observe(poolLabels(spec), ms / 1000),
     },
   });
 
@@ -101,7 +101,7 @@ export async function startWorker(
 
   let draining = false;
   // The rest of the sandboxes is for visitors who are there.
-  const table = new RunTable({ maxAlone: Math.max(1, Math.floor(ceiling / 2)) });
+  const table = new RunTable({ maxDetached: Math.max(1, Math.floor(maxSize / 2)) });
   lifecycle.own('pool', () => pool.close());
   const runs = new RunRegistry(redis, keys);
   const tell = (run: Run, gatewayId: string) => {
@@ -158,9 +158,9 @@ export async function startWorker(
   lifecycle.own('internal http', () => internal.close());
 
   every(lifecycle, { name: 'gauges', ms: GAUGES_MS }, () => {
-    const { shelves, live, destroying } = pool.stats();
-    for (const { spec, warm, starting, waiting } of shelves) {
-      const labels = shelfLabels(spec);
+    const { keyPools, live, destroying } = pool.stats();
+    for (const { spec, warm, starting, waiting } of keyPools) {
+      const labels = poolLabels(spec);
       metrics.warmSandboxes.set(labels, warm);
       metrics.startingSandboxes.set(labels, starting);
       metrics.waitingRuns.set(labels, waiting);
@@ -193,7 +193,7 @@ export async function startWorker(
     { name: 'heartbeat', ms: HEARTBEAT_MS },
     () => void heartbeat.announce(info()).catch(fault('heartbeat failed')),
   );
-  await startCare(watch, care);
+  await startSupervisor(watch, care);
 
   const drain = async () => {
     draining = true;
@@ -222,26 +222,26 @@ export async function startWorker(
   return info();
 }
 
-/** Every shelf with how many it keeps warm. */
-function shelvesOf(config: WorkerConfig, given: { served: readonly Served[]; ceiling: number }): PoolShelf[] {
-  const { served, ceiling } = given;
+/** Every pool key with how many it keeps warm. */
+function keyPoolsOf(config: WorkerConfig, given: { served: readonly LanguageSpecs[]; maxSize: number }): KeyPoolConfig[] {
+  const { served, maxSize } = given;
   const compiled = served.filter(({ compile }) => compile !== undefined).length;
-  const floors = shelfFloors(
-    { memoryBytes: totalmem(), ceiling, languages: served.length, compiled },
+  const minIdle = minIdleByKind(
+    { memoryBytes: totalmem(), maxSize, languages: served.length, compiled },
     {
-      pipe: config.WORKER_POOL_FLOOR,
-      tty: config.WORKER_POOL_FLOOR_TTY,
-      compile: config.WORKER_POOL_FLOOR_COMPILE,
+      pipe: config.WORKER_POOL_MIN_IDLE,
+      tty: config.WORKER_POOL_MIN_IDLE_TTY,
+      compile: config.WORKER_POOL_MIN_IDLE_COMPILE,
     },
   );
   return served.flatMap((each) => [
-    { spec: each.pipe, floor: floors.pipe },
-    { spec: each.tty, floor: floors.tty },
-    ...(each.compile === undefined ? [] : [{ spec: each.compile, floor: floors.compile }]),
+    { spec: each.pipe, minIdle: minIdle.pipe },
+    { spec: each.tty, minIdle: minIdle.tty },
+    ...(each.compile === undefined ? [] : [{ spec: each.compile, minIdle: minIdle.compile }]),
   ]);
 }
 
-function compiledOf(served: ReadonlyMap<string, Served>): Map<string, CompiledLanguage> {
+function compiledOf(served: ReadonlyMap<string, LanguageSpecs>): Map<string, CompiledLanguage> {
   return new Map(
     [...served].flatMap(([name, { pipe, compile }]) => (compile === undefined ? [] : [[name, { pipe, compile }]])),
   );
@@ -272,7 +272,7 @@ function startCompilations(config: WorkerConfig, parts: CompilationParts): Compi
     cacheBytes: config.WORKER_COMPILE_CACHE_BYTES,
     observer: {
       served: (language, source) => metrics.compiledPrograms.inc({ language, source }),
-      compiled: (language, ms) => metrics.compileSeconds.observe({ language }, ms / 1000),
+      compiled: (language, ms) => metrics.compileDuration.observe({ language }, ms / 1000),
       failed: (language, error) => logger.warn({ err: error, language }, 'no sandbox for a compile step'),
     },
   });

@@ -14,10 +14,10 @@ export function createWorkerMetrics(registry: Registry) {
       buckets: LATENCY_BUCKETS,
       registers,
     });
-  /** Per shelf. `kind`: what the sandboxes are for, `pipe`, `tty` or `compile`. */
-  const shelf = (name: string, help: string) =>
+  /** Per pool key. `kind`: what the sandboxes are for, `pipe`, `tty` or `compile`. */
+  const perPoolKey = (name: string, help: string) =>
     new Gauge({ name: `rungrid_worker_${name}`, help, labelNames: ['language', 'kind'], registers });
-  const shelfSeconds = (name: string, help: string) =>
+  const poolDuration = (name: string, help: string) =>
     new Histogram({
       name: `rungrid_worker_${name}_seconds`,
       help,
@@ -48,19 +48,19 @@ export function createWorkerMetrics(registry: Registry) {
       registers,
     }),
     /** Stage: the gateway accepted the click until this worker read the request. Needs one clock, or clocks in step. */
-    queueSeconds: stage('queue', 'From the click to the read of the request'),
+    queueDuration: stage('queue', 'From the click to the read of the request'),
     /** Stage: the claim's round trip. */
-    claimSeconds: stage('claim', 'Round trip of the claim'),
+    claimDuration: stage('claim', 'Round trip of the claim'),
     /** Stage: the program was handed to the sandbox until the agent said that it runs. */
-    handOverSeconds: stage('hand_over', 'From the hand-over to the start'),
+    handoffDuration: stage('hand_over', 'From the hand-over to the start'),
     /** Stage: the program was handed over until its first byte of output arrived. */
-    firstOutputSeconds: stage('first_output', 'From the hand-over to the first output'),
+    firstOutputDuration: stage('first_output', 'From the hand-over to the first output'),
     /** Ready and waiting for a program. */
-    warmSandboxes: shelf('warm_sandboxes', 'Sandboxes that wait for a program'),
+    warmSandboxes: perPoolKey('warm_sandboxes', 'Sandboxes that wait for a program'),
     /** On their way to being ready. */
-    startingSandboxes: shelf('starting_sandboxes', 'Sandboxes that are being started'),
+    startingSandboxes: perPoolKey('starting_sandboxes', 'Sandboxes that are being started'),
     /** Callers that wait for a sandbox. */
-    waitingRuns: shelf('waiting_runs', 'Runs and compile steps that wait for a sandbox'),
+    waitingRuns: perPoolKey('waiting_runs', 'Runs and compile steps that wait for a sandbox'),
     /** In the hands of a run. */
     liveSandboxes: new Gauge({ name: 'rungrid_worker_live_sandboxes', help: 'Sandboxes that serve a run', registers }),
     /** Used, and not yet gone. */
@@ -70,9 +70,9 @@ export function createWorkerMetrics(registry: Registry) {
       registers,
     }),
     /** From asking the engine to READY. */
-    sandboxStartSeconds: shelfSeconds('sandbox_start', 'Start of a sandbox until it is ready'),
+    sandboxStartDuration: poolDuration('sandbox_start', 'Start of a sandbox until it is ready'),
     /** Removal of a used sandbox. */
-    sandboxDestroySeconds: shelfSeconds('sandbox_destroy', 'Removal of a sandbox'),
+    sandboxDestroyDuration: poolDuration('sandbox_destroy', 'Removal of a sandbox'),
     /** Checkouts by whether the sandbox was warm. */
     checkouts: new Counter({
       name: 'rungrid_worker_checkouts_total',
@@ -81,7 +81,7 @@ export function createWorkerMetrics(registry: Registry) {
       registers,
     }),
     /** From the sources in their sandbox to its end, whatever it was. */
-    compileSeconds: stage('compile', 'Compile steps'),
+    compileDuration: stage('compile', 'Compile steps'),
     /** Where runs of compiled languages got their program: `memory`, `store` (Redis), `compiled`, `joined` (another run's compile step), `refused` (by compiler or limit), `abandoned` (nobody waited any more), `fault`. */
     compiledPrograms: new Counter({
       name: 'rungrid_worker_compiled_programs_total',
@@ -108,8 +108,8 @@ export function createWorkerMetrics(registry: Registry) {
   };
 }
 
-/** Labels of what is counted per shelf. */
-export function shelfLabels(spec: Pick<SandboxSpec, 'language' | 'class' | 'mode'>): {
+/** Labels of what is counted per pool key. */
+export function poolLabels(spec: Pick<SandboxSpec, 'language' | 'class' | 'mode'>): {
   language: string;
   kind: string;
 } {

@@ -22,9 +22,9 @@ function make(
   const times: string[] = [];
   const compilations = new Compilations({
     pool: {
-      async acquireCold(shelf, signal): Promise<Lease> {
+      async acquireCold(poolKey, signal): Promise<Lease> {
         signal.throwIfAborted();
-        if (options.noSandbox === true) throw new Error(`none of ${shelf}`);
+        if (options.noSandbox === true) throw new Error(`none of ${poolKey}`);
         const sandbox = new ScriptedSandbox();
         sandboxes.push(sandbox);
         return sandbox.lease();
@@ -56,7 +56,7 @@ function make(
 }
 
 function job(key: string): CompileJob {
-  return { key, language: 'c', shelf: 'c/compile', start: () => Buffer.from('start'), maxBytes: 1000, wallMs: 5000 };
+  return { key, language: 'c', poolKey: 'c/compile', start: () => Buffer.from('start'), maxBytes: 1000, wallMs: 5000 };
 }
 
 const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);

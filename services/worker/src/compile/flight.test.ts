@@ -18,9 +18,9 @@ test('one that joins late hears everything, in order, once', () => {
   const flight = new Flight();
   const [early, late] = [follower(), follower()];
   flight.join(early);
-  flight.say(Buffer.from('a'));
+  flight.diagnostics(Buffer.from('a'));
   flight.join(late);
-  flight.say(Buffer.from('b'));
+  flight.diagnostics(Buffer.from('b'));
   flight.settle(result);
   flight.settle(result);
   expect([early.heard, late.heard]).toEqual([
@@ -36,7 +36,7 @@ test('one that has left hears nothing more', () => {
   flight.join(other);
   leave();
   leave();
-  flight.say(Buffer.from('a'));
+  flight.diagnostics(Buffer.from('a'));
   expect(flight.signal.aborted).toBe(false);
   expect([one.heard, other.heard]).toEqual([[], ['a']]);
 });
@@ -58,7 +58,7 @@ test('one that leaves while it is being told does not keep the others from heari
   const other = follower();
   const leave = flight.join({ diagnostics: () => leave(), settled: () => undefined });
   flight.join(other);
-  flight.say(Buffer.from('a'));
+  flight.diagnostics(Buffer.from('a'));
   flight.settle(result);
   expect(other.heard).toEqual(['a', 'fault']);
 });

@@ -1,8 +1,8 @@
-// Makes a compile job of a run request: its key, its sandbox's shelf, its START frame, its bounds.
+// Turns a run request into a compile job: its key, its pool key, its START frame, its bounds.
 import type { RunRequest } from '@rungrid/proto/stream-entries';
 import type { Language } from '@rungrid/sandbox/languages';
 import type { ArtifactSource } from '../run/artifacts.js';
-import { type SandboxSpec, shelfName } from '../run/ports.js';
+import { type SandboxSpec, poolKeyOf } from '../run/ports.js';
 import { compileFrame, filesOf } from '../run/programs.js';
 import type { Compilations, CompileJob } from './compilations.js';
 import { artifactKey } from './key.js';
@@ -42,9 +42,9 @@ function jobOf(
   return {
     key: artifactKey({ language: language.name, image, env, compile, files: filesOf(request, language) }),
     language: language.name,
-    shelf: shelfName(specs.compile),
+    poolKey: poolKeyOf(specs.compile),
     start: () => compileFrame(request, language),
-    // It must fit the /tmp that it runs from.
+    // It must fit the /tmp it runs from.
     maxBytes: specs.pipe.limits.tmpBytes,
     wallMs: compile.limits?.wallMs ?? wallMs,
   };

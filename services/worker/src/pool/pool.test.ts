@@ -14,8 +14,8 @@ describe('Pool', () => {
     vi.useRealTimers();
   });
 
-  it('fills to the floor, and again after a checkout', async () => {
-    const { pool, engine } = make({ floor: 3 });
+  it('fills to the minIdle, and again after a checkout', async () => {
+    const { pool, engine } = make({ minIdle: 3 });
     await filled(pool, 3);
     const lease = pool.tryAcquire('a');
     expect(lease).toMatchObject({ warm: true, version: 'v1' });
@@ -28,7 +28,7 @@ describe('Pool', () => {
   });
 
   it('never hands a sandbox out twice', async () => {
-    const { pool } = make({ floor: 3 });
+    const { pool } = make({ minIdle: 3 });
     await filled(pool, 3);
     const seen = new Set<string>();
     for (let round = 0; round < 20; round += 1) {
@@ -42,7 +42,7 @@ describe('Pool', () => {
   });
 
   it('makes a caller wait for a cold start, and says so', async () => {
-    const { pool, engine } = make({ floor: 0 });
+    const { pool, engine } = make({ minIdle: 0 });
     expect(pool.tryAcquire('a')).toBeUndefined();
     const lease = await coldNow(pool);
     expect(lease.warm).toBe(false);
@@ -52,17 +52,17 @@ describe('Pool', () => {
   });
 
   it('lets a caller who gives up go', async () => {
-    const { pool, engine } = make({ floor: 0 });
+    const { pool, engine } = make({ minIdle: 0 });
     engine.hang = true;
     const abort = new AbortController();
     const waiting = pool.acquireCold('a', abort.signal);
     abort.abort(new Error('gave up'));
     await expect(waiting).rejects.toThrow('gave up');
-    expect(pool.stats().shelves[0]?.waiting).toBe(0);
+    expect(pool.stats().keyPools[0]?.waiting).toBe(0);
   });
 
-  it('never has more than the ceiling', async () => {
-    const { pool, engine } = make({ floor: 50, tuning: { ceiling: 5 } });
+  it('never has more than the maxSize', async () => {
+    const { pool, engine } = make({ minIdle: 50, tuning: { maxSize: 5 } });
     await filled(pool, 5);
     await vi.advanceTimersByTimeAsync(5000);
     expect(engine.most).toBe(5);
@@ -70,7 +70,7 @@ describe('Pool', () => {
   });
 
   it('waits for capacity until a run ends', async () => {
-    const { pool } = make({ floor: 1, tuning: { ceiling: 1 } });
+    const { pool } = make({ minIdle: 1, tuning: { maxSize: 1 } });
     await filled(pool, 1);
     const lease = await coldNow(pool);
     expect(pool.hasCapacity('a')).toBe(false);
@@ -87,7 +87,7 @@ describe('Pool', () => {
   });
 
   it('backs off when starts fail, and recovers', async () => {
-    const { pool, engine } = make({ floor: 2 });
+    const { pool, engine } = make({ minIdle: 2 });
     engine.failure = new EngineError('engine is away', { retryable: true });
     await vi.advanceTimersByTimeAsync(60_000);
     // Doubling from 250 ms to 30 s leaves about ten rounds of at most four starts in a minute.
@@ -99,7 +99,7 @@ describe('Pool', () => {
   });
 
   it('does not spin on an image that is missing, and tells those who wait at once', async () => {
-    const { pool, engine } = make({ floor: 0 });
+    const { pool, engine } = make({ minIdle: 0 });
     engine.failure = new EngineError('no such image', { retryable: false });
     const refused = pool.acquireCold('a', NEVER).catch((error: unknown) => error);
     await vi.advanceTimersByTimeAsync(100);
@@ -111,7 +111,7 @@ describe('Pool', () => {
 
   it('destroys a sandbox that does not get ready in time', async () => {
     const { pool, engine } = make({
-      floor: 1,
+      minIdle: 1,
       ready: () => new Promise(() => undefined),
       tuning: { readyTimeoutMs: 1000 },
     });
@@ -121,8 +121,8 @@ describe('Pool', () => {
     await closed(pool);
   });
 
-  it('takes an idle sandbox that ends off the shelf', async () => {
-    const { pool, engine } = make({ floor: 2 });
+  it('takes an idle sandbox that ends out of the pool', async () => {
+    const { pool, engine } = make({ minIdle: 2 });
     await filled(pool, 2);
     engine.oldest()?.listener?.end();
     expect(pool.stats().warm).toBe(1);
@@ -132,7 +132,7 @@ describe('Pool', () => {
   });
 
   it('replaces idle sandboxes past their age, without a gap', async () => {
-    const { pool, engine } = make({ floor: 2, tuning: { maxAgeMs: 60_000 } });
+    const { pool, engine } = make({ minIdle: 2, tuning: { maxAgeMs: 60_000 } });
     await filled(pool, 2);
     const first = [...engine.alive];
     for (let seconds = 0; seconds < 80; seconds += 1) {
@@ -144,7 +144,7 @@ describe('Pool', () => {
   });
 
   it('counts a promised place as taken until it is given back', async () => {
-    const { pool } = make({ floor: 1, tuning: { ceiling: 1 } });
+    const { pool } = make({ minIdle: 1, tuning: { maxSize: 1 } });
     await filled(pool, 1);
     const giveBack = pool.reserve('a');
     expect(pool.hasCapacity('a')).toBe(false);
@@ -162,7 +162,7 @@ describe('Pool', () => {
   });
 
   it('tries again when a removal fails', async () => {
-    const { pool, engine } = make({ floor: 0 });
+    const { pool, engine } = make({ minIdle: 0 });
     const lease = await coldNow(pool);
     engine.stuck = 2;
     lease.release();
@@ -172,7 +172,7 @@ describe('Pool', () => {
   });
 
   it('goes on trying until what an engine away could not remove is gone', async () => {
-    const { pool, engine } = make({ floor: 0 });
+    const { pool, engine } = make({ minIdle: 0 });
     const lease = await coldNow(pool);
     engine.stuck = Number.POSITIVE_INFINITY;
     lease.release();
@@ -184,7 +184,7 @@ describe('Pool', () => {
   });
 
   it('removes others while one cannot be removed', async () => {
-    const { pool, engine } = make({ floor: 0, tuning: { destroysAtOnce: 1 } });
+    const { pool, engine } = make({ minIdle: 0, tuning: { destroysAtOnce: 1 } });
     const [stuck, other] = [await coldNow(pool), await coldNow(pool)];
     engine.stuck = 5;
     stuck.release();
@@ -198,7 +198,7 @@ describe('Pool', () => {
 
   it('has the engine do much one at a time while somebody types, and more at once again afterwards', async () => {
     const { pool, engine } = make({
-      floor: 4,
+      minIdle: 4,
       tuning: { urgentStarts: 4, jobsWhileTyping: 1, manyJobs: 1, typingMs: 1000 },
     });
     await filled(pool, 4);
@@ -219,7 +219,7 @@ describe('Pool', () => {
   });
 
   it('gives the turn on while a removal hangs', async () => {
-    const { pool, engine } = make({ floor: 3, tuning: { jobsWhileTyping: 1, manyJobs: 1, typingMs: 60_000 } });
+    const { pool, engine } = make({ minIdle: 3, tuning: { jobsWhileTyping: 1, manyJobs: 1, typingMs: 60_000 } });
     await filled(pool, 3);
     const [typist, hanging, other] = Array.from({ length: 3 }, () => pool.tryAcquire('a'));
     typist?.typed(performance.now());
@@ -237,7 +237,7 @@ describe('Pool', () => {
   });
 
   it('gives up what cannot be removed when it closes', async () => {
-    const { pool, engine } = make({ floor: 2 });
+    const { pool, engine } = make({ minIdle: 2 });
     await filled(pool, 2);
     engine.stuck = Number.POSITIVE_INFINITY;
     await closed(pool);
@@ -245,7 +245,7 @@ describe('Pool', () => {
   });
 
   it('suspended, refuses who waits and starts nothing; resumed, goes on with what lives', async () => {
-    const { pool, engine } = make({ floor: 1, tuning: { ceiling: 2 } });
+    const { pool, engine } = make({ minIdle: 1, tuning: { maxSize: 2 } });
     await filled(pool, 1);
     const leases = [await coldNow(pool), await coldNow(pool)];
     const waiting = pool.acquireCold('a', NEVER).catch((error: unknown) => error);
@@ -267,7 +267,7 @@ describe('Pool', () => {
   });
 
   it('suspended, keeps idle sandboxes whose streams are open, and hands none out', async () => {
-    const { pool, engine } = make({ floor: 2 });
+    const { pool, engine } = make({ minIdle: 2 });
     await filled(pool, 2);
     pool.suspend();
     expect(pool.tryAcquire('a')).toBeUndefined();
@@ -281,7 +281,7 @@ describe('Pool', () => {
   });
 
   it('fills at once when it is resumed, however often it failed before', async () => {
-    const { pool, engine } = make({ floor: 2 });
+    const { pool, engine } = make({ minIdle: 2 });
     engine.failure = new EngineError('engine is away', { retryable: true });
     await vi.advanceTimersByTimeAsync(120_000);
     pool.suspend();
@@ -293,7 +293,7 @@ describe('Pool', () => {
   });
 
   it('drains: refuses, destroys the idle, lets live runs finish', async () => {
-    const { pool, engine } = make({ floor: 2 });
+    const { pool, engine } = make({ minIdle: 2 });
     await filled(pool, 2);
     const lease = await coldNow(pool);
     let drained = false;
@@ -313,7 +313,7 @@ describe('Pool', () => {
   });
 
   it('leaves nothing when it closes in the middle of everything', async () => {
-    const { pool, engine } = make({ floor: 4 });
+    const { pool, engine } = make({ minIdle: 4 });
     await vi.advanceTimersByTimeAsync(15);
     const closing = pool.close();
     await vi.advanceTimersByTimeAsync(1000);
@@ -422,7 +422,7 @@ class FakeSandbox implements Sandbox {
   }
 }
 
-function make(parts: { floor: number; tuning?: PoolTuning; ready?: () => Promise<{ version: string }> }): {
+function make(parts: { minIdle: number; tuning?: PoolTuning; ready?: () => Promise<{ version: string }> }): {
   pool: Pool;
   engine: FakeEngine;
 } {
@@ -431,9 +431,9 @@ function make(parts: { floor: number; tuning?: PoolTuning; ready?: () => Promise
   const spec: SandboxSpec = { language: 'a', class: 'run', mode: 'pipe', image: 'a', command: [], env: [], limits };
   const pool = new Pool({
     engine,
-    shelves: [{ spec, floor: parts.floor }],
+    keyPools: [{ spec, minIdle: parts.minIdle }],
     waitReady: parts.ready ?? (async () => ({ version: 'v1' })),
-    tuning: { ceiling: 20, ...parts.tuning },
+    tuning: { maxSize: 20, ...parts.tuning },
   });
   pool.start();
   return { pool, engine };

@@ -1,4 +1,4 @@
-// Waits for the agent's READY: the sandbox's language process is up.
+// Waits for the agent's READY frame: the sandbox's language process is up.
 import { AgentFrameDecoder, FromAgent } from '@rungrid/sandbox/agent-frames';
 import { EngineError, type Sandbox } from '../run/ports.js';
 import type { WaitReady } from './options.js';

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type DockerOptions } from '../docker/options.js';
 import { DockerEngine } from '../docker/engine.js';
 import type { SandboxSpec } from '../run/ports.js';
-import { failureText, proveSandboxes, SelfTest } from './selftest.js';
+import { failureText, verifySandboxes, SelfTest } from './selftest.js';
 
 const fleet = `test-${process.pid}`;
 let spec: SandboxSpec;
@@ -30,7 +30,7 @@ const make =
     new DockerEngine({ workerId: `self-${process.pid}`, fleet, ...options });
 
 async function faults(options: Partial<DockerOptions>, promised: Partial<SandboxSpec> = {}): Promise<string[]> {
-  const [proof] = await proveSandboxes({
+  const [proof] = await verifySandboxes({
     makeEngine: make(options),
     specs: [{ ...spec, ...promised }],
     kind: { systemCalls: 'own', runtime: 'runc' },
@@ -55,7 +55,7 @@ describe('the self-test', () => {
         return super.create({ ...asked, mode: 'tty' });
       }
     }
-    const [proof] = await proveSandboxes({
+    const [proof] = await verifySandboxes({
       makeEngine: () => new Careless({ workerId: `self-${process.pid}`, fleet }),
       specs: [spec],
       kind: { systemCalls: 'own', runtime: 'runc' },
@@ -95,7 +95,7 @@ describe('the self-test', () => {
   it('fails when the image has no probe', async () => {
     const weak = { ...spec, image: 'debian:trixie-slim' };
     await expect(
-      proveSandboxes({ makeEngine: make(), specs: [weak], kind: { systemCalls: 'own', runtime: 'runc' } }),
+      verifySandboxes({ makeEngine: make(), specs: [weak], kind: { systemCalls: 'own', runtime: 'runc' } }),
     ).rejects.toMatchObject({
       name: 'EngineError',
     });

@@ -2,19 +2,19 @@
 import type { Verdict } from '@rungrid/sandbox/selftest';
 import { describe, expect, it } from 'vitest';
 import { type Engine, EngineError } from '../run/ports.js';
-import { failureText, type Proof, proofTable, SelfTest } from './selftest.js';
+import { failureText, type Verification, verificationTable, SelfTest } from './selftest.js';
 
 const ok: Verdict = { name: 'no swap', state: 'ok', found: '', hint: '' };
 const failed: Verdict = { name: 'no swap', state: 'failed', found: 'max instead of 1', hint: 'Turn it off.' };
-const proof = (shelf: string, verdict: Verdict): Proof => ({ shelf, verdicts: [verdict] });
+const proof = (poolKey: string, verdict: Verdict): Verification => ({ poolKey, verdicts: [verdict] });
 
 describe('the table', () => {
   it('joins languages that agree', () => {
-    expect(proofTable([proof('c', ok), proof('python', ok)])).toBe('ok      no swap\n');
+    expect(verificationTable([proof('c', ok), proof('python', ok)])).toBe('ok      no swap\n');
   });
 
   it('names those that differ, with what to do', () => {
-    expect(proofTable([proof('c', ok), proof('python', failed)])).toBe(
+    expect(verificationTable([proof('c', ok), proof('python', failed)])).toBe(
       'ok      no swap  (c)\nfailed  no swap  max instead of 1  (python)\n        Turn it off.\n',
     );
   });

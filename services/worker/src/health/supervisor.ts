@@ -2,19 +2,19 @@
 import { ConfigError } from '@rungrid/kit/config';
 import type { Lifecycle } from '@rungrid/kit/lifecycle';
 import type { Logger } from '@rungrid/kit/logger';
-import type { WorkerMetrics } from './metrics.js';
-import { EngineWatch } from './pool/engine-watch.js';
-import type { Pool } from './pool/pool.js';
-import type { Engine } from './run/ports.js';
-import type { SelfTest } from './selftest/selftest.js';
-import { every } from './timers.js';
+import type { WorkerMetrics } from '../metrics.js';
+import { EngineWatch } from './engine-watch.js';
+import type { Pool } from '../pool/pool.js';
+import type { Engine } from '../run/ports.js';
+import type { SelfTest } from '../selftest/selftest.js';
+import { every } from '../timers.js';
 
 /** How often orphans of dead workers and overdue sandboxes are looked for, ms. */
 const JANITOR_MS = 10_000;
 /** An engine that does not answer a ping for so long hangs, ms: a loaded one takes milliseconds, a starved one a second. */
 const PING_MS = 3_000;
 
-export interface CareParts {
+export interface SupervisorParts {
   readonly engine: Engine;
   readonly pool: Pool;
   readonly selfTest: SelfTest;
@@ -26,8 +26,8 @@ export interface CareParts {
   readonly onFatal: (error: Error) => void;
 }
 
-/** The watch; it does nothing before startCare(). */
-export function engineWatch(parts: CareParts): EngineWatch {
+/** The watch; it does nothing before startSupervisor(). */
+export function engineWatch(parts: SupervisorParts): EngineWatch {
   const { engine, pool, selfTest, metrics, logger } = parts;
   return new EngineWatch({
     ping: () => engine.ping({ timeoutMs: PING_MS }),
@@ -52,7 +52,7 @@ export function engineWatch(parts: CareParts): EngineWatch {
 }
 
 /** Sweeps once, then begins to watch, and to reap and prove now and again. What it starts is the lifecycle's. */
-export async function startCare(watch: EngineWatch, parts: CareParts): Promise<void> {
+export async function startSupervisor(watch: EngineWatch, parts: SupervisorParts): Promise<void> {
   const { lifecycle, selfTest, metrics } = parts;
   metrics.engineUp.set(1);
   await reap(parts);
@@ -67,7 +67,7 @@ export async function startCare(watch: EngineWatch, parts: CareParts): Promise<v
 }
 
 /** Never rejects. */
-async function reap({ engine, isAlive, metrics, logger }: CareParts): Promise<void> {
+async function reap({ engine, isAlive, metrics, logger }: SupervisorParts): Promise<void> {
   try {
     metrics.reaped.inc(await engine.reap(isAlive));
   } catch (error) {
@@ -76,7 +76,7 @@ async function reap({ engine, isAlive, metrics, logger }: CareParts): Promise<vo
 }
 
 /** An engine that is away is asked again; one that came back weaker ends the worker. */
-function onSelfTestFault({ logger, onFatal }: CareParts, error: unknown): void {
+function onSelfTestFault({ logger, onFatal }: SupervisorParts, error: unknown): void {
   if (error instanceof ConfigError) onFatal(error);
   else logger.warn({ err: error }, 'self-test could not run');
 }

@@ -8,11 +8,11 @@ import type { Language } from '@rungrid/sandbox/languages';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createWorkerMetrics } from '../metrics.js';
 import { ScriptedSandbox } from '../testkit/scripted-sandbox.js';
-import type { ArtifactTicket, CompileFollower, KeptResult } from './artifacts.js';
+import type { ArtifactTicket, CompileFollower, KeptResult } from '../run/artifacts.js';
 import { Dispatcher } from './dispatcher.js';
-import type { RunEvent } from './events.js';
-import type { Run } from './run.js';
-import { RunTable } from './table.js';
+import type { RunEvent } from '../run/events.js';
+import type { Run } from '../run/run.js';
+import { RunTable } from '../run/table.js';
 
 const common = { title: '', aliases: [], version: '1', image: { packages: [] }, env: {}, hello: '', dir: '' };
 const PYTHON: Language = { ...common, name: 'python', fileName: 'main.py', warm: ['python3'] };
@@ -41,7 +41,7 @@ function request(language: string, more: Partial<RunRequest> = {}): RunRequest {
 
 /** A worker with everything around the dispatcher scripted. `kept`: what is in memory; `warm`, `cold`: whether sandboxes are there, or come. */
 function make(options: { kept?: KeptResult; warm?: boolean; cold?: boolean } = {}) {
-  const table = new RunTable({ maxAlone: 8 });
+  const table = new RunTable({ maxDetached: 8 });
   const asked: string[] = [];
   const sandboxes: ScriptedSandbox[] = [];
   const followers: CompileFollower[] = [];
@@ -68,12 +68,12 @@ function make(options: { kept?: KeptResult; warm?: boolean; cold?: boolean } = {
     unattachedMs: 10_000,
     resumeMs: 30_000,
     pool: {
-      tryAcquire: (shelf) => {
-        asked.push(shelf);
+      tryAcquire: (poolKey) => {
+        asked.push(poolKey);
         return options.warm === false ? undefined : hand();
       },
-      acquireCold: async (shelf, signal) => {
-        asked.push(`cold ${shelf}`);
+      acquireCold: async (poolKey, signal) => {
+        asked.push(`cold ${poolKey}`);
         if (options.cold !== false) return hand();
         return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
       },
@@ -100,8 +100,8 @@ function make(options: { kept?: KeptResult; warm?: boolean; cold?: boolean } = {
     const events: RunEvent[] = [];
     const event = (_: number, each: RunEvent): boolean => events.push(each) > 0;
     const sink = { event, stdinConsumed: () => undefined, end: () => undefined };
-    run.audience.attach(sink, 0);
-    return { run, events, leave: () => run.audience.detach(sink) };
+    run.subscription.attach(sink, 0);
+    return { run, events, leave: () => run.subscription.detach(sink) };
   };
   const claim = async (epoch = 1): Promise<void> => {
     answer(epoch);

@@ -6,13 +6,13 @@ import { ERRORS } from '@rungrid/proto/errors';
 import type { RunRequest } from '@rungrid/proto/stream-entries';
 import type { Language } from '@rungrid/sandbox/languages';
 import type { WorkerMetrics } from '../metrics.js';
-import type { ArtifactSource, ArtifactTicket, CompileResult, KeptResult } from './artifacts.js';
-import { lowerLimits, type RunLimits } from './limits.js';
-import type { Lease } from './options.js';
-import { shelfName } from './ports.js';
-import { replacedFile, runFrames } from './programs.js';
-import { Run } from './run.js';
-import type { RunTable } from './table.js';
+import type { ArtifactSource, ArtifactTicket, CompileResult, KeptResult } from '../run/artifacts.js';
+import { lowerLimits, type RunLimits } from '../run/limits.js';
+import type { Lease } from '../run/options.js';
+import { poolKeyOf } from '../run/ports.js';
+import { replacedFile, runFrames } from '../run/programs.js';
+import { Run } from '../run/run.js';
+import type { RunTable } from '../run/table.js';
 
 /** How long a claimed run waits for a sandbox that is not there yet, ms. */
 const COLD_START_TIMEOUT_MS = 20_000;
@@ -21,12 +21,12 @@ const MAX_DELIVERIES = 2;
 
 /** Where sandboxes come from. */
 export interface SandboxSource {
-  /** A warm one of this shelf (shelfName) at once, or undefined. */
-  tryAcquire(shelf: string): Lease | undefined;
+  /** A warm one of this pool key (poolKeyOf) at once, or undefined. */
+  tryAcquire(poolKey: string): Lease | undefined;
   /** Keeps a place for who will ask later. Returns how to give it back, before he asks. Idempotent. */
-  reserve(shelf: string): () => void;
+  reserve(poolKey: string): () => void;
   /** The next one to be ready. Rejects when none can be made, or on the signal. */
-  acquireCold(shelf: string, signal: AbortSignal): Promise<Lease>;
+  acquireCold(poolKey: string, signal: AbortSignal): Promise<Lease>;
 }
 
 /** A stream that a gateway has opened ahead, taken for one run. */
@@ -99,7 +99,7 @@ export class Dispatcher {
     // Delivered twice while its claim is slow: the first one has it.
     if (known?.epoch === 0) return;
     // A Redis that came back with older data hands out what is heard by its gateway already: it is taken off the queue, and goes on as it was.
-    if (known?.audience.attached === true)
+    if (known?.subscription.attached === true)
       return void this.#claim(known, { request, entryId: from.entryId, tell: false });
     // Claimed before and queued again: whoever waited for it gave that claim up.
     known?.abandon();
@@ -111,7 +111,7 @@ export class Dispatcher {
         : this.#dispatch(request, language, entryId);
     way.catch((error: unknown) => logger.error({ err: error, run: request.run }, 'dispatch failed'));
     // Counted once the program is on its way.
-    metrics.queueSeconds.observe({ language: language.name }, Math.max(0, takenUs - request.accepted_us) / 1e6);
+    metrics.queueDuration.observe({ language: language.name }, Math.max(0, takenUs - request.accepted_us) / 1e6);
   }
 
   /** It came to others before, who were gone before they had claimed it: this worker says so instead of following them. */
@@ -125,7 +125,7 @@ export class Dispatcher {
   async #dispatch(request: RunRequest, language: Language, entryId: string): Promise<void> {
     const { pool, table, metrics } = this.#options;
     const mode = request.tty === undefined ? 'pipe' : 'tty';
-    const shelf = shelfName({ language: language.name, class: 'run', mode });
+    const poolKey = poolKeyOf({ language: language.name, class: 'run', mode });
     // Known before the claim: the gateway may attach before the claim's answer is here.
     const over = new AbortController();
     const run = this.#createRun(request, language, over);
@@ -134,11 +134,11 @@ export class Dispatcher {
     // long as nothing of it is told. A gateway hears of the run once it is claimed.
     const program = this.#program({ request, language, run, over: over.signal });
     const ready = program instanceof Promise ? undefined : program;
-    const warm = ready === undefined ? undefined : pool.tryAcquire(shelf);
+    const warm = ready === undefined ? undefined : pool.tryAcquire(poolKey);
     if (ready !== undefined && warm !== undefined) run.begin(warm, ready);
-    const cold = ready !== undefined && warm === undefined ? this.#acquireCold(shelf, over.signal) : undefined;
+    const cold = ready !== undefined && warm === undefined ? this.#acquireCold(poolKey, over.signal) : undefined;
     // Not taken, but promised: what is not there yet must not hold a warm sandbox, and no more may be read than there will be places for.
-    const giveBack = ready === undefined ? pool.reserve(shelf) : undefined;
+    const giveBack = ready === undefined ? pool.reserve(poolKey) : undefined;
     try {
       if (!(await this.#claimed(run, request, entryId))) return;
       const checkout = (lease: Lease | undefined): void =>
@@ -147,7 +147,7 @@ export class Dispatcher {
       const frames = await program;
       giveBack?.();
       if (frames === undefined) return;
-      const lease = await (cold ?? this.#acquireCold(shelf, over.signal));
+      const lease = await (cold ?? this.#acquireCold(poolKey, over.signal));
       checkout(lease);
       if (lease === undefined) run.fail('start_failed', 'no sandbox could be started');
       else run.begin(lease, frames);
@@ -178,14 +178,14 @@ export class Dispatcher {
     const { request, language } = dispatch;
     if (language.compile === undefined) return runFrames(request, language);
     const note = replacedFile(request, language);
-    if (note !== undefined) dispatch.run.compilerSays(Buffer.from(note));
+    if (note !== undefined) dispatch.run.compilerOutput(Buffer.from(note));
     const ticket = this.#options.artifacts.find(request, language);
     return ticket.kept === undefined ? this.#compiled(ticket, dispatch) : this.#kept(ticket.kept, dispatch);
   }
 
   #kept(result: KeptResult, dispatch: Dispatch): Program {
     const { diagnostics } = result.kind === 'compiled' ? result.artifact : result;
-    if (diagnostics.length > 0) dispatch.run.compilerSays(diagnostics);
+    if (diagnostics.length > 0) dispatch.run.compilerOutput(diagnostics);
     return this.#outcome(result, dispatch) ?? Promise.resolve(undefined);
   }
 
@@ -193,7 +193,7 @@ export class Dispatcher {
     const { run, over } = dispatch;
     return new Promise((resolve) => {
       const leave = ticket.follow({
-        diagnostics: (bytes) => run.compilerSays(bytes),
+        diagnostics: (bytes) => run.compilerOutput(bytes),
         settled: (result) => resolve(this.#outcome(result, dispatch)),
       });
       over.addEventListener(
@@ -227,7 +227,7 @@ export class Dispatcher {
         gatewayId: from.request.gateway,
         tell: from.tell,
       });
-      metrics.claimSeconds.observe({ language: run.language }, (nowUs() - claimUs) / 1e6);
+      metrics.claimDuration.observe({ language: run.language }, (nowUs() - claimUs) / 1e6);
       return epoch;
     } catch (error) {
       logger.warn({ err: error, run: run.id }, 'claim failed');
@@ -236,17 +236,17 @@ export class Dispatcher {
   }
 
   /** The next sandbox to be ready; undefined when there will be none. A lease that comes after the abort is given back. */
-  async #acquireCold(shelf: string, aborted: AbortSignal): Promise<Lease | undefined> {
+  async #acquireCold(poolKey: string, aborted: AbortSignal): Promise<Lease | undefined> {
     const { pool, logger } = this.#options;
     // Not AbortSignal.timeout(): held by nothing but any(), it is collected before its time, and nobody's wait ends.
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(new Error('no sandbox in time')), COLD_START_TIMEOUT_MS);
     try {
-      const lease = await pool.acquireCold(shelf, AbortSignal.any([aborted, late.signal]));
+      const lease = await pool.acquireCold(poolKey, AbortSignal.any([aborted, late.signal]));
       if (!aborted.aborted) return lease;
       lease.release();
     } catch (error) {
-      if (!aborted.aborted) logger.warn({ err: error, shelf }, 'no sandbox');
+      if (!aborted.aborted) logger.warn({ err: error, poolKey }, 'no sandbox');
     } finally {
       clearTimeout(timer);
     }
@@ -269,14 +269,14 @@ export class Dispatcher {
       unattachedMs,
       resumeMs,
       observer: {
-        started: (us) => metrics.handOverSeconds.observe(labels, us / 1e6),
-        firstOutput: (us) => metrics.firstOutputSeconds.observe(labels, us / 1e6),
+        started: (us) => metrics.handoffDuration.observe(labels, us / 1e6),
+        firstOutput: (us) => metrics.firstOutputDuration.observe(labels, us / 1e6),
         ended: (reason) => {
           metrics.runs.inc({ ...labels, reason });
           metrics.liveRuns.dec();
           over.abort();
         },
-        alone: (expire) => table.alone(run, expire),
+        detached: (expire) => table.detached(run, expire),
         kept: (forget) => table.keep(run, forget),
         closed: () => table.remove(run),
       },

@@ -3,14 +3,14 @@ import { builtInLanguages } from '@rungrid/sandbox/languages';
 import { describe, expect, test } from 'vitest';
 import { readWorkerConfig } from './config.js';
 import type { Engine } from './run/ports.js';
-import { shelfName } from './run/ports.js';
-import { provedSpecs, servedLanguages } from './served.js';
+import { poolKeyOf } from './run/ports.js';
+import { specsToVerify, languageSpecs } from './language-specs.js';
 
 /** An engine that has the images whose names match. */
 function engine(has: RegExp): Engine {
   return { imageId: async (name: string) => (has.test(name) ? 'sha256:1' : undefined) } as Partial<Engine> as Engine;
 }
-const serve = (env: NodeJS.ProcessEnv, has = /./) => servedLanguages(readWorkerConfig(env), engine(has));
+const serve = (env: NodeJS.ProcessEnv, has = /./) => languageSpecs(readWorkerConfig(env), engine(has));
 
 describe('a language', () => {
   test('has a sandbox for pipes and one for terminals, under the same limits', async () => {
@@ -69,7 +69,7 @@ describe('served is', () => {
 
 test('the self-test proves each language on pipes, one terminal and one compile step', async () => {
   const served = [...(await serve({})).values()];
-  const proved = provedSpecs(served).map(shelfName);
+  const proved = specsToVerify(served).map(poolKeyOf);
   expect(proved).toEqual([
     ...builtInLanguages().map(({ name }) => name),
     `${served[0]?.language.name}/tty`,
