@@ -14,7 +14,7 @@ import { Gate } from './policy/gate.js';
 /** Refusals logged, in the long run and at once: who is refused must not fill a disk. The counter has them all. */
 const LOGGED = { perSecond: 5, capacity: 50 };
 
-export interface RunningProxy {
+interface RunningProxy {
   readonly socket: string;
   /** Of metrics and health. */
   readonly metrics: string;

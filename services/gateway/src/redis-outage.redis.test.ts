@@ -3,8 +3,9 @@ import { PREFIX } from '@rungrid/bus/testkit/redis-parts';
 import { replicated, startCluster, startSentinel, type Topology } from '@rungrid/bus/testkit/redis-topologies';
 import { withCredentials } from '@rungrid/bus/url';
 import { afterEach, expect, test } from 'vitest';
+import { until } from '@rungrid/testkit/until';
 import { type Harness, startHarness } from './testkit/harness.js';
-import { type RawClient, until } from './testkit/raw-client.js';
+import type { RawClient } from './testkit/raw-client.js';
 import { script } from './testkit/script.js';
 
 const closers: (() => Promise<unknown>)[] = [];
@@ -49,12 +50,13 @@ async function runsAgain(harness: Harness, client: RawClient): Promise<void> {
   const taken = async () => {
     const run = `again-${(attempt += 1)}`;
     client.event('run_code', { code: 'early exit', language: 'scripted', token: harness.token(), run });
-    const end = await until('an end', () =>
-      client.frames.find(({ event, data }) => data['run'] === run && (event === 'exit' || event === 'error')),
+    const end = await until(
+      () => client.frames.find(({ event, data }) => data['run'] === run && (event === 'exit' || event === 'error')),
+      { what: 'an end' },
     );
     return end.event === 'exit';
   };
-  await until('a run to be taken', taken, 20_000);
+  await until(taken, { what: 'a run to be taken', timeoutMs: 20_000 });
 }
 
 test.each([

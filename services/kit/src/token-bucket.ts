@@ -1,4 +1,5 @@
 // Token buckets: how often something may happen, for one thing or for many named ones in bounded memory.
+import { LRUCache } from 'lru-cache';
 
 export interface BucketOptions {
   /** How many may happen at once, after a quiet time. */
@@ -43,6 +44,12 @@ export class TokenBucket {
     return amount - taken;
   }
 
+  /** Whole tokens now, and when there is one, by the clock of `nowMs`. */
+  look(nowMs: number): { tokens: number; nextMs: number } {
+    this.#refill(nowMs);
+    return { tokens: Math.floor(this.#tokens), nextMs: nowMs + this.#waitMs(Math.max(0, 1 - this.#tokens)) };
+  }
+
   /** A clock that steps back costs nothing. */
   #refill(nowMs: number): void {
     const { capacity, perSecond } = this.#options;
@@ -63,10 +70,11 @@ export interface BucketMapOptions extends BucketOptions {
 
 export class BucketMap {
   readonly #options: BucketMapOptions;
-  readonly #buckets = new Map<string, TokenBucket>();
+  readonly #buckets: LRUCache<string, TokenBucket>;
 
   constructor(options: BucketMapOptions) {
     this.#options = options;
+    this.#buckets = new LRUCache({ max: options.maxNames });
   }
 
   get size(): number {
@@ -75,14 +83,8 @@ export class BucketMap {
 
   /** Takes one token of `name`. Returns 0, or how long to wait for the next one, ms. */
   take(name: string, nowMs: number): number {
-    const bucket = this.#buckets.get(name) ?? new TokenBucket(this.#options, nowMs);
-    // Moves the name to the young end: a Map keeps the order of insertion.
-    this.#buckets.delete(name);
-    this.#buckets.set(name, bucket);
-    if (this.#buckets.size > this.#options.maxNames) {
-      const [oldest] = this.#buckets.keys();
-      if (oldest !== undefined) this.#buckets.delete(oldest);
-    }
+    let bucket = this.#buckets.get(name);
+    if (bucket === undefined) this.#buckets.set(name, (bucket = new TokenBucket(this.#options, nowMs)));
     return bucket.take(nowMs);
   }
 }

@@ -83,7 +83,7 @@ export async function ensureImages(languages: readonly Language[]): Promise<void
   }
 }
 
-export interface OpenOptions {
+interface OpenOptions {
   /** Default: a run on pipes. */
   readonly kind?: SandboxKind;
   /** Default: the language's own for this kind. */

@@ -106,7 +106,7 @@ export async function startWorker(
   const runs = new RunRegistry(redis, keys);
   const tell = (run: Run, gatewayId: string) => {
     const claim = { runId: run.id, epoch: run.epoch, gatewayId, workerId: id, address };
-    runs.tell(claim).catch((error: unknown) => logger.warn({ err: error, run: run.id }, 'a claim could not be told'));
+    runs.notify(claim).catch((error: unknown) => logger.warn({ err: error, run: run.id }, 'a claim could not be told'));
   };
   const grpc = await startGrpcServer({
     host: config.WORKER_GRPC_HOST,
@@ -139,7 +139,7 @@ export async function startWorker(
     pool,
     table,
     streams: grpc.streams,
-    claim: (request) => runs.claim({ ...request, workerId: id, address, heldTtlMs }),
+    claim: ({ tell: notify, ...request }) => runs.claim({ ...request, notify, workerId: id, address, heldTtlMs }),
     tell,
     metrics,
     logger,

@@ -12,7 +12,7 @@ export const PREFIX = 'test';
 export const keys = createKeys(PREFIX);
 export const LANGUAGE = 'python';
 const GATEWAY = 'gateway-1';
-/** What a worker says of itself. */
+/** A worker's announcement. */
 export const WORKER_INFO: WorkerInfo = {
   id: 'worker-0001',
   grpc: '127.0.0.1:1',
@@ -79,11 +79,11 @@ export class RedisParts {
 
   claim(runId: string, entryId: string): Promise<number> {
     const run = { runId, entryId, language: LANGUAGE, gatewayId: GATEWAY };
-    return this.#ofWorker.claim({ ...run, ...WORKER, tell: true, heldTtlMs: 60_000 });
+    return this.#ofWorker.claim({ ...run, ...WORKER, notify: true, heldTtlMs: 60_000 });
   }
 
-  tell(runId: string, epoch: number): Promise<void> {
-    return this.#ofWorker.tell({ runId, epoch, gatewayId: GATEWAY, ...WORKER });
+  notify(runId: string, epoch: number): Promise<void> {
+    return this.#ofWorker.notify({ runId, epoch, gatewayId: GATEWAY, ...WORKER });
   }
 
   /** Who holds a run: its epoch. */
@@ -143,7 +143,7 @@ export class RedisParts {
     return runId as unknown as string;
   }
 
-  /** Claims that the gateway has been told of, after an id: run ids. */
+  /** Claims announced to the gateway after a stream id: their run ids. */
   async replies(after = '0-0'): Promise<string[]> {
     const streams = await this.gatewayBlocking.xread('BLOCK', 1000, 'STREAMS', keys.replies(GATEWAY), after);
     return (streams ?? []).flatMap(([, entries]) => entries.map(([, fields]) => fields[1] ?? ''));

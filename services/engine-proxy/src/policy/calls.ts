@@ -2,7 +2,7 @@
 import type { EngineRequest } from './ports.js';
 import { quoted, Refusal } from './refusal.js';
 
-export type ContainerVerb = 'attach' | 'start' | 'kill' | 'update' | 'remove' | 'wait' | 'inspect' | 'stats';
+type ContainerVerb = 'attach' | 'start' | 'kill' | 'update' | 'remove' | 'wait' | 'inspect' | 'stats';
 
 export type Call =
   | { readonly verb: 'ping' | 'info' | 'list' }
@@ -66,7 +66,7 @@ const RULES: Record<Verb, Rule> = {
   ),
 };
 
-export const VERBS = Object.keys(RULES) as Verb[];
+const VERBS = Object.keys(RULES) as Verb[];
 
 /** The call of a request line. Throws Refusal for everything that is not in the table. */
 export function parseCall(method: string, target: string): Call {

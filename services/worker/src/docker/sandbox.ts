@@ -14,7 +14,7 @@ const DIE_EVENT_MS = 1000;
 /** More processes than this are killed with the CPU quota lifted: a warm interpreter with its threads and a few children are fewer. */
 const CROWD = 10;
 
-export interface DockerSandboxParts {
+interface DockerSandboxParts {
   readonly id: string;
   readonly containerId: string;
   readonly socket: Socket;

@@ -1,7 +1,7 @@
 // The sandboxes of one pool key, which are interchangeable: the idle ones, the callers that wait, the failures.
+import { backoffMs } from '@rungrid/kit/backoff';
 import { EngineError, type Sandbox, type SandboxSpec, poolKeyOf } from '../run/ports.js';
 import type { KeyPoolConfig, ResolvedTuning } from './options.js';
-import { backoffPauseMs } from './rate.js';
 
 /** An idle sandbox that dies sooner than this after READY counts as a failed start, ms: otherwise its refill would spin. */
 const EARLY_DEATH_MS = 10_000;
@@ -130,11 +130,7 @@ export class KeyPool {
     this.#failures += 1;
     const hopeless = error instanceof EngineError && !error.retryable;
     const { first, longest } = this.#tuning.backoffMs;
-    const pauseMs = backoffPauseMs(this.#failures, {
-      first: hopeless ? longest : first,
-      longest,
-      random: Math.random(),
-    });
+    const pauseMs = backoffMs(this.#failures, { firstMs: hopeless ? longest : first, longestMs: longest });
     this.blockedUntilMs = performance.now() + pauseMs;
     if (hopeless || this.#failures >= FAILURES_BEFORE_REFUSAL) this.refuse(error);
   }

@@ -1,5 +1,6 @@
 // The warm pool: keeps started sandboxes ready by pool key (language, mode, class), leases each once, and destroys it afterwards.
 import { totalmem } from 'node:os';
+import { TokenBucket } from '@rungrid/kit/token-bucket';
 import type { Lease } from '../run/options.js';
 import { type Engine, EngineError, type SandboxSpec, poolKeyOf } from '../run/ports.js';
 import { CapacityWaiters } from './capacity.js';
@@ -14,7 +15,6 @@ import {
   type WaitReady,
 } from './options.js';
 import { decide, HANGS_MS, hasCapacity, jobsAtOnce, type PoolCounts } from './policy.js';
-import { TokenBucket } from './rate.js';
 import { type Ready, KeyPool } from './key-pool.js';
 import { Starter } from './starter.js';
 import type { PoolStats } from './stats.js';
@@ -60,11 +60,10 @@ export class Pool {
     this.#keyPools = new Map(
       options.keyPools.map((config) => [poolKeyOf(config.spec), new KeyPool(config, { tuning, hooks })]),
     );
-    this.#bucket = new TokenBucket({
-      perSecond: tuning.startsPerSecond,
-      burst: tuning.urgentStarts,
-      nowMs: performance.now(),
-    });
+    this.#bucket = new TokenBucket(
+      { perSecond: tuning.startsPerSecond, capacity: tuning.urgentStarts },
+      performance.now(),
+    );
     this.#starter = new Starter({
       engine: options.engine,
       waitReady: options.waitReady,
@@ -271,7 +270,7 @@ export class Pool {
 
   #begin(keyPool: KeyPool): void {
     keyPool.starting += 1;
-    this.#bucket.take();
+    this.#bucket.take(performance.now());
     const start = this.#start(keyPool).finally(() => {
       keyPool.starting -= 1;
       this.#starts.delete(start);

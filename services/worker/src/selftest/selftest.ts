@@ -1,4 +1,4 @@
-// Proves on real sandboxes that they are what the spec says, before the worker joins and again when the engine changes.
+// Verifies on real sandboxes that they are what the spec says, before the worker joins and again when the engine changes.
 import { ConfigError } from '@rungrid/kit/config';
 import { SANDBOX_RLIMITS } from '@rungrid/sandbox/rlimits';
 import { judgeSandbox, type SandboxPromise, type Verdict } from '@rungrid/sandbox/selftest';
@@ -11,16 +11,16 @@ export interface Verification {
   readonly verdicts: readonly Verdict[];
 }
 
-export interface VerificationParts {
+interface SelfTestParts {
   /** Makes the engine that the probes run on; it is closed afterwards. */
   readonly makeEngine: () => Engine;
   readonly specs: readonly SandboxSpec[];
-  /** Whose system call filter the sandboxes have, and what runs them. */
+  /** The system call filter and the runtime of the sandboxes. */
   readonly kind: Pick<SandboxPromise, 'systemCalls' | 'runtime'>;
 }
 
-/** Probes one sandbox of each spec, one after the other: it runs while the node may serve others. Rejects with EngineError. */
-export async function verifySandboxes({ makeEngine, specs, kind }: VerificationParts): Promise<Verification[]> {
+/** Probes one sandbox of each spec, one after the other: the node may be serving runs meanwhile. Rejects with EngineError. */
+export async function verifySandboxes({ makeEngine, specs, kind }: SelfTestParts): Promise<Verification[]> {
   const verifications: Verification[] = [];
   const engine = makeEngine();
   try {
@@ -34,7 +34,7 @@ export async function verifySandboxes({ makeEngine, specs, kind }: VerificationP
   }
 }
 
-/** The table for a person: one line a check, sandboxes together where they agree. */
+/** The table for an operator: one line per check; sandboxes with the same verdict share it. */
 export function verificationTable(verifications: readonly Verification[]): string {
   const names = verifications[0]?.verdicts.map((verdict) => verdict.name) ?? [];
   const width = Math.max(0, ...names.map((name) => name.length));
@@ -49,22 +49,22 @@ export function failureText(verifications: readonly Verification[]): string | un
       .map(({ name, found, hint }) => `  ${poolKey}: ${name}: ${found}\n    ${hint}`),
   );
   if (lines.length === 0) return undefined;
-  return `The self-test failed: a sandbox is not what it must be, so this worker runs nothing.\n${lines.join('\n')}`;
+  return `The self-test failed: a sandbox breaks a promise, so this worker runs nothing.\n${lines.join('\n')}`;
 }
 
-/** Holds what was proved to the engine it was proved on. Images need no second look: sandboxes are made from immutable ids. */
+/** Remembers which engine was verified. Images need no second check: sandboxes are made from immutable ids. */
 export class SelfTest {
-  readonly #parts: VerificationParts & { readonly identity: () => Promise<string> };
+  readonly #parts: SelfTestParts & { readonly identity: () => Promise<string> };
   #identity: string | undefined;
   #running: Promise<readonly Verification[] | undefined> | undefined;
 
-  constructor(parts: VerificationParts & { identity: () => Promise<string> }) {
+  constructor(parts: SelfTestParts & { identity: () => Promise<string> }) {
     this.#parts = parts;
   }
 
   /**
-   * Proves unless nothing has changed since the last time. Returns the verifications, or undefined when there was nothing to do. Throws
-   * ConfigError when a check fails, EngineError when the engine does. A call while one is under way joins it.
+   * Verifies, unless the engine is the one that was verified last: then it resolves with undefined. Rejects with ConfigError when a check
+   * fails, with EngineError when the engine does. A call during another one joins it.
    */
   check(): Promise<readonly Verification[] | undefined> {
     this.#running ??= this.#check().finally(() => {
@@ -73,7 +73,7 @@ export class SelfTest {
     return this.#running;
   }
 
-  /** The engine was away: the next check proves anew, whatever the engine says of itself. */
+  /** After an outage of the engine: the next check verifies again, even when the engine's identity is unchanged. */
   forget(): void {
     this.#identity = undefined;
   }
@@ -89,25 +89,25 @@ export class SelfTest {
   }
 }
 
-function promiseOf({ limits, env, mode }: SandboxSpec): Omit<SandboxPromise, keyof VerificationParts['kind']> {
+function promiseOf({ limits, env, mode }: SandboxSpec): Omit<SandboxPromise, keyof SelfTestParts['kind']> {
   const names = env.map((entry) => entry.slice(0, entry.indexOf('=')));
   return { ...limits, openFiles: SANDBOX_RLIMITS.nofile, terminals: mode === 'tty', env: names };
 }
 
-interface Spoken {
+interface PoolVerdict {
   readonly poolKey: string;
   readonly verdict: Verdict;
 }
 
-function verdictsOf(verifications: readonly Verification[], name: string): Spoken[] {
+function verdictsOf(verifications: readonly Verification[], name: string): PoolVerdict[] {
   return verifications.flatMap(({ poolKey, verdicts }) =>
     verdicts.filter((verdict) => verdict.name === name).map((verdict) => ({ poolKey, verdict })),
   );
 }
 
-function linesOf(name: string, spoken: readonly Spoken[]): string[] {
-  const groups = new Map<string, Spoken[]>();
-  for (const each of spoken) {
+function linesOf(name: string, verdicts: readonly PoolVerdict[]): string[] {
+  const groups = new Map<string, PoolVerdict[]>();
+  for (const each of verdicts) {
     const key = `${each.verdict.state} ${each.verdict.found}`;
     groups.set(key, [...(groups.get(key) ?? []), each]);
   }
