@@ -16,7 +16,11 @@ const MAX_WAITING = 64;
 /** Where a result came from, for the metrics. `joined`: another run's compile step; `abandoned`: its last run left. */
 export type CompileSource = 'memory' | 'store' | 'compiled' | 'joined' | 'refused' | 'abandoned' | 'fault';
 
-const OVERLOADED = { kind: 'fault', code: 'overloaded', message: 'too many programs are waiting to be compiled' } as const;
+const OVERLOADED = {
+  kind: 'fault',
+  code: 'overloaded',
+  message: 'too many programs are waiting to be compiled',
+} as const;
 const ABANDONED = { kind: 'fault', code: 'internal', message: 'the last run waiting for it left' } as const;
 
 export interface CompileJob {

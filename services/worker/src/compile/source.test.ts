@@ -59,7 +59,7 @@ async function keysOf(requests: readonly RunRequest[], spec = compile): Promise<
   });
   const source = artifactSource({
     compilations,
-    languages: new Map([['c', { compile: spec, pipe }]]),
+    specs: new Map([['c', { compile: spec, pipe }]]),
     wallMs: 1000,
   });
   for (const each of requests) {
@@ -93,6 +93,6 @@ test('its code, its files and their order, and the image make another one', asyn
 });
 
 test('a language without a compile sandbox is a fault of ours', () => {
-  const source = artifactSource({ compilations: {} as Compilations, languages: new Map(), wallMs: 1000 });
+  const source = artifactSource({ compilations: {} as Compilations, specs: new Map(), wallMs: 1000 });
   expect(() => source.find(request, C)).toThrow(RangeError);
 });

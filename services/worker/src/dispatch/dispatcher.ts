@@ -1,11 +1,10 @@
-// Takes run requests: makes the run known, hands the program to a warm sandbox at once (or has it compiled), and claims the run meanwhile.
+// Takes run requests: registers the run, submits the program to a warm sandbox (or has it compiled), and claims the run meanwhile.
 import type { Logger } from '@rungrid/kit/logger';
 import { nowUs } from '@rungrid/kit/clock';
 import type { TokenBucket } from '@rungrid/kit/token-bucket';
 import { ERRORS } from '@rungrid/proto/errors';
 import type { RunRequest } from '@rungrid/proto/stream-entries';
 import type { Language } from '@rungrid/sandbox/languages';
-import type { WorkerMetrics } from '../metrics.js';
 import type { ArtifactSource, ArtifactTicket, CompileResult, KeptResult } from '../run/artifacts.js';
 import { lowerLimits, type RunLimits } from '../run/limits.js';
 import type { Lease } from '../run/options.js';
@@ -13,48 +12,18 @@ import { poolKeyOf } from '../run/ports.js';
 import { replacedFile, runFrames } from '../run/programs.js';
 import { Run } from '../run/run.js';
 import type { RunTable } from '../run/table.js';
+import type { Claims, DispatchMetrics, GatewayStreams, QueueEntry, RequestHandler, SandboxSource } from './ports.js';
 
-/** How long a claimed run waits for a sandbox that is not there yet, ms. */
+/** How long a claimed run waits for a cold start, ms. */
 const COLD_START_TIMEOUT_MS = 20_000;
-/** Workers that a request may come to; one more delivery, and it is refused. */
+/** How many workers may receive a request; one more delivery, and it is refused as poison. */
 const MAX_DELIVERIES = 2;
-
-/** Where sandboxes come from. */
-export interface SandboxSource {
-  /** A warm one of this pool key (poolKeyOf) at once, or undefined. */
-  tryAcquire(poolKey: string): Lease | undefined;
-  /** Keeps a place for who will ask later. Returns how to give it back, before he asks. Idempotent. */
-  reserve(poolKey: string): () => void;
-  /** The next one to be ready. Rejects when none can be made, or on the signal. */
-  acquireCold(poolKey: string, signal: AbortSignal): Promise<Lease>;
-}
-
-/** A stream that a gateway has opened ahead, taken for one run. */
-export interface GatewayStream {
-  /** The run's events go there from now on, all of them. false: it is gone. */
-  assign(run: Run): boolean;
-  /** The run is not ours: the stream waits for another. */
-  release(): void;
-}
-
-/** The streams that gateways have opened ahead. */
-export interface GatewayStreams {
-  take(gatewayId: string): GatewayStream | undefined;
-}
-
-export interface ClaimRequest {
-  readonly runId: string;
-  readonly language: string;
-  readonly entryId: string;
-  readonly gatewayId: string;
-  /** Whether its gateway is told on its reply stream; otherwise a stream of its own tells it. */
-  readonly tell: boolean;
-}
 
 export interface DispatcherOptions {
   readonly languages: ReadonlyMap<string, Language>;
   readonly limits: RunLimits;
-  readonly pace: TokenBucket;
+  /** Output budget shared by all runs. */
+  readonly outputBudget: TokenBucket;
   readonly ringBytes: number;
   readonly unattachedMs: number;
   readonly resumeMs: number;
@@ -63,62 +32,59 @@ export interface DispatcherOptions {
   readonly artifacts: ArtifactSource;
   readonly table: RunTable;
   readonly streams: GatewayStreams;
-  /** The epoch, or 0 when the run is not to be had. */
-  readonly claim: (request: ClaimRequest) => Promise<number>;
-  /** Tells a gateway, by way of its reply stream, that this worker has its run. In the background. */
-  readonly tell: (run: Run, gatewayId: string) => void;
-  readonly metrics: WorkerMetrics;
+  readonly claims: Claims;
+  readonly metrics: DispatchMetrics;
   readonly logger: Logger;
 }
 
-/** A run on its way to its sandbox. */
+/** A run that is being dispatched. */
 interface Dispatch {
   readonly request: RunRequest;
   readonly language: Language;
   readonly run: Run;
-  /** The run has ended: nothing is waited for any more. */
+  /** Aborted when the run ends. */
   readonly over: AbortSignal;
 }
 
-/** What its sandbox is sent: now, or when it is compiled. Undefined: it will not run, and has ended. */
+/** The frames for its sandbox: now, or once it is compiled. Undefined: the run has ended instead. */
 type Program = readonly Uint8Array[] | Promise<readonly Uint8Array[] | undefined>;
 
-export class Dispatcher {
+export class Dispatcher implements RequestHandler {
   readonly #options: DispatcherOptions;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
   }
 
-  /** Takes a request that this worker read. Never throws and never rejects: a fault is the run's outcome. */
-  take(request: RunRequest, from: { readonly entryId: string; readonly deliveries: number }): void {
+  take(request: RunRequest, { entryId, deliveries }: QueueEntry): void {
     const { languages, metrics, logger } = this.#options;
     const language = languages.get(request.language);
     if (language === undefined) return;
     const known = this.#options.table.get(request.run);
-    // Delivered twice while its claim is slow: the first one has it.
+    // Delivered twice while its claim is in flight: the first delivery owns it.
     if (known?.epoch === 0) return;
-    // A Redis that came back with older data hands out what is heard by its gateway already: it is taken off the queue, and goes on as it was.
-    if (known?.subscription.attached === true)
-      return void this.#claim(known, { request, entryId: from.entryId, tell: false });
-    // Claimed before and queued again: whoever waited for it gave that claim up.
+    // After Redis lost data, the queue may hold a run that is attached already: claim it off the queue and let it continue.
+    if (known?.subscription.attached === true) return void this.#claim(known, { request, entryId, notify: false });
+    // Queued again after a claim that its gateway dropped.
     known?.abandon();
     const takenUs = nowUs();
-    const { entryId, deliveries } = from;
-    const way =
+    const dispatched =
       deliveries > MAX_DELIVERIES
         ? this.#refuse(request, language, entryId)
         : this.#dispatch(request, language, entryId);
-    way.catch((error: unknown) => logger.error({ err: error, run: request.run }, 'dispatch failed'));
-    // Counted once the program is on its way.
-    metrics.queueDuration.observe({ language: language.name }, Math.max(0, takenUs - request.accepted_us) / 1e6);
+    dispatched.catch((error: unknown) => logger.error({ err: error, run: request.run }, 'dispatch failed'));
+    // Observed after the program is submitted, off the critical path.
+    metrics.queued(language.name, Math.max(0, takenUs - request.accepted_us));
   }
 
-  /** It came to others before, who were gone before they had claimed it: this worker says so instead of following them. */
+  /** The workers that received it before died before claiming it: ends it as poison instead of running it. */
   async #refuse(request: RunRequest, language: Language, entryId: string): Promise<void> {
     const run = this.#createRun(request, language, new AbortController());
     this.#options.table.add(run);
-    this.#options.logger.error({ run: run.id, language: run.language }, 'request lost its workers');
+    this.#options.logger.error(
+      { run: run.id, language: run.language },
+      'request refused: delivered to too many workers',
+    );
     if (await this.#claimed(run, request, entryId)) run.fail('poison', ERRORS.poison.meaning);
   }
 
@@ -126,51 +92,49 @@ export class Dispatcher {
     const { pool, table, metrics } = this.#options;
     const mode = request.tty === undefined ? 'pipe' : 'tty';
     const poolKey = poolKeyOf({ language: language.name, class: 'run', mode });
-    // Known before the claim: the gateway may attach before the claim's answer is here.
+    // Registered before the claim: the gateway may attach before the claim's reply arrives here.
     const over = new AbortController();
     const run = this.#createRun(request, language, over);
     table.add(run);
-    // Before the claim's answer: a sandbox reaches nothing outside itself, so a program may run before it is known to be ours, as
-    // long as nothing of it is told. A gateway hears of the run once it is claimed.
+    // Before the claim's reply: a sandbox reaches nothing outside itself, so the program may run before the claim succeeds, as long as
+    // no event leaves. A gateway gets the run only once it is claimed.
     const program = this.#program({ request, language, run, over: over.signal });
     const ready = program instanceof Promise ? undefined : program;
     const warm = ready === undefined ? undefined : pool.tryAcquire(poolKey);
     if (ready !== undefined && warm !== undefined) run.begin(warm, ready);
     const cold = ready !== undefined && warm === undefined ? this.#acquireCold(poolKey, over.signal) : undefined;
-    // Not taken, but promised: what is not there yet must not hold a warm sandbox, and no more may be read than there will be places for.
-    const giveBack = ready === undefined ? pool.reserve(poolKey) : undefined;
+    // A program that is still compiling must not hold a warm sandbox, but needs a place: it counts against what the puller may read.
+    const cancelReservation = ready === undefined ? pool.reserve(poolKey) : undefined;
     try {
       if (!(await this.#claimed(run, request, entryId))) return;
-      const checkout = (lease: Lease | undefined): void =>
-        metrics.checkouts.inc({ language: language.name, warm: String(lease?.warm === true) });
-      if (warm !== undefined) return checkout(warm);
+      if (warm !== undefined) return metrics.checkout(language.name, warm.warm);
       const frames = await program;
-      giveBack?.();
+      cancelReservation?.();
       if (frames === undefined) return;
       const lease = await (cold ?? this.#acquireCold(poolKey, over.signal));
-      checkout(lease);
+      metrics.checkout(language.name, lease?.warm === true);
       if (lease === undefined) run.fail('start_failed', 'no sandbox could be started');
       else run.begin(lease, frames);
     } finally {
-      giveBack?.();
+      cancelReservation?.();
     }
   }
 
-  /** Claims the run and puts it on its gateway's stream; false: it is not ours, and is over here. */
+  /** Claims the run and assigns it to a parked stream of its gateway. false: the claim was refused, and the run is abandoned. */
   async #claimed(run: Run, request: RunRequest, entryId: string): Promise<boolean> {
-    const { metrics, streams, tell } = this.#options;
+    const { metrics, streams, claims } = this.#options;
     const stream = streams.take(request.gateway);
-    const claim = this.#claim(run, { request, entryId, tell: stream === undefined });
-    metrics.liveRuns.inc();
+    const claim = this.#claim(run, { request, entryId, notify: stream === undefined });
+    metrics.live();
     const epoch = await claim;
     if (epoch === 0) {
-      metrics.lostClaims.inc();
+      metrics.claimLost();
       stream?.release();
       run.abandon();
       return false;
     }
     run.claimed(epoch);
-    if (stream?.assign(run) === false) tell(run, request.gateway);
+    if (stream?.assign(run) === false) claims.notify(run, request.gateway);
     return true;
   }
 
@@ -207,7 +171,7 @@ export class Dispatcher {
     });
   }
 
-  /** The frames of what was compiled; undefined: the run ends instead. */
+  /** The frames of a compiled program; undefined: the run ends instead. */
   #outcome(result: CompileResult, { run, request, language }: Dispatch): readonly Uint8Array[] | undefined {
     if (result.kind === 'compiled') return runFrames(request, language, result.artifact.content);
     if (result.kind === 'refused') run.notCompiled(result.outcome);
@@ -215,19 +179,19 @@ export class Dispatcher {
     return undefined;
   }
 
-  /** 0 when the run is not to be had, or Redis does not say. */
-  async #claim(run: Run, from: { request: RunRequest; entryId: string; tell: boolean }): Promise<number> {
-    const { claim, metrics, logger } = this.#options;
+  /** The epoch; 0 when the run cannot be claimed or Redis fails. */
+  async #claim(run: Run, from: { request: RunRequest; entryId: string; notify: boolean }): Promise<number> {
+    const { claims, metrics, logger } = this.#options;
     const claimUs = nowUs();
     try {
-      const epoch = await claim({
+      const epoch = await claims.claim({
         runId: run.id,
         language: run.language,
         entryId: from.entryId,
         gatewayId: from.request.gateway,
-        tell: from.tell,
+        notify: from.notify,
       });
-      metrics.claimDuration.observe({ language: run.language }, (nowUs() - claimUs) / 1e6);
+      metrics.claimed(run.language, nowUs() - claimUs);
       return epoch;
     } catch (error) {
       logger.warn({ err: error, run: run.id }, 'claim failed');
@@ -235,10 +199,10 @@ export class Dispatcher {
     }
   }
 
-  /** The next sandbox to be ready; undefined when there will be none. A lease that comes after the abort is given back. */
+  /** The next sandbox to be ready; undefined when there is none. A lease that arrives after the abort is released. */
   async #acquireCold(poolKey: string, aborted: AbortSignal): Promise<Lease | undefined> {
     const { pool, logger } = this.#options;
-    // Not AbortSignal.timeout(): held by nothing but any(), it is collected before its time, and nobody's wait ends.
+    // Not AbortSignal.timeout(): referenced only by any(), it may be garbage-collected before it fires.
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(new Error('no sandbox in time')), COLD_START_TIMEOUT_MS);
     try {
@@ -246,7 +210,7 @@ export class Dispatcher {
       if (!aborted.aborted) return lease;
       lease.release();
     } catch (error) {
-      if (!aborted.aborted) logger.warn({ err: error, poolKey }, 'no sandbox');
+      if (!aborted.aborted) logger.warn({ err: error, poolKey }, 'sandbox start failed');
     } finally {
       clearTimeout(timer);
     }
@@ -254,26 +218,25 @@ export class Dispatcher {
   }
 
   #createRun(request: RunRequest, language: Language, over: AbortController): Run {
-    const { limits, pace, ringBytes, unattachedMs, resumeMs, metrics, table } = this.#options;
-    const labels = { language: language.name };
+    const { limits, outputBudget, ringBytes, unattachedMs, resumeMs, metrics, table } = this.#options;
+    const { name } = language;
     const run: Run = new Run({
       id: request.run,
       key: request.key,
-      language: language.name,
+      language: name,
       version: language.version,
       stdin: request.stdin === undefined ? undefined : Buffer.from(request.stdin),
       limits: lowerLimits(limits, manifestLimits(language), requestLimits(request)),
-      pace,
+      outputBudget,
       ringBytes,
       keep: request.on_disconnect === 'keep',
       unattachedMs,
       resumeMs,
       observer: {
-        started: (us) => metrics.handoffDuration.observe(labels, us / 1e6),
-        firstOutput: (us) => metrics.firstOutputDuration.observe(labels, us / 1e6),
+        started: (us) => metrics.started(name, us),
+        firstOutput: (us) => metrics.firstOutput(name, us),
         ended: (reason) => {
-          metrics.runs.inc({ ...labels, reason });
-          metrics.liveRuns.dec();
+          metrics.ended(name, reason);
           over.abort();
         },
         detached: (expire) => table.detached(run, expire),

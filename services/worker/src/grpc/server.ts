@@ -7,7 +7,7 @@ import { STATUS } from '@rungrid/kit/grpc/status';
 import type { Assigned, Attach, RunEvent as WireEvent, RunInput } from '@rungrid/proto/gen/rungrid/v1/runner';
 import { type SignalName, SIGNALS } from '@rungrid/proto/limits';
 import { RUN_METHOD } from '@rungrid/proto/method';
-import type { GatewayStream, GatewayStreams } from '../dispatch/dispatcher.js';
+import type { GatewayStream, GatewayStreams } from '../dispatch/ports.js';
 import type { EventSink, RunEvent } from '../run/events.js';
 import type { Run } from '../run/run.js';
 import { ParkedStreams } from './parked.js';

@@ -1,4 +1,4 @@
-// When an engine counts as away, and when as back, on a clock that only pretends.
+// Rules of when an engine counts as down and as recovered, with a fake clock.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EngineWatch } from './engine-watch.js';
 
@@ -10,100 +10,100 @@ describe('EngineWatch', () => {
     vi.useRealTimers();
   });
 
-  it('says once that the engine is away, and once that it is back', async () => {
-    const { watch, engine, said } = make();
+  it('reports an outage once, and its end once', async () => {
+    const { watch, engine, calls } = make();
     await vi.advanceTimersByTimeAsync(5_000);
-    expect(said).toEqual([]);
+    expect(calls).toEqual([]);
     expect(watch.notReady).toEqual([]);
-    engine.fault = new Error('refused');
+    engine.error = new Error('refused');
     await vi.advanceTimersByTimeAsync(5_000);
-    expect(said).toEqual(['away: refused']);
+    expect(calls).toEqual(['down: refused']);
     expect(watch.notReady).toEqual(['engine is not reachable']);
-    engine.fault = undefined;
+    engine.error = undefined;
     await vi.advanceTimersByTimeAsync(600);
-    expect(said).toEqual(['away: refused', 'recover', 'back']);
+    expect(calls).toEqual(['down: refused', 'recover', 'recovered']);
     expect(watch.isUp).toBe(true);
     watch.stop();
   });
 
-  it('does not serve before the recovery is through, and tries again what fails', async () => {
-    const { watch, engine, said } = make();
-    engine.fault = new Error('refused');
+  it('does not serve before the recovery succeeds, and retries a failed one', async () => {
+    const { watch, engine, calls } = make();
+    engine.error = new Error('refused');
     await vi.advanceTimersByTimeAsync(600);
-    engine.fault = undefined;
-    engine.recovery = () => Promise.reject(new Error('no proof'));
+    engine.error = undefined;
+    engine.recovery = () => Promise.reject(new Error('not verified'));
     await vi.advanceTimersByTimeAsync(600);
-    expect(said).toEqual(['away: refused', 'recover', 'failed: no proof']);
-    let proved = (): void => undefined;
+    expect(calls).toEqual(['down: refused', 'recover', 'failed: not verified']);
+    let verified = (): void => undefined;
     engine.recovery = () =>
       new Promise((resolve) => {
-        proved = resolve;
+        verified = resolve;
       });
     await vi.advanceTimersByTimeAsync(10_000);
-    expect(said).toEqual(['away: refused', 'recover', 'failed: no proof', 'recover']);
-    expect(watch.notReady).toEqual(['engine is back, its sandboxes are being proved']);
-    proved();
+    expect(calls).toEqual(['down: refused', 'recover', 'failed: not verified', 'recover']);
+    expect(watch.notReady).toEqual(['engine is recovering, its sandboxes are being verified']);
+    verified();
     await vi.advanceTimersByTimeAsync(0);
-    expect(said.at(-1)).toBe('back');
+    expect(calls.at(-1)).toBe('recovered');
     watch.stop();
   });
 
   it('recovers after a connection broke, even when the engine answers at once', async () => {
-    const { watch, said } = make();
+    const { watch, calls } = make();
     watch.lost();
     expect(watch.isUp).toBe(false);
     await vi.advanceTimersByTimeAsync(1);
-    expect(said).toEqual(['away: the engine ended a connection', 'recover', 'back']);
+    expect(calls).toEqual(['down: the engine ended a connection', 'recover', 'recovered']);
     watch.stop();
   });
 
-  it('recovers anew when a connection breaks while it recovers', async () => {
-    const { watch, engine, said } = make();
-    let proved = (): void => undefined;
+  it('recovers again when a connection breaks during a recovery', async () => {
+    const { watch, engine, calls } = make();
+    let verified = (): void => undefined;
     engine.recovery = () =>
       new Promise((resolve) => {
-        proved = resolve;
+        verified = resolve;
       });
     watch.lost();
     await vi.advanceTimersByTimeAsync(1);
     watch.lost();
     engine.recovery = async () => undefined;
-    proved();
+    verified();
     await vi.advanceTimersByTimeAsync(1);
     expect(watch.isUp).toBe(false);
     await vi.advanceTimersByTimeAsync(600);
-    expect(said).toEqual(['away: the engine ended a connection', 'recover', 'recover', 'back']);
+    expect(calls).toEqual(['down: the engine ended a connection', 'recover', 'recover', 'recovered']);
     watch.stop();
   });
 
-  it('asks and says nothing once it is stopped', async () => {
-    const { watch, engine, said } = make();
-    engine.fault = new Error('refused');
+  it('neither pings nor reports once it is stopped', async () => {
+    const { watch, engine, calls } = make();
+    engine.error = new Error('refused');
     watch.stop();
     await vi.advanceTimersByTimeAsync(5_000);
-    expect(said).toEqual([]);
+    expect(calls).toEqual([]);
     expect(vi.getTimerCount()).toBe(0);
   });
 });
 
 function make() {
-  const said: string[] = [];
-  const engine: { fault: Error | undefined; recovery: () => Promise<void> } = {
-    fault: undefined,
+  const calls: string[] = [];
+  const engine: { error: Error | undefined; recovery: () => Promise<void> } = {
+    error: undefined,
     recovery: async () => undefined,
   };
   const watch = new EngineWatch({
     ping: async () => {
-      if (engine.fault !== undefined) throw engine.fault;
+      if (engine.error !== undefined) throw engine.error;
     },
-    onAway: (error) => said.push(`away: ${(error as Error).message}`),
+    onDown: (error) => calls.push(`down: ${(error as Error).message}`),
     recover: () => {
-      said.push('recover');
+      calls.push('recover');
       return engine.recovery();
     },
-    onRecoverFailed: (error) => said.push(`failed: ${(error as Error).message}`),
-    onBack: () => said.push('back'),
+    onRecoverFailed: (error) => calls.push(`failed: ${(error as Error).message}`),
+    onRecovered: () => calls.push('recovered'),
   });
   watch.start();
-  return { watch, engine, said };
+  return { watch, engine, calls };
 }

@@ -1,30 +1,30 @@
-// Watches the engine: asks it all the while, says when it goes away, and that it is back once what serves on it has been put right.
+// Watches the engine: pings it, reports an outage, and reports recovery once the recovery steps have succeeded.
 
-/** How often it is asked, ms: a ping costs it a fraction of one. */
-const ASK_MS = 500;
-/** Pause after a recovery that failed, ms: it starts sandboxes, and what it failed on takes longer than a ping to pass. */
-const RECOVER_AGAIN_MS = 3_000;
+/** How often it is pinged, ms: a ping costs it a fraction of one. */
+const PING_EVERY_MS = 500;
+/** Pause after a failed recovery, ms: it starts sandboxes, and its causes last longer than a ping. */
+const RETRY_RECOVERY_MS = 3_000;
 
 export interface EngineWatchOptions {
   /** Rejects when it does not answer in time. */
   readonly ping: () => Promise<void>;
-  /** It is away. Called once, until onBack. */
-  readonly onAway: (error: unknown) => void;
-  /** It answers again: settles when it may serve. Tried again after a rejection. */
+  /** It is down. Called once, until onRecovered. */
+  readonly onDown: (error: unknown) => void;
+  /** It answers again: settles when it may serve. Retried after a rejection. */
   readonly recover: () => Promise<void>;
   readonly onRecoverFailed: (error: unknown) => void;
-  /** It serves again, after so long. */
-  readonly onBack: (awayMs: number) => void;
+  /** It serves again, after an outage of `downMs`. */
+  readonly onRecovered: (downMs: number) => void;
 }
 
 export class EngineWatch {
   readonly #options: EngineWatchOptions;
-  #state: 'up' | 'away' | 'recovering' = 'up';
-  /** Counts what was lost: a recovery that began before does not hold. */
+  #state: 'up' | 'down' | 'recovering' = 'up';
+  /** Counts outages: a recovery that began before the last one does not hold. */
   #losses = 0;
-  #awaySinceMs = 0;
+  #downSinceMs = 0;
   #timer: NodeJS.Timeout | undefined;
-  #looking = false;
+  #checking = false;
   #stopped = false;
 
   /** The engine is taken to be up. */
@@ -36,45 +36,47 @@ export class EngineWatch {
     return this.#state === 'up';
   }
 
-  /** What keeps a worker on this engine from serving, for people. */
+  /** Why the engine keeps a worker from serving, for people. */
   get notReady(): string[] {
     if (this.#state === 'up') return [];
-    return [this.#state === 'away' ? 'engine is not reachable' : 'engine is back, its sandboxes are being proved'];
+    return [
+      this.#state === 'down' ? 'engine is not reachable' : 'engine is recovering, its sandboxes are being verified',
+    ];
   }
 
   start(): void {
-    this.#arm(ASK_MS);
+    this.#arm(PING_EVERY_MS);
   }
 
-  /** Asks no more. A recovery under way ends without a word. */
+  /** Stops pinging. A recovery in flight ends silently. */
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
   }
 
-  /** A lasting connection broke: what was on the engine may be gone, however soon it answers again. */
+  /** A lasting connection broke: the sandboxes may be lost, however soon the engine answers again. */
   lost(): void {
-    this.#leave(new Error('the engine ended a connection'));
+    this.#down(new Error('the engine ended a connection'));
     this.#arm(0);
   }
 
-  async #look(): Promise<void> {
-    if (this.#looking) return;
-    this.#looking = true;
-    const pauseMs = await this.#ask();
-    this.#looking = false;
+  async #check(): Promise<void> {
+    if (this.#checking) return;
+    this.#checking = true;
+    const pauseMs = await this.#ping();
+    this.#checking = false;
     this.#arm(pauseMs);
   }
 
-  /** Returns the pause until it is asked again, ms. */
-  async #ask(): Promise<number> {
+  /** Returns the pause until the next ping, ms. */
+  async #ping(): Promise<number> {
     try {
       await this.#options.ping();
     } catch (error) {
-      this.#leave(error);
-      return ASK_MS;
+      this.#down(error);
+      return PING_EVERY_MS;
     }
-    return this.#state === 'up' || (await this.#recovered()) ? ASK_MS : RECOVER_AGAIN_MS;
+    return this.#state === 'up' || (await this.#recovered()) ? PING_EVERY_MS : RETRY_RECOVERY_MS;
   }
 
   async #recovered(): Promise<boolean> {
@@ -84,26 +86,26 @@ export class EngineWatch {
       await this.#options.recover();
     } catch (error) {
       if (!this.#stopped) this.#options.onRecoverFailed(error);
-      this.#leave(error);
+      this.#down(error);
       return false;
     }
     if (this.#stopped || losses !== this.#losses) return true;
     this.#state = 'up';
-    this.#options.onBack(performance.now() - this.#awaySinceMs);
+    this.#options.onRecovered(performance.now() - this.#downSinceMs);
     return true;
   }
 
-  #leave(error: unknown): void {
+  #down(error: unknown): void {
     const wasUp = this.#state === 'up';
     this.#losses += 1;
-    this.#state = 'away';
+    this.#state = 'down';
     if (!wasUp || this.#stopped) return;
-    this.#awaySinceMs = performance.now();
-    this.#options.onAway(error);
+    this.#downSinceMs = performance.now();
+    this.#options.onDown(error);
   }
 
   #arm(pauseMs: number): void {
     clearTimeout(this.#timer);
-    if (!this.#stopped) this.#timer = setTimeout(() => void this.#look(), pauseMs);
+    if (!this.#stopped) this.#timer = setTimeout(() => void this.#check(), pauseMs);
   }
 }

@@ -1,82 +1,103 @@
-// Keeps what serves on the engine in order: watches it, reaps it, holds its sandboxes to what was proved of them.
+// Supervises the engine: watches it, reaps orphaned sandboxes, and verifies its sandboxes again after every outage or change.
 import { ConfigError } from '@rungrid/kit/config';
 import type { Lifecycle } from '@rungrid/kit/lifecycle';
 import type { Logger } from '@rungrid/kit/logger';
-import type { WorkerMetrics } from '../metrics.js';
-import { EngineWatch } from './engine-watch.js';
 import type { Pool } from '../pool/pool.js';
 import type { Engine } from '../run/ports.js';
 import type { SelfTest } from '../selftest/selftest.js';
 import { every } from '../timers.js';
+import { EngineWatch } from './engine-watch.js';
 
-/** How often orphans of dead workers and overdue sandboxes are looked for, ms. */
-const JANITOR_MS = 10_000;
-/** An engine that does not answer a ping for so long hangs, ms: a loaded one takes milliseconds, a starved one a second. */
+/** How often orphaned and overdue sandboxes are reaped, and the engine's identity is checked, ms. */
+const RECONCILE_MS = 10_000;
+/** An engine that does not answer a ping for this long hangs, ms: a loaded one takes milliseconds, a starved one a second. */
 const PING_MS = 3_000;
+
+export interface EngineMetrics {
+  up(up: boolean): void;
+  reaped(count: number): void;
+}
 
 export interface SupervisorParts {
   readonly engine: Engine;
   readonly pool: Pool;
   readonly selfTest: SelfTest;
   readonly isAlive: (workerId: string) => Promise<boolean>;
-  readonly lifecycle: Lifecycle;
-  readonly metrics: WorkerMetrics;
+  readonly metrics: EngineMetrics;
   readonly logger: Logger;
-  /** The engine came back weaker than what was proved. */
+  /** After an outage or a change, a sandbox of the engine breaks a promise. */
   readonly onFatal: (error: Error) => void;
 }
 
-/** The watch; it does nothing before startSupervisor(). */
-export function engineWatch(parts: SupervisorParts): EngineWatch {
-  const { engine, pool, selfTest, metrics, logger } = parts;
-  return new EngineWatch({
-    ping: () => engine.ping({ timeoutMs: PING_MS }),
-    onAway: (error) => {
-      logger.warn({ err: error }, 'the engine is away: nothing is started until it is back');
-      metrics.engineUp.set(0);
-      pool.suspend();
-      selfTest.forget();
-    },
-    recover: async () => {
-      // What cannot be removed now is the janitor's: it keeps nobody from serving.
-      await reap(parts);
-      await selfTest.check();
-    },
-    onRecoverFailed: (error) => onSelfTestFault(parts, error),
-    onBack: (awayMs) => {
-      logger.info({ ms: Math.round(awayMs) }, 'engine recovered');
-      metrics.engineUp.set(1);
-      pool.resume();
-    },
-  });
-}
+export class EngineSupervisor {
+  readonly #parts: SupervisorParts;
+  readonly #watch: EngineWatch;
 
-/** Sweeps once, then begins to watch, and to reap and prove now and again. What it starts is the lifecycle's. */
-export async function startSupervisor(watch: EngineWatch, parts: SupervisorParts): Promise<void> {
-  const { lifecycle, selfTest, metrics } = parts;
-  metrics.engineUp.set(1);
-  await reap(parts);
-  watch.start();
-  lifecycle.own('engine watch', () => watch.stop());
-  every(lifecycle, { name: 'janitor', ms: JANITOR_MS }, () => {
-    if (watch.isUp) void reap(parts);
-  });
-  every(lifecycle, { name: 'self-test', ms: JANITOR_MS }, () => {
-    if (watch.isUp) selfTest.check().catch((error: unknown) => onSelfTestFault(parts, error));
-  });
-}
-
-/** Never rejects. */
-async function reap({ engine, isAlive, metrics, logger }: SupervisorParts): Promise<void> {
-  try {
-    metrics.reaped.inc(await engine.reap(isAlive));
-  } catch (error) {
-    logger.warn({ err: error }, 'reap failed');
+  constructor(parts: SupervisorParts) {
+    this.#parts = parts;
+    const { engine, pool, selfTest, metrics, logger } = parts;
+    this.#watch = new EngineWatch({
+      ping: () => engine.ping({ timeoutMs: PING_MS }),
+      onDown: (error) => {
+        logger.warn({ err: error }, 'engine down, starts suspended');
+        metrics.up(false);
+        pool.suspend();
+        selfTest.forget();
+      },
+      recover: async () => {
+        // Leftovers that cannot be removed now are reaped later: they do not delay the recovery.
+        await this.#reap();
+        await selfTest.check();
+      },
+      onRecoverFailed: (error) => this.#onSelfTestFailed(error),
+      onRecovered: (downMs) => {
+        logger.info({ ms: Math.round(downMs) }, 'engine recovered');
+        metrics.up(true);
+        pool.resume();
+      },
+    });
   }
-}
 
-/** An engine that is away is asked again; one that came back weaker ends the worker. */
-function onSelfTestFault({ logger, onFatal }: SupervisorParts, error: unknown): void {
-  if (error instanceof ConfigError) onFatal(error);
-  else logger.warn({ err: error }, 'self-test could not run');
+  get isUp(): boolean {
+    return this.#watch.isUp;
+  }
+
+  /** Why the engine keeps the worker from serving, for people; empty when it does not. */
+  get notReady(): string[] {
+    return this.#watch.notReady;
+  }
+
+  /** A lasting connection to the engine broke. */
+  connectionLost(): void {
+    this.#watch.lost();
+  }
+
+  /** Reaps once, then begins to watch and reconcile, until `lifecycle` closes. */
+  async start(lifecycle: Lifecycle): Promise<void> {
+    this.#parts.metrics.up(true);
+    await this.#reap();
+    this.#watch.start();
+    lifecycle.own('engine watch', () => this.#watch.stop());
+    every(lifecycle, { name: 'engine reconciliation', ms: RECONCILE_MS }, () => {
+      if (!this.isUp) return;
+      void this.#reap();
+      this.#parts.selfTest.check().catch((error: unknown) => this.#onSelfTestFailed(error));
+    });
+  }
+
+  /** Never rejects. */
+  async #reap(): Promise<void> {
+    const { engine, isAlive, metrics, logger } = this.#parts;
+    try {
+      metrics.reaped(await engine.reap(isAlive));
+    } catch (error) {
+      logger.warn({ err: error }, 'reap failed');
+    }
+  }
+
+  /** An unreachable engine is tried again; one whose sandboxes are weaker than promised ends the worker. */
+  #onSelfTestFailed(error: unknown): void {
+    if (error instanceof ConfigError) this.#parts.onFatal(error);
+    else this.#parts.logger.warn({ err: error }, 'self-test could not run');
+  }
 }

@@ -23,7 +23,11 @@ describe('decide', () => {
       actions: ['start a'],
     },
     { it: 'counts what is starting', counts: pool([keyPool({ warm: 3, starting: 1 })]), actions: [] },
-    { it: 'refills half a poolKey with two starts', counts: pool([keyPool({ warm: 2 })]), actions: ['start a', 'start a'] },
+    {
+      it: 'refills half a poolKey with two starts',
+      counts: pool([keyPool({ warm: 2 })]),
+      actions: ['start a', 'start a'],
+    },
     {
       it: 'holds a refill back for the click that caused it',
       counts: pool([keyPool({ warm: 3 })], { holdUntilMs: 1020 }),
@@ -42,7 +46,12 @@ describe('decide', () => {
       actions: ['start a'],
     },
     { it: 'waits for the back-off', counts: pool([keyPool({ blockedUntilMs: 1500 })]), actions: [], wakeAtMs: 1500 },
-    { it: 'keeps the start rate', counts: pool([keyPool({})], { startTokens: 1 }), actions: ['start a'], wakeAtMs: 1010 },
+    {
+      it: 'keeps the start rate',
+      counts: pool([keyPool({})], { startTokens: 1 }),
+      actions: ['start a'],
+      wakeAtMs: 1010,
+    },
     { it: 'stops at the maxSize', counts: pool([keyPool({ warm: 1 })], { live: 8 }), actions: ['start a'] },
     {
       it: 'counts the dying towards the maxSize',
@@ -51,14 +60,20 @@ describe('decide', () => {
     },
     {
       it: 'evicts an idle one of the fullest other language for a caller who waits at the maxSize',
-      counts: pool([keyPool({ minIdle: 0, waiting: 1 }), keyPool({ poolKey: 'b', warm: 2 }), keyPool({ poolKey: 'c', warm: 4 })], {
-        live: 4,
-      }),
+      counts: pool(
+        [keyPool({ minIdle: 0, waiting: 1 }), keyPool({ poolKey: 'b', warm: 2 }), keyPool({ poolKey: 'c', warm: 4 })],
+        {
+          live: 4,
+        },
+      ),
       actions: ['evict c'],
     },
     {
       it: 'does not evict another while one is on its way out',
-      counts: pool([keyPool({ minIdle: 0, waiting: 1 }), keyPool({ poolKey: 'b', warm: 4 })], { live: 5, destroying: 1 }),
+      counts: pool([keyPool({ minIdle: 0, waiting: 1 }), keyPool({ poolKey: 'b', warm: 4 })], {
+        live: 5,
+        destroying: 1,
+      }),
       actions: [],
     },
     {
@@ -140,7 +155,11 @@ describe('decide', () => {
 describe('hasCapacity', () => {
   const table: ReadonlyArray<{ it: string; counts: PoolCounts; is: boolean }> = [
     { it: 'a warm one', counts: pool([keyPool({ warm: 1 })], { live: 9 }), is: true },
-    { it: 'a start that nobody waits for', counts: pool([keyPool({ starting: 2, waiting: 1 })], { live: 8 }), is: true },
+    {
+      it: 'a start that nobody waits for',
+      counts: pool([keyPool({ starting: 2, waiting: 1 })], { live: 8 }),
+      is: true,
+    },
     { it: 'room for a start', counts: pool([keyPool({})]), is: true },
     {
       it: 'an idle one of another language',

@@ -172,7 +172,9 @@ function wanted(tally: KeyPoolCounts): number {
 }
 
 function isUrgent(tally: KeyPoolCounts, tuning: ResolvedTuning): boolean {
-  return tally.waiting > tally.starting || tally.warm + tally.starting < Math.ceil(tally.minIdle * tuning.criticalShare);
+  return (
+    tally.waiting > tally.starting || tally.warm + tally.starting < Math.ceil(tally.minIdle * tuning.criticalShare)
+  );
 }
 
 /** Grows with the shortfall: refilling is gentle, so that starts do not slow the clicks that caused it. */

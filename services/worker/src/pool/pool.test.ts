@@ -1,7 +1,7 @@
 // The pool's machinery over an engine that only pretends, on a clock that only pretends.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Engine, EngineError, type Sandbox, type SandboxListener, type SandboxSpec } from '../run/ports.js';
-import type { PoolTuning } from './options.js';
+import type { PoolTuning, WaitReady } from './options.js';
 import { Pool } from './pool.js';
 
 const NEVER = new AbortController().signal;
@@ -112,7 +112,8 @@ describe('Pool', () => {
   it('destroys a sandbox that does not get ready in time', async () => {
     const { pool, engine } = make({
       minIdle: 1,
-      ready: () => new Promise(() => undefined),
+      ready: (_, signal) =>
+        new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
       tuning: { readyTimeoutMs: 1000 },
     });
     await vi.advanceTimersByTimeAsync(1200);
@@ -250,8 +251,12 @@ describe('Pool', () => {
     const leases = [await coldNow(pool), await coldNow(pool)];
     const waiting = pool.acquireCold('a', NEVER).catch((error: unknown) => error);
     pool.suspend();
-    expect(await waiting).toMatchObject({ name: 'EngineError', message: 'the engine is away', retryable: true });
-    await expect(pool.acquireCold('a', NEVER)).rejects.toThrow('the engine is away');
+    expect(await waiting).toMatchObject({
+      name: 'EngineError',
+      message: 'the engine is not reachable',
+      retryable: true,
+    });
+    await expect(pool.acquireCold('a', NEVER)).rejects.toThrow('the engine is not reachable');
     expect(pool.hasCapacity('a')).toBe(false);
     const told = vi.fn();
     const capacity = pool.whenCapacity('a', NEVER).then(told);
@@ -422,7 +427,7 @@ class FakeSandbox implements Sandbox {
   }
 }
 
-function make(parts: { minIdle: number; tuning?: PoolTuning; ready?: () => Promise<{ version: string }> }): {
+function make(parts: { minIdle: number; tuning?: PoolTuning; ready?: WaitReady }): {
   pool: Pool;
   engine: FakeEngine;
 } {

@@ -27,7 +27,7 @@ export interface RunOptions {
   readonly stdin: Buffer | undefined;
   readonly limits: RunLimits;
   /** Output budget shared by all runs, for what each writes beyond its own. */
-  readonly pace: TokenBucket;
+  readonly outputBudget: TokenBucket;
   /** Events kept for a stream that attaches later, bytes. */
   readonly ringBytes: number;
   /** Whether it continues for the resume window when its client disconnects. */

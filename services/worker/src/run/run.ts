@@ -55,7 +55,7 @@ export class Run {
   constructor(options: RunOptions) {
     this.#options = options;
     ({ id: this.id, key: this.key, language: this.language } = options);
-    this.#throttle = new OutputThrottle(options.pace);
+    this.#throttle = new OutputThrottle(options.outputBudget);
     this.#subscription = new Subscription({
       ...options,
       onHold: (held) => this.#throttle.hold(held),
