@@ -50,7 +50,7 @@ export interface CompilationsOptions {
     served(language: string, source: CompileSource): void;
     /** A compile step ended with a program or diagnostics, ms after it got its sandbox. */
     compiled(language: string, ms: number): void;
-    /** No sandbox could be had for a compile step. For the log. */
+    /** No sandbox was available for a compile step. For the log. */
     failed(language: string, error: unknown): void;
   };
 }

@@ -185,7 +185,7 @@ test('a request delivered again while its claim is in flight is taken once; a ru
   const { run, leave } = take(request('python'));
   dispatcher.take(request('python'), FIRST);
   await claim();
-  // Heard by its gateway: a Redis with older data hands it out again.
+  // Attached to its gateway: a Redis with older data delivers it again.
   dispatcher.take(request('python'), FIRST);
   expect(asked).toEqual(['python']);
   expect(table.get(run.id)).toBe(run);
@@ -242,9 +242,9 @@ describe('a program that has to be compiled', () => {
     sandbox?.says(FromAgent.STARTED);
     sandbox?.says(FromAgent.STDOUT, 'out\n');
     await settle();
-    const told = texts(events);
-    expect(told.filter((text) => text.startsWith('compile')).join('')).toBe('compile: one\ncompile: two\n');
-    expect(told.slice(-2)).toEqual(['started', 'stdout: out\n']);
+    const shown = texts(events);
+    expect(shown.filter((text) => text.startsWith('compile')).join('')).toBe('compile: one\ncompile: two\n');
+    expect(shown.slice(-2)).toEqual(['started', 'stdout: out\n']);
   });
 
   test('and fails to compile ends without a sandbox, with the compiler output', async () => {

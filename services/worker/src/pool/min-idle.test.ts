@@ -5,7 +5,7 @@ import { type ConfiguredMinIdle, type MinIdle, type Machine, minIdleByKind } fro
 const GIB = 2 ** 30;
 const minIdle = (pipe: number, tty: number, compile: number): MinIdle => ({ pipe, tty, compile });
 
-describe('nothing asked for', () => {
+describe('by default', () => {
   test.each<[string, Machine, MinIdle]>([
     [
       'a large machine keeps the most',
@@ -29,7 +29,7 @@ describe('nothing asked for', () => {
     expect(minIdleByKind(machine, {})).toEqual(expected);
   });
 
-  test('all of them together stay within what is affordable', () => {
+  test('all warm sandboxes together stay within the memory share', () => {
     for (let maxSize = 8; maxSize <= 256; maxSize += 4) {
       const machine = { memoryBytes: 64 * GIB, maxSize, languages: 4, compiled: 3 };
       const { pipe, tty, compile } = minIdleByKind(machine, {});
@@ -38,7 +38,7 @@ describe('nothing asked for', () => {
   });
 });
 
-describe('what is asked for', () => {
+describe('when configured', () => {
   const small: Machine = { memoryBytes: GIB, maxSize: 4, languages: 4, compiled: 1 };
   const large: Machine = { memoryBytes: 64 * GIB, maxSize: 40, languages: 4, compiled: 1 };
   test.each<[string, Machine, ConfiguredMinIdle, MinIdle]>([

@@ -1,4 +1,4 @@
-// The policy by table: what is there, what it does.
+// The pool's policy by table: counts in, actions out.
 import { describe, expect, it } from 'vitest';
 import { resolveTuning } from './options.js';
 import { decide, HANGS_MS, hasCapacity, type KeyPoolCounts, type PoolAction, type PoolCounts } from './policy.js';
@@ -11,37 +11,37 @@ const NOW_MS = 1000;
 
 describe('decide', () => {
   const table: ReadonlyArray<{ it: string; counts: PoolCounts; actions: string[]; wakeAtMs?: number }> = [
-    { it: 'does nothing when the minIdle is there', counts: pool([keyPool({ warm: 4 })]), actions: [] },
+    { it: 'does nothing at minIdle', counts: pool([keyPool({ warm: 4 })]), actions: [] },
     {
-      it: 'fills an empty poolKey with urgency',
+      it: 'fills an empty pool key urgently',
       counts: pool([keyPool({})]),
       actions: ['start a', 'start a', 'start a', 'start a'],
     },
     {
-      it: 'refills one that is nearly full with one start at once',
+      it: 'refills a nearly full pool key one start at a time',
       counts: pool([keyPool({ warm: 3 })]),
       actions: ['start a'],
     },
     { it: 'counts what is starting', counts: pool([keyPool({ warm: 3, starting: 1 })]), actions: [] },
     {
-      it: 'refills half a poolKey with two starts',
+      it: 'refills a half-full pool key with two starts',
       counts: pool([keyPool({ warm: 2 })]),
       actions: ['start a', 'start a'],
     },
     {
-      it: 'holds a refill back for the click that caused it',
+      it: 'delays a refill after a checkout',
       counts: pool([keyPool({ warm: 3 })], { holdUntilMs: 1020 }),
       actions: [],
       wakeAtMs: 1020,
     },
     {
-      it: 'holds nothing back below the critical mark',
+      it: 'does not delay below the critical mark',
       counts: pool([keyPool({ warm: 1, starting: 0 })], { holdUntilMs: 1020 }),
       actions: ['start a'],
       wakeAtMs: 1020,
     },
     {
-      it: 'holds nothing back while somebody waits',
+      it: 'does not delay while a caller waits',
       counts: pool([keyPool({ minIdle: 0, waiting: 1 })], { holdUntilMs: 1020 }),
       actions: ['start a'],
     },
@@ -52,14 +52,14 @@ describe('decide', () => {
       actions: ['start a'],
       wakeAtMs: 1010,
     },
-    { it: 'stops at the maxSize', counts: pool([keyPool({ warm: 1 })], { live: 8 }), actions: ['start a'] },
+    { it: 'stops at maxSize', counts: pool([keyPool({ warm: 1 })], { live: 8 }), actions: ['start a'] },
     {
-      it: 'counts the dying towards the maxSize',
+      it: 'counts sandboxes being removed towards maxSize',
       counts: pool([keyPool({ warm: 1 })], { live: 5, destroying: 4 }),
       actions: [],
     },
     {
-      it: 'evicts an idle one of the fullest other language for a caller who waits at the maxSize',
+      it: 'at maxSize, evicts an idle sandbox of the fullest other pool key for a waiting caller',
       counts: pool(
         [keyPool({ minIdle: 0, waiting: 1 }), keyPool({ poolKey: 'b', warm: 2 }), keyPool({ poolKey: 'c', warm: 4 })],
         {
@@ -69,7 +69,7 @@ describe('decide', () => {
       actions: ['evict c'],
     },
     {
-      it: 'does not evict another while one is on its way out',
+      it: 'does not evict another while a removal is in flight',
       counts: pool([keyPool({ minIdle: 0, waiting: 1 }), keyPool({ poolKey: 'b', warm: 4 })], {
         live: 5,
         destroying: 1,
@@ -77,66 +77,66 @@ describe('decide', () => {
       actions: [],
     },
     {
-      it: 'gives an empty language one place of another that has several',
+      it: 'gives an empty pool key one place of another that has several',
       counts: pool([keyPool({}), keyPool({ poolKey: 'b', warm: 4 })], { live: 6 }),
       actions: ['evict b'],
     },
     {
-      it: 'does not take a last one for a mere refill',
+      it: 'does not take the last one of another pool key for a refill',
       counts: pool([keyPool({}), keyPool({ poolKey: 'b', minIdle: 1, warm: 1 })], { live: 9 }),
       actions: [],
     },
     {
-      it: 'starts the replacement of an expired one first',
+      it: 'starts the replacement of an expired sandbox first',
       counts: pool([keyPool({ warm: 4, expired: 1 })]),
       actions: ['start a'],
     },
     {
-      it: 'evicts what is more than the minIdle, for its caller has gone',
+      it: 'evicts what exceeds minIdle, because its caller left',
       counts: pool([keyPool({ warm: 6 })]),
       actions: ['evict a', 'evict a'],
     },
     {
-      it: 'keeps it while somebody waits',
+      it: 'keeps it while a caller waits',
       counts: pool([keyPool({ warm: 5, waiting: 1 })]),
       actions: [],
     },
     {
-      it: 'evicts an expired one once its replacement is there',
+      it: 'evicts an expired sandbox once its replacement is ready',
       counts: pool([keyPool({ warm: 5, expired: 1 })]),
       actions: ['evict a'],
     },
     {
-      it: 'serves callers before keyPools',
+      it: 'starts for callers before refills',
       counts: pool([keyPool({ poolKey: 'b' }), keyPool({ minIdle: 0, waiting: 1 })], { startTokens: 1 }),
       actions: ['start a'],
       wakeAtMs: 1010,
     },
     {
-      it: 'starts one at a time while somebody types and many wait',
+      it: 'starts one at a time while a client types and many jobs are pending',
       counts: pool([keyPool({ waiting: 4 })], { typing: true }),
       actions: ['start a'],
       wakeAtMs: NOW_MS + HANGS_MS,
     },
     {
-      it: 'starts what is little at once, whoever types',
+      it: 'starts few jobs side by side, even while a client types',
       counts: pool([keyPool({ warm: 2 })], { typing: true, destroying: 2, jobs: 2 }),
       actions: ['start a', 'start a'],
     },
     {
-      it: 'starts nothing beside a removal while somebody types',
+      it: 'starts nothing beside a removal while a client types',
       counts: pool([keyPool({ waiting: 4 })], { typing: true, destroying: 1, jobs: 1 }),
       actions: [],
       wakeAtMs: NOW_MS + HANGS_MS,
     },
     {
-      it: 'starts beside removals that wait for their turn, or hang',
+      it: 'starts beside removals that are queued or hang',
       counts: pool([keyPool({ waiting: 4 })], { typing: true, destroying: 2 }),
       actions: ['start a'],
       wakeAtMs: NOW_MS + HANGS_MS,
     },
     {
-      it: 'starts the next while one gets ready',
+      it: 'starts the next while one waits for READY',
       counts: pool([keyPool({ waiting: 4, starting: 1 })], { typing: true }),
       actions: ['start a'],
       wakeAtMs: NOW_MS + HANGS_MS,
@@ -156,7 +156,7 @@ describe('hasCapacity', () => {
   const table: ReadonlyArray<{ it: string; counts: PoolCounts; is: boolean }> = [
     { it: 'a warm one', counts: pool([keyPool({ warm: 1 })], { live: 9 }), is: true },
     {
-      it: 'a start that nobody waits for',
+      it: 'a start that no caller waits for',
       counts: pool([keyPool({ starting: 2, waiting: 1 })], { live: 8 }),
       is: true,
     },
@@ -167,24 +167,28 @@ describe('hasCapacity', () => {
       is: true,
     },
     {
-      it: 'not for the last place, which is for a caller whose start has not begun',
+      it: 'not the last place, which belongs to a caller whose start has not begun',
       counts: pool([keyPool({ waiting: 1 })], { live: 9 }),
       is: false,
     },
-    { it: 'not at the maxSize', counts: pool([keyPool({})], { live: 10 }), is: false },
+    { it: 'not at maxSize', counts: pool([keyPool({})], { live: 10 }), is: false },
     { it: 'not while starts fail', counts: pool([keyPool({ blockedUntilMs: 2000 })]), is: false },
     { it: 'not when enough wait already', counts: pool([keyPool({ waiting: 4 })]), is: false },
     { it: 'not while draining', counts: pool([keyPool({ warm: 1 })], { draining: true }), is: false },
-    { it: 'a warm one that is not promised', counts: pool([keyPool({ warm: 3, reserved: 2 })]), is: true },
+    { it: 'a warm one that is not reserved', counts: pool([keyPool({ warm: 3, reserved: 2 })]), is: true },
     {
-      it: 'not a warm one that is promised, at the maxSize',
+      it: 'not a reserved warm one, at maxSize',
       counts: pool([keyPool({ warm: 2, reserved: 2 })], { live: 8 }),
       is: false,
     },
-    { it: 'a start beside promises', counts: pool([keyPool({ warm: 2, reserved: 2 })]), is: true },
-    { it: 'not when enough are promised without one', counts: pool([keyPool({ warm: 1, reserved: 5 })]), is: false },
+    { it: 'a start beside reservations', counts: pool([keyPool({ warm: 2, reserved: 2 })]), is: true },
     {
-      it: 'not when those who wait and those who were promised one are enough together',
+      it: 'not when enough places are reserved without a warm one',
+      counts: pool([keyPool({ warm: 1, reserved: 5 })]),
+      is: false,
+    },
+    {
+      it: 'not when waiting callers and reservations are enough together',
       counts: pool([keyPool({ reserved: 2 }), keyPool({ poolKey: 'b', waiting: 2 })]),
       is: false,
     },
@@ -213,7 +217,7 @@ describe('hasCapacity', () => {
     it(row.it, () => expect(hasCapacity('a', { counts: row.counts, tuning: TUNING })).toBe(row.is));
   }
 
-  it('not for a poolKey that the pool does not have', () => {
+  it('not for an unknown pool key', () => {
     expect(hasCapacity('a', { counts: pool([]), tuning: TUNING })).toBe(false);
   });
 });

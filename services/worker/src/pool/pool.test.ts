@@ -1,4 +1,4 @@
-// The pool's machinery over an engine that only pretends, on a clock that only pretends.
+// The pool's machinery over a fake engine, with a fake clock.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Engine, EngineError, type Sandbox, type SandboxListener, type SandboxSpec } from '../run/ports.js';
 import type { PoolTuning, WaitReady } from './options.js';
@@ -14,7 +14,7 @@ describe('Pool', () => {
     vi.useRealTimers();
   });
 
-  it('fills to the minIdle, and again after a checkout', async () => {
+  it('fills to minIdle, and again after a checkout', async () => {
     const { pool, engine } = make({ minIdle: 3 });
     await filled(pool, 3);
     const lease = pool.tryAcquire('a');
@@ -22,7 +22,7 @@ describe('Pool', () => {
     await filled(pool, 3);
     expect(pool.stats()).toMatchObject({ live: 1, warm: 3 });
     lease?.release();
-    await gone(engine, 3);
+    await alive(engine, 3);
     await closed(pool);
     expect(engine.alive.size).toBe(0);
   });
@@ -41,7 +41,7 @@ describe('Pool', () => {
     await closed(pool);
   });
 
-  it('makes a caller wait for a cold start, and says so', async () => {
+  it('a caller without a warm sandbox waits for a cold start, and its lease says so', async () => {
     const { pool, engine } = make({ minIdle: 0 });
     expect(pool.tryAcquire('a')).toBeUndefined();
     const lease = await coldNow(pool);
@@ -51,7 +51,7 @@ describe('Pool', () => {
     expect(engine.alive.size).toBe(0);
   });
 
-  it('lets a caller who gives up go', async () => {
+  it('forgets a caller that aborts its wait', async () => {
     const { pool, engine } = make({ minIdle: 0 });
     engine.hang = true;
     const abort = new AbortController();
@@ -61,7 +61,7 @@ describe('Pool', () => {
     expect(pool.stats().keyPools[0]?.waiting).toBe(0);
   });
 
-  it('never has more than the maxSize', async () => {
+  it('never exceeds maxSize', async () => {
     const { pool, engine } = make({ minIdle: 50, tuning: { maxSize: 5 } });
     await filled(pool, 5);
     await vi.advanceTimersByTimeAsync(5000);
@@ -98,7 +98,7 @@ describe('Pool', () => {
     await closed(pool);
   });
 
-  it('does not spin on an image that is missing, and tells those who wait at once', async () => {
+  it('backs off on a missing image, and refuses waiting callers at once', async () => {
     const { pool, engine } = make({ minIdle: 0 });
     engine.failure = new EngineError('no such image', { retryable: false });
     const refused = pool.acquireCold('a', NEVER).catch((error: unknown) => error);
@@ -128,7 +128,7 @@ describe('Pool', () => {
     engine.oldest()?.listener?.end();
     expect(pool.stats().warm).toBe(1);
     await filled(pool, 2);
-    await gone(engine, 2);
+    await alive(engine, 2);
     await closed(pool);
   });
 
@@ -144,16 +144,16 @@ describe('Pool', () => {
     await closed(pool);
   });
 
-  it('counts a promised place as taken until it is given back', async () => {
+  it('counts a reserved place as taken until it is cancelled', async () => {
     const { pool } = make({ minIdle: 1, tuning: { maxSize: 1 } });
     await filled(pool, 1);
     const giveBack = pool.reserve('a');
     expect(pool.hasCapacity('a')).toBe(false);
-    const told = vi.fn();
-    const there = pool.whenCapacity('a', NEVER).then(told);
+    const settled = vi.fn();
+    const there = pool.whenCapacity('a', NEVER).then(settled);
     await vi.advanceTimersByTimeAsync(1000);
-    expect(told).not.toHaveBeenCalled();
-    // The sandbox itself is anybody's who asks now.
+    expect(settled).not.toHaveBeenCalled();
+    // The sandbox itself goes to the next caller.
     giveBack();
     giveBack();
     await vi.advanceTimersByTimeAsync(1);
@@ -162,7 +162,7 @@ describe('Pool', () => {
     await closed(pool);
   });
 
-  it('tries again when a removal fails', async () => {
+  it('retries a failed removal', async () => {
     const { pool, engine } = make({ minIdle: 0 });
     const lease = await coldNow(pool);
     engine.stuck = 2;
@@ -172,7 +172,7 @@ describe('Pool', () => {
     await closed(pool);
   });
 
-  it('goes on trying until what an engine away could not remove is gone', async () => {
+  it('retries removals until an engine that was down has done them', async () => {
     const { pool, engine } = make({ minIdle: 0 });
     const lease = await coldNow(pool);
     engine.stuck = Number.POSITIVE_INFINITY;
@@ -180,7 +180,7 @@ describe('Pool', () => {
     await vi.advanceTimersByTimeAsync(300_000);
     expect(pool.stats().destroying).toBe(1);
     engine.stuck = 0;
-    await gone(engine, 0);
+    await alive(engine, 0);
     await closed(pool);
   });
 
@@ -197,7 +197,7 @@ describe('Pool', () => {
     await closed(pool);
   });
 
-  it('has the engine do much one at a time while somebody types, and more at once again afterwards', async () => {
+  it('runs many jobs one at a time while a client types, and more at once afterwards', async () => {
     const { pool, engine } = make({
       minIdle: 4,
       tuning: { urgentStarts: 4, jobsWhileTyping: 1, manyJobs: 1, typingMs: 1000 },
@@ -209,7 +209,7 @@ describe('Pool', () => {
     engine.busiest = 0;
     for (const lease of others) lease?.release();
     await filled(pool, 4);
-    await gone(engine, 5);
+    await alive(engine, 5);
     expect(engine.busiest).toBe(1);
     await vi.advanceTimersByTimeAsync(1000);
     for (const _ of others) pool.tryAcquire('a')?.release();
@@ -219,7 +219,7 @@ describe('Pool', () => {
     expect(engine.alive.size).toBe(0);
   });
 
-  it('gives the turn on while a removal hangs', async () => {
+  it('a hanging removal does not block the others', async () => {
     const { pool, engine } = make({ minIdle: 3, tuning: { jobsWhileTyping: 1, manyJobs: 1, typingMs: 60_000 } });
     await filled(pool, 3);
     const [typist, hanging, other] = Array.from({ length: 3 }, () => pool.tryAcquire('a'));
@@ -230,14 +230,14 @@ describe('Pool', () => {
     engine.removalsHang = false;
     other?.release();
     await filled(pool, 3);
-    await gone(engine, 5);
+    await alive(engine, 5);
     expect(pool.stats().destroying).toBe(1);
     engine.goOn();
-    await gone(engine, 4);
+    await alive(engine, 4);
     await closed(pool);
   });
 
-  it('gives up what cannot be removed when it closes', async () => {
+  it('abandons what cannot be removed when it closes', async () => {
     const { pool, engine } = make({ minIdle: 2 });
     await filled(pool, 2);
     engine.stuck = Number.POSITIVE_INFINITY;
@@ -245,7 +245,7 @@ describe('Pool', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('suspended, refuses who waits and starts nothing; resumed, goes on with what lives', async () => {
+  it('suspended, refuses waiting callers and starts nothing; resumed, continues with the live sandboxes', async () => {
     const { pool, engine } = make({ minIdle: 1, tuning: { maxSize: 2 } });
     await filled(pool, 1);
     const leases = [await coldNow(pool), await coldNow(pool)];
@@ -258,11 +258,11 @@ describe('Pool', () => {
     });
     await expect(pool.acquireCold('a', NEVER)).rejects.toThrow('the engine is not reachable');
     expect(pool.hasCapacity('a')).toBe(false);
-    const told = vi.fn();
-    const capacity = pool.whenCapacity('a', NEVER).then(told);
+    const settled = vi.fn();
+    const capacity = pool.whenCapacity('a', NEVER).then(settled);
     for (const lease of leases) lease.release();
     await vi.advanceTimersByTimeAsync(60_000);
-    expect(told).not.toHaveBeenCalled();
+    expect(settled).not.toHaveBeenCalled();
     expect(engine.asked).toBe(2);
     pool.resume();
     await capacity;
@@ -271,7 +271,7 @@ describe('Pool', () => {
     expect(engine.alive.size).toBe(0);
   });
 
-  it('suspended, keeps idle sandboxes whose streams are open, and hands none out', async () => {
+  it('suspended, keeps idle sandboxes whose streams are open, and leases none', async () => {
     const { pool, engine } = make({ minIdle: 2 });
     await filled(pool, 2);
     pool.suspend();
@@ -285,7 +285,7 @@ describe('Pool', () => {
     await closed(pool);
   });
 
-  it('fills at once when it is resumed, however often it failed before', async () => {
+  it('refills at once when it is resumed, whatever its back-off', async () => {
     const { pool, engine } = make({ minIdle: 2 });
     engine.failure = new EngineError('engine is away', { retryable: true });
     await vi.advanceTimersByTimeAsync(120_000);
@@ -317,7 +317,7 @@ describe('Pool', () => {
     expect(engine.alive.size).toBe(0);
   });
 
-  it('leaves nothing when it closes in the middle of everything', async () => {
+  it('leaves nothing when it closes with everything in flight', async () => {
     const { pool, engine } = make({ minIdle: 4 });
     await vi.advanceTimersByTimeAsync(15);
     const closing = pool.close();
@@ -448,7 +448,7 @@ async function filled(pool: Pool, warm: number): Promise<void> {
   await until(() => pool.stats().warm === warm && pool.stats().starting === 0);
 }
 
-async function gone(engine: FakeEngine, left: number): Promise<void> {
+async function alive(engine: FakeEngine, left: number): Promise<void> {
   await until(() => engine.alive.size === left);
 }
 
@@ -467,11 +467,11 @@ async function coldNow(pool: Pool): Promise<Awaited<ReturnType<Pool['acquireCold
   return lease;
 }
 
-/** Lets pretended time pass until the predicate holds. */
+/** Advances the fake clock until the predicate holds. */
 async function until(predicate: () => boolean): Promise<void> {
   for (let steps = 0; steps < 10_000; steps += 1) {
     if (predicate()) return;
     await vi.advanceTimersByTimeAsync(10);
   }
-  throw new Error('it never came to be');
+  throw new Error('timed out waiting for the predicate');
 }
