@@ -29,14 +29,14 @@ export class TokenBucket {
     return Math.max(1, this.#waitMs(1 - this.#tokens));
   }
 
-  /** Takes `amount`, what is not there as a debt. Returns how long to wait until it is paid, ms; 0: there is none. */
+  /** Takes `amount`, on credit where tokens are missing. Returns how long to wait until the debt is paid, ms; 0: none. */
   overdraw(amount: number, nowMs: number): number {
     this.#refill(nowMs);
     this.#tokens -= amount;
     return this.#tokens >= 0 ? 0 : this.#waitMs(-this.#tokens);
   }
 
-  /** Takes what is there of `amount`. Returns what is not. */
+  /** Takes `amount` as far as there are tokens. Returns the rest. */
   takeSome(amount: number, nowMs: number): number {
     this.#refill(nowMs);
     const taken = Math.min(amount, Math.max(0, this.#tokens));
