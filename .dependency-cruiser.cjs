@@ -8,6 +8,7 @@ const HOMES = {
   '@grpc/grpc-js': '^services/(gateway/src/testkit/|kit/src/grpc/.*[.]test[.]ts$)',
   '@bufbuild/protobuf': '^proto/src/(gen/|method[.]ts$)',
   ioredis: '^(packages/bus/src/connection[.]ts|tests/src/testkit/)',
+  'ipaddr.js': '^services/gateway/src/admission/',
   pino: '^services/kit/src/',
   'prom-client': '^services/kit/src/',
   ws: '^(packages/cli/src/run|tests/src|loadtest/src)/',

@@ -24,7 +24,7 @@ describe('a log line', () => {
     expect(lines[0]).not.toContain(SECRET);
   });
 
-  it('tells of an error its name, message, code, place and causes, but nothing that a library hung on it', () => {
+  it('logs name, message, code, stack and causes of an error, and no other property', () => {
     const reply = Object.assign(new Error('ERR no'), { command: { name: 'submitRun', args: [SECRET] }, code: 'EX' });
     const { lines, entry } = logged({ err: new TypeError('submit failed', { cause: reply }) });
     expect(lines[0]).not.toContain(SECRET);

@@ -37,7 +37,7 @@ import { every } from './timers.js';
 
 /** How much longer than it may last it is remembered who holds a run, ms: its start, and its compile step. */
 const HELD_MARGIN_MS = 120_000;
-/** How long telling of a drain may take, ms. */
+/** How long announcing a drain may take, ms. */
 const DRAIN_MARGIN_MS = 6_000;
 /** How often the pool's counts are copied to the metrics, ms. */
 const GAUGES_MS = 1_000;
@@ -79,8 +79,11 @@ export async function startWorker(
     kind: sandboxKind(config),
   });
   // Before anything can reach this worker: one that cannot hold a program does not join.
-  const proofMs = await timed(() => selfTest.check());
-  logger.info({ languages: [...languages.keys()], runtime: config.SANDBOX_RUNTIME, ms: proofMs }, 'self-test passed');
+  const selfTestMs = await timed(() => selfTest.check());
+  logger.info(
+    { languages: [...languages.keys()], runtime: config.SANDBOX_RUNTIME, ms: selfTestMs },
+    'self-test passed',
+  );
   const ceiling = config.WORKER_MAX_SANDBOXES ?? defaultCeiling(totalmem());
   const pool = new Pool({
     engine,
@@ -104,16 +107,16 @@ export async function startWorker(
   const table = new RunTable({ maxAlone: Math.max(1, Math.floor(ceiling / 2)) });
   lifecycle.own('pool', () => pool.close());
   const runs = new RunRegistry(redis, keys);
-  const tell = (run: Run, gatewayId: string) => {
+  const notify = (run: Run, gatewayId: string) => {
     const claim = { runId: run.id, epoch: run.epoch, gatewayId, workerId: id, address };
-    runs.tell(claim).catch((error: unknown) => logger.warn({ err: error, run: run.id }, 'a claim could not be told'));
+    runs.notify(claim).catch((error: unknown) => logger.warn({ err: error, run: run.id }, 'claim notice failed'));
   };
   const grpc = await startGrpcServer({
     host: config.WORKER_GRPC_HOST,
     port: config.WORKER_GRPC_PORT,
     security: config.grpcSecurity,
     find: (run) => table.get(run),
-    onUnacknowledged: tell,
+    onUnacknowledged: notify,
   });
   lifecycle.own('grpc', () => grpc.close());
   lifecycle.own('runs', () => table.endAll());
@@ -139,8 +142,8 @@ export async function startWorker(
     pool,
     table,
     streams: grpc.streams,
-    claim: (request) => runs.claim({ ...request, workerId: id, address, heldTtlMs }),
-    tell,
+    claim: ({ tell, ...request }) => runs.claim({ ...request, notify: tell, workerId: id, address, heldTtlMs }),
+    tell: notify,
     metrics,
     logger,
   });

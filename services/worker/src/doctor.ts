@@ -3,7 +3,7 @@ import { ConfigError } from '@rungrid/kit/config';
 import { newHexId } from '@rungrid/kit/ids';
 import { readWorkerConfig } from './config.js';
 import { selfTestEngine, sandboxKind } from './engine.js';
-import { failureText, proofTable, proveSandboxes } from './selftest/selftest.js';
+import { failureText, verificationTable, verifySandboxes } from './selftest/selftest.js';
 import { provedSpecs, servedLanguages } from './served.js';
 
 async function main(): Promise<boolean> {
@@ -18,9 +18,9 @@ async function main(): Promise<boolean> {
     process.stdout.write(
       `engine ${config.DOCKER_HOST}, runtime ${config.SANDBOX_RUNTIME}, languages ${[...served.keys()].join(', ')}\n`,
     );
-    const proofs = await proveSandboxes({ makeEngine, specs, kind: sandboxKind(config) });
-    process.stdout.write(proofTable(proofs));
-    return failureText(proofs) === undefined;
+    const verifications = await verifySandboxes({ makeEngine, specs, kind: sandboxKind(config) });
+    process.stdout.write(verificationTable(verifications));
+    return failureText(verifications) === undefined;
   } finally {
     await engine.close();
   }

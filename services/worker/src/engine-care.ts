@@ -44,7 +44,7 @@ export function engineWatch(parts: CareParts): EngineWatch {
     },
     onRecoverFailed: (error) => onSelfTestFault(parts, error),
     onBack: (awayMs) => {
-      logger.info({ ms: Math.round(awayMs) }, 'the engine is back, and proved');
+      logger.info({ ms: Math.round(awayMs) }, 'engine recovered');
       metrics.engineUp.set(1);
       pool.resume();
     },

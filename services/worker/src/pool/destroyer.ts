@@ -1,9 +1,9 @@
 // Removes sandboxes in the background, a few at once, and tries again what fails until it is gone.
+import { backoffMs } from '@rungrid/kit/backoff';
 import type { Sandbox, SandboxSpec } from '../run/ports.js';
-import { backoffPauseMs } from './rate.js';
 
 /** First and longest pause before a removal that failed is tried again, ms, doubling: an engine that hangs may do so for minutes. */
-const RETRY_MS = { first: 500, longest: 10_000 };
+const RETRY = { firstMs: 500, longestMs: 10_000 };
 /** Tries of each once nothing else is waited for; what is left then falls to another worker's reap. */
 const LAST_TRIES = 4;
 
@@ -121,8 +121,7 @@ export class Destroyer {
 
   #tryLater(job: Job, error: unknown): void {
     if (job.failures === 1) this.#options.onFault(job.spec, error);
-    const longest = this.#hurried ? RETRY_MS.first : RETRY_MS.longest;
-    const pauseMs = backoffPauseMs(job.failures, { first: RETRY_MS.first, longest, random: Math.random() });
+    const pauseMs = backoffMs(job.failures, { ...RETRY, ...(this.#hurried ? { longestMs: RETRY.firstMs } : {}) });
     const again = (): void => {
       this.#failed.delete(job);
       this.#queue.push(job);

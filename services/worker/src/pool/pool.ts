@@ -1,4 +1,5 @@
 // The warm pool: keeps started sandboxes ready, shelf by shelf (language, mode, class), hands each out once, and destroys it afterwards.
+import { TokenBucket } from '@rungrid/kit/token-bucket';
 import { totalmem } from 'node:os';
 import type { Lease } from '../run/options.js';
 import { type Engine, EngineError, type SandboxSpec, shelfName } from '../run/ports.js';
@@ -14,7 +15,6 @@ import {
   type WaitReady,
 } from './options.js';
 import { decide, HANGS_MS, hasCapacity, jobsAtOnce, type PoolCounts } from './policy.js';
-import { TokenBucket } from './rate.js';
 import { type Ready, Shelf } from './shelf.js';
 import { Starter } from './starter.js';
 import type { PoolStats } from './stats.js';
@@ -60,11 +60,10 @@ export class Pool {
     this.#shelves = new Map(
       options.shelves.map((config) => [shelfName(config.spec), new Shelf(config, { tuning, hooks })]),
     );
-    this.#bucket = new TokenBucket({
-      perSecond: tuning.startsPerSecond,
-      burst: tuning.urgentStarts,
-      nowMs: performance.now(),
-    });
+    this.#bucket = new TokenBucket(
+      { perSecond: tuning.startsPerSecond, capacity: tuning.urgentStarts },
+      performance.now(),
+    );
     this.#starter = new Starter({
       engine: options.engine,
       waitReady: options.waitReady,
@@ -271,7 +270,7 @@ export class Pool {
 
   #begin(shelf: Shelf): void {
     shelf.starting += 1;
-    this.#bucket.take();
+    this.#bucket.take(performance.now());
     const start = this.#start(shelf).finally(() => {
       shelf.starting -= 1;
       this.#starts.delete(start);

@@ -1,7 +1,7 @@
 // One shelf of the pool, of sandboxes that may take each other's place: its idle sandboxes, its callers who wait, its failures.
+import { backoffMs } from '@rungrid/kit/backoff';
 import { EngineError, type Sandbox, type SandboxSpec, shelfName } from '../run/ports.js';
 import type { PoolShelf, ResolvedTuning } from './options.js';
-import { backoffPauseMs } from './rate.js';
 
 /** An idle sandbox that dies sooner than this after READY counts as a failed start, ms: otherwise its refill would spin. */
 const EARLY_DEATH_MS = 10_000;
@@ -130,11 +130,7 @@ export class Shelf {
     this.#failures += 1;
     const hopeless = error instanceof EngineError && !error.retryable;
     const { first, longest } = this.#tuning.backoffMs;
-    const pauseMs = backoffPauseMs(this.#failures, {
-      first: hopeless ? longest : first,
-      longest,
-      random: Math.random(),
-    });
+    const pauseMs = backoffMs(this.#failures, { firstMs: hopeless ? longest : first, longestMs: longest });
     this.blockedUntilMs = performance.now() + pauseMs;
     if (hopeless || this.#failures >= FAILURES_TOLD) this.refuse(error);
   }

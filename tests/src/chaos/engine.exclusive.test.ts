@@ -117,7 +117,7 @@ test('an engine restarted ends live runs as worker_lost, and is proved anew befo
     await engine.restart();
     expect(await run.error(SOON_MS)).toMatchObject({ code: 'worker_lost', retryable: true });
     await ready(stack.worker);
-    expect(stack.worker.process.log).toContain('the engine is back, and proved');
+    expect(stack.worker.process.log).toContain('engine recovered');
     await serves();
     await onlyThePool(traces);
   });
