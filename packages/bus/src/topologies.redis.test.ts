@@ -17,6 +17,9 @@ import {
 } from './testkit/redis-topologies.js';
 import { announceWorker, listWorkers, retractWorker } from './workers.js';
 
+/** Within which a refusal comes, ms: it takes 2 s, and other tests run beside. Without a deadline of ours, ioredis would wait for ever. */
+const REFUSED_WITHIN_MS = 10_000;
+
 describe.each([
   ['one server', startSingle],
   ['Sentinel', startSentinel],
@@ -147,7 +150,7 @@ describe('when a server is lost', () => {
     await replicated(topology);
     topology.servers[0]?.signal('SIGSTOP');
     const after = parts.submitAtLast();
-    expect((await parts.pull(15_000))[1]).toBe(await after);
+    expect((await parts.pull())[1]).toBe(await after);
   });
 
   test('a cluster without the node of the queue refuses runs, and recovers with the node', async () => {
@@ -156,7 +159,7 @@ describe('when a server is lost', () => {
     await node.kill();
     const killedMs = performance.now();
     await expect(parts.submit()).rejects.toThrow();
-    expect(performance.now() - killedMs).toBeLessThan(4000);
+    expect(performance.now() - killedMs).toBeLessThan(REFUSED_WITHIN_MS);
     await node.start();
     const after = parts.submitAtLast();
     expect((await parts.pull())[1]).toBe(await after);
@@ -173,7 +176,7 @@ describe('when a server is lost', () => {
       for (let attempt = 0; attempt < 3; attempt++) {
         const askedMs = performance.now();
         await expect(parts.submit('refused')).rejects.toThrow(why);
-        expect(performance.now() - askedMs).toBeLessThan(4000);
+        expect(performance.now() - askedMs).toBeLessThan(REFUSED_WITHIN_MS);
       }
       for (const server of topology.all) await server.start();
       const after = await parts.submitAtLast();

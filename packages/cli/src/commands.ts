@@ -123,15 +123,16 @@ are replaced. The exit code is the program’s; 128+n when signal n ended it; 12
     name: 'test',
     usage: '[options] [FILTER…]',
     summary: 'run the checks and the tests; installs what they need',
-    details: `Format, lint and architecture checks, then the tests: unit tests in parallel, those over real Redis and real
-containers one file at a time. FILTER is passed to vitest: part of a file’s path. The last line counts the tests.`,
+    details: `Format, lint and architecture checks, then the tests: unit tests, those over a real Redis, those over real containers
+(four files at a time), chaos, and at last the exclusive ones, which need the machine for themselves. FILTER is passed to vitest:
+part of a file’s path. The slowest files are listed at the end, and the last line counts the tests.`,
     options: {
       quick: { type: 'boolean', help: 'checks and unit tests only: no container engine needed' },
       all: { type: 'boolean', help: 'also the long ones (*.long.test.ts)' },
       only: {
         type: 'string',
         value: 'KIND',
-        help: 'one kind, without the checks: unit, docker, e2e, security, chaos or browser',
+        help: 'one kind, without the checks: unit, redis, docker, e2e, security, browser, chaos or exclusive',
       },
     },
     positionals: { min: 0, max: 64 },

@@ -23,6 +23,8 @@ export const WORKER_INFO: WorkerInfo = {
 };
 const WORKER = { workerId: 'worker-1', address: 'worker:1' };
 const queue = keys.queue(LANGUAGE);
+/** A failover takes up to 4 s, and other tests run beside. */
+const WAIT_MS = 30_000;
 
 export class RedisParts {
   /** The gateway's, for commands. */
@@ -113,7 +115,7 @@ export class RedisParts {
   }
 
   /** Reads until an entry comes, whatever happens to Redis meanwhile; a group that went with the data is made again. */
-  async pull(timeoutMs?: number): Promise<[entryId: string, runId: string]> {
+  async pull(): Promise<[entryId: string, runId: string]> {
     let found: [string, string] | undefined;
     let last: unknown;
     const attempt = async () => {
@@ -125,7 +127,7 @@ export class RedisParts {
       }
       return found !== undefined;
     };
-    await until(attempt, { what: `an entry of the queue (${String(last)})`, ...(timeoutMs ? { timeoutMs } : {}) });
+    await until(attempt, { what: () => `an entry of the queue (${String(last)})`, timeoutMs: WAIT_MS });
     return found as unknown as [string, string];
   }
 
@@ -139,7 +141,7 @@ export class RedisParts {
       );
       return runId !== undefined;
     };
-    await until(attempt, { what: 'a run to be taken' });
+    await until(attempt, { what: 'a run to be taken', timeoutMs: WAIT_MS });
     return runId as unknown as string;
   }
 
