@@ -1,21 +1,32 @@
-// The kinds of tests: unit tests beside the sources, in parallel; then those over real parts, kind by kind, one file at a time.
+// The kinds of tests, and how many of their files run beside each other: unit tests, then those over real services, then those that need the machine.
 import { configDefaults, defineConfig } from 'vitest/config';
 
 const SOURCES = '{proto,packages/*,services/*,loadtest}/src/**';
 /** Files of long tests are for `./rungrid test --all`, which sets this variable; nothing else reads it. */
 const LONG = process.env['RUNGRID_TEST_LONG'] === '1' ? [] : ['**/*.long.test.ts'];
 const exclude = [...configDefaults.exclude, ...LONG];
+/** They measure time, memory or echo latency, take the engine away, or look at all of its containers: nothing may run beside them. */
+const EXCLUSIVE = '**/*.exclusive.{test,long.test}.ts';
+/** Most of a test over real services is waiting for a container or a limit, so several fit on two cores. */
+const FILES_AT_ONCE = 4;
 
-/** Tests that share the machine's container engine and cores: their figures and their cleanup would disturb each other. */
-function overRealParts(name: string, options: { include: string[]; order: number }) {
+interface Kind {
+  readonly include: string[];
+  /** Files at once. Default 4. Kinds of the same order run together, and share their workers. */
+  readonly files?: number;
+  readonly order: number;
+  readonly exclusive?: boolean;
+}
+
+function overRealServices(name: string, { include, files = FILES_AT_ONCE, order, exclusive = false }: Kind) {
   return {
     test: {
       name,
-      include: options.include,
-      exclude,
-      maxWorkers: 1,
-      fileParallelism: false,
-      sequence: { groupOrder: options.order },
+      include,
+      exclude: exclusive ? exclude : [...exclude, EXCLUSIVE],
+      maxWorkers: files,
+      fileParallelism: files > 1,
+      sequence: { groupOrder: order },
       testTimeout: 60_000,
       hookTimeout: 180_000,
       teardownTimeout: 60_000,
@@ -30,15 +41,22 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: [`${SOURCES}/*.test.ts`, 'tests/src/testkit/**/*.test.ts'],
-          exclude: [...exclude, '**/*.{docker,redis}.test.ts'],
+          exclude: [...exclude, '**/*.{docker,redis}.*'],
           sequence: { groupOrder: 0 },
         },
       },
-      overRealParts('docker', { include: [`${SOURCES}/*.{docker,redis}.test.ts`], order: 1 }),
-      overRealParts('e2e', { include: ['tests/src/e2e/**/*.test.ts'], order: 2 }),
-      overRealParts('security', { include: ['tests/src/security/**/*.test.ts'], order: 3 }),
-      overRealParts('chaos', { include: ['tests/src/chaos/**/*.test.ts'], order: 4 }),
-      overRealParts('browser', { include: ['tests/src/browser/**/*.test.ts'], order: 5 }),
+      overRealServices('redis', { include: [`${SOURCES}/*.redis.test.ts`], order: 1 }),
+      overRealServices('docker', { include: [`${SOURCES}/*.docker.test.ts`], order: 2 }),
+      overRealServices('e2e', { include: ['tests/src/e2e/**/*.test.ts'], order: 2 }),
+      overRealServices('security', { include: ['tests/src/security/**/*.test.ts'], order: 2 }),
+      overRealServices('browser', { include: ['tests/src/browser/**/*.test.ts'], order: 2 }),
+      overRealServices('chaos', { include: ['tests/src/chaos/**/*.test.ts'], files: 3, order: 3 }),
+      overRealServices('exclusive', {
+        include: [`${SOURCES}/*.docker.exclusive.{test,long.test}.ts`, 'tests/src/**/*.exclusive.{test,long.test}.ts'],
+        files: 1,
+        order: 4,
+        exclusive: true,
+      }),
     ],
   },
 });

@@ -14,7 +14,7 @@ export async function readStages(urls: readonly string[]): Promise<StageCounts> 
     for (const [, histogram = '', labels = '', value] of text.matchAll(
       /^(rungrid_\w+_seconds)_bucket\{(.*)\} (\S+)$/gm,
     )) {
-      const stage = /hop="([^"]+)"/.exec(labels)?.[1];
+      const stage = /stage="([^"]+)"/.exec(labels)?.[1];
       const name = stage === undefined ? histogram : `${histogram} ${stage}`;
       const bound = /le="([^"]+)"/.exec(labels)?.[1] ?? '+Inf';
       const key = bound === '+Inf' ? Number.POSITIVE_INFINITY : Number(bound);
@@ -34,7 +34,7 @@ export function stageRows(before: StageCounts, after: StageCounts, scenario: str
     const n = counted.at(-1)?.[1] ?? 0;
     if (n === 0) return [];
     const at = (share: number) => histogramQuantile(counted, share) * 1000;
-    const what = `stage ${name.replace(/^rungrid_/, '').replace(/_seconds\b/, '')}`;
+    const what = `stage ${name.replace(/^rungrid_/, '').replace(/(_duration)?_seconds\b/, '')}`;
     return [
       {
         scenario,

@@ -5,7 +5,7 @@ export interface CloseInfo {
   /** Reason sent in the close frame (at most 123 bytes, RFC 6455 section 5.5). */
   readonly reason: string;
   readonly meaning: string;
-  /** true: connect again (with back-off); false: doing the same again ends the same way. */
+  /** true: connect again (with back-off); false: the same attempt would end the same way. */
   readonly reconnect: boolean;
 }
 
@@ -14,19 +14,19 @@ export const CLOSE = {
   slowClient: {
     code: 4008,
     reason: 'slow client',
-    meaning: 'The client does not read what it is sent.',
+    meaning: 'The client did not read what it was sent for too long.',
     reconnect: true,
   },
   badFrame: {
     code: 4400,
     reason: 'bad frame',
-    meaning: 'Binary, not JSON, not an object with an event name, or nested deeper than 8 levels.',
+    meaning: 'The frame is binary, not JSON, not an object with an event name, or nested deeper than 8 levels.',
     reconnect: false,
   },
   unauthorized: {
     code: 4401,
     reason: 'unauthorized',
-    meaning: 'Too many refused tokens on one socket.',
+    meaning: 'Too many tokens were refused on this socket.',
     reconnect: false,
   },
   origin: {
@@ -38,25 +38,25 @@ export const CLOSE = {
   firstFrame: {
     code: 4408,
     reason: 'first frame timeout',
-    meaning: 'No frame came in the first while after the upgrade.',
+    meaning: 'No frame arrived in time after the upgrade.',
     reconnect: true,
   },
   idle: {
     code: 4409,
     reason: 'idle',
-    meaning: 'No frame came for a long time and no run lives on the socket.',
+    meaning: 'No frame arrived for a long time, and no run is live on the socket.',
     reconnect: true,
   },
   tooLarge: {
     code: 4413,
     reason: 'frame too large',
-    meaning: 'A frame over 256 KB. One far over it ends without a close code.',
+    meaning: 'A frame exceeded 256 KB. A frame over 1 MB ends the socket without a close code.',
     reconnect: false,
   },
   rate: {
     code: 4429,
     reason: 'too many frames',
-    meaning: 'More frames a second than hello tells, or too many sockets from one address.',
+    meaning: 'More frames a second than hello allows, or too many sockets from one address.',
     reconnect: true,
   },
 } as const satisfies Record<string, CloseInfo>;

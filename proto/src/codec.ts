@@ -1,4 +1,4 @@
-// The only parser of client frames: size, depth, JSON, event name, schema, in that order; a frame passes whole or not at all.
+// The only parser of client frames: size, depth, JSON, event name, schema, in that order; a frame is accepted whole or not at all.
 import { Buffer } from 'node:buffer';
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
@@ -25,7 +25,7 @@ import {
 } from './limits.js';
 import { argsBytes } from './stream-entries.js';
 
-/** What a frame that is not let through does: end the socket, or get one error event. */
+/** What a refused frame causes: the socket is closed, or one error event is sent. */
 export type Refusal =
   | { readonly close: CloseName }
   | { readonly error: ErrorCode; readonly message: string; readonly run?: string };
@@ -75,20 +75,24 @@ function checkData(event: Exclude<ClientEvent, 'ping'>, data: unknown): ParseRes
       Buffer.byteLength(frame.data.code) + Buffer.byteLength(frame.data.stdin ?? ''),
     );
     if (bytes > MAX_CODE_BYTES)
-      return refuse('code_too_large', `code, files and stdin are over ${MAX_CODE_BYTES} bytes`, data);
+      return refuse('code_too_large', `code, files and stdin exceed ${MAX_CODE_BYTES} bytes`, data);
     if (new Set(files.map((file) => file.name)).size !== files.length)
-      return refuse('invalid_frame', 'run_code: two files of one name', data);
+      return refuse('invalid_frame', 'run_code: two files have the same name', data);
     const args = frame.data.args ?? [];
     if (argsBytes(args) > MAX_ARGS_BYTES || args.some((arg) => Buffer.byteLength(arg) > MAX_ARG_BYTES))
-      return refuse('invalid_frame', `run_code: args over ${MAX_ARG_BYTES} bytes each, ${MAX_ARGS_BYTES} in all`, data);
+      return refuse(
+        'invalid_frame',
+        `run_code: args exceed ${MAX_ARG_BYTES} bytes each or ${MAX_ARGS_BYTES} in all`,
+        data,
+      );
   }
   if (frame.event === 'stdin' && Buffer.byteLength(frame.data.text) > MAX_STDIN_FRAME_BYTES) {
-    return refuse('stdin_full', `a stdin frame is over ${MAX_STDIN_FRAME_BYTES} bytes`, data);
+    return refuse('stdin_full', `a stdin frame exceeds ${MAX_STDIN_FRAME_BYTES} bytes`, data);
   }
   return { frame };
 }
 
-/** An error event names the run where the client gave a usable name, so that it can tell which run was refused. */
+/** The error event names the run when the client gave a valid name, so that the client knows which run was refused. */
 function refuse(error: ErrorCode, message: string, data: unknown): Refusal {
   const run = (data as { run?: unknown } | null)?.run;
   return typeof run === 'string' && runName.test(run) ? { error, message, run } : { error, message };

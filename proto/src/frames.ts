@@ -8,7 +8,7 @@ export const RUN_NAME = '^[A-Za-z0-9_-]{1,64}$';
 /** A file name in /tmp: no path, no hidden file, no option. */
 export const FILE_NAME = '^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$';
 
-/** What lets a client come back for a run: the run's id, its secret, and the epoch of the claim whose events the client has. */
+/** Resumes a run: its id, its secret, and the epoch of the claim whose events the client has received. */
 export const RESUME_KEY = '^[A-Za-z0-9_-]{8,64}[.][A-Za-z0-9_-]{22}[.][0-9]{1,10}$';
 
 const runName = Type.Optional(Type.String({ pattern: RUN_NAME }));
@@ -31,7 +31,7 @@ const terminalSize = {
 /** Size of a terminal, characters. */
 export const TerminalSizeSchema = Type.Object(terminalSize);
 
-/** How a program begins: in a process that waits for it, in one that is started for it, or after a compile step whose result is kept. */
+/** How a program starts: in a waiting process, in a process started for it, or after a compile step whose artifact is cached. */
 export const LanguageModeSchema = Type.Union([Type.Literal('warm'), Type.Literal('start'), Type.Literal('compiled')]);
 
 export const RunCodeSchema = Type.Object({
@@ -53,10 +53,10 @@ export const RunCodeSchema = Type.Object({
   ),
   /** All of stdin; EOF follows it. */
   stdin: Type.Optional(Type.String()),
-  /** On a terminal; absent: on pipes. */
+  /** Runs on a terminal of this size; absent: on pipes. */
   tty: Type.Optional(TerminalSizeSchema),
   limits: Type.Optional(RunLimitsSchema),
-  /** What losing the socket does to the run: `kill` (default) ends it, `keep` lets it go on for the resume window. */
+  /** When the socket is lost: `kill` (default) ends the run, `keep` lets it continue for the resume window. */
   on_disconnect: Type.Optional(Type.Union([Type.Literal('kill'), Type.Literal('keep')])),
 });
 export const StdinSchema = Type.Object({ text: Type.String(), run: runName });
@@ -82,7 +82,7 @@ export type RunLimits = Static<typeof RunLimitsSchema>;
 export type RunCode = Static<typeof RunCodeSchema>;
 export type Resume = Static<typeof ResumeSchema>;
 
-/** A frame that the parser let through. */
+/** A frame that the parser accepted. */
 export type ClientFrame =
   | { readonly event: 'run_code'; readonly data: RunCode }
   | { readonly event: 'stdin'; readonly data: { readonly text: string; readonly run?: string } }
@@ -94,7 +94,7 @@ export type ClientFrame =
   | { readonly event: 'ping'; readonly data: unknown };
 export type ClientEvent = ClientFrame['event'];
 
-/** Server limits as told in hello. */
+/** Server limits, as announced in hello. */
 export interface HelloLimits {
   frame_bytes: number;
   code_bytes: number;
@@ -107,7 +107,7 @@ export interface HelloLimits {
   idle_ms: number;
   output_bytes: number;
   memory_bytes: number;
-  /** How long a kept run whose socket was lost waits for `resume`, ms. */
+  /** How long a detached run waits for `resume`, ms. */
   resume_ms: number;
 }
 
@@ -132,7 +132,7 @@ export interface UsageData {
 export interface ServerEvents {
   hello: { protocol: number; limits: HelloLimits; languages: HelloLanguage[] };
   queued: { run?: string; position: number };
-  /** `resume_key`: with it a client that lost its socket comes back for the run (`resume`). It is a secret. */
+  /** `resume_key`: a client that lost its socket resumes the run with it. It is a secret. */
   started: { run?: string; language: string; version: string; warm: boolean; resume_key: string; seq: number };
   compile: { run?: string; text: string; seq: number };
   stdout: { run?: string; text: string; seq: number };
@@ -146,7 +146,7 @@ export interface ServerEvents {
     truncated: boolean;
     seq: number;
   };
-  /** `replay_from`: of resume_gap, seq of the first event that is held. */
+  /** `replay_from`: only with resume_gap, the seq of the first event still held. */
   error: {
     run?: string;
     code: ErrorCode;
@@ -155,7 +155,7 @@ export interface ServerEvents {
     retry_after_ms?: number;
     replay_from?: number;
   };
-  /** The run goes on here: events from `replayed_from` on follow; `stdin_bytes`: all that it has received so far. */
+  /** The run continues here: events from `replayed_from` on follow. `stdin_bytes`: stdin that it has received so far. */
   resumed: { run?: string; replayed_from: number; stdin_bytes: number };
   draining: { reconnect_after_ms: number };
   pong: unknown;

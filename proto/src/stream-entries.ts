@@ -5,18 +5,18 @@ import { Compile } from 'typebox/compile';
 import { FILE_NAME, LanguageModeSchema, TerminalSizeSchema } from './frames.js';
 import { MAX_ARGS, MAX_ARGS_BYTES, MAX_FILES } from './limits.js';
 
-/** Longest request, bytes of JSON: what a client frame can hold comes to less, also with every character escaped anew. */
+/** Longest request, bytes of JSON. A client frame yields less, even with every character escaped again. */
 const MAX_REQUEST_BYTES = 655_360;
 
 const id = Type.String({ pattern: '^[A-Za-z0-9_-]{8,64}$' });
 
-/** A run as the gateway asks for it: field `request` of an entry in the stream of its language. */
+/** A run as its gateway submits it: field `request` of an entry in the stream of its language. */
 export const RunRequestSchema = Type.Object({
   /** Run id, minted by the gateway. */
   run: id,
-  /** The secret that attaches to this run over gRPC: only the gateway that accepted it has it. */
+  /** The secret that attaches to this run over gRPC; only the gateway that accepted the run has it. */
   key: Type.String({ pattern: '^[A-Za-z0-9_-]{22}$' }),
-  /** Gateway to answer. */
+  /** Id of the gateway that the claim is sent to. */
   gateway: id,
   /** Canonical language name. */
   language: Type.String({ pattern: '^[a-z0-9+#-]{1,32}$' }),
@@ -27,11 +27,11 @@ export const RunRequestSchema = Type.Object({
   args: Type.Array(Type.String({ pattern: '^[^\\u0000]*$' }), { maxItems: MAX_ARGS }),
   /** All of stdin, then EOF; absent: interactive. */
   stdin: Type.Optional(Type.String()),
-  /** On a terminal of this size; absent: on pipes. */
+  /** Runs on a terminal of this size; absent: on pipes. */
   tty: Type.Optional(TerminalSizeSchema),
-  /** What losing its client does to it: absent is kill, `keep` lets it go on for the resume window. */
+  /** When its client disconnects: absent kills it, `keep` lets it continue for the resume window. */
   on_disconnect: Type.Optional(Type.Literal('keep')),
-  /** Lower limits that the client or its token asked for. */
+  /** Lower limits, requested by the client or its token. */
   limits: Type.Object({
     wall_ms: Type.Optional(Type.Integer({ minimum: 1 })),
     cpu_ms: Type.Optional(Type.Integer({ minimum: 1 })),
@@ -42,17 +42,17 @@ export const RunRequestSchema = Type.Object({
 });
 export type RunRequest = Static<typeof RunRequestSchema>;
 
-/** A claim, on the gateway's reply stream: fields of the entry, all strings on the wire. */
+/** A claim notice on the gateway's reply stream: the fields of the entry, all strings on the wire. */
 export interface Claim {
   readonly run: string;
-  /** Above that of every earlier claim of the run; frames of an older epoch are dropped. */
+  /** Higher than that of every earlier claim of the run; frames of an older epoch are dropped. */
   readonly epoch: number;
   readonly worker: string;
   /** host:port of the worker's gRPC server. */
   readonly address: string;
 }
 
-/** What a worker says of itself, renewed every few seconds under a key with a TTL. */
+/** A worker's announcement and heartbeat: renewed every few seconds under a key with a TTL. */
 export const WorkerInfoSchema = Type.Object({
   id,
   /** host:port of its gRPC server. */
@@ -79,14 +79,14 @@ export type WorkerInfo = Static<typeof WorkerInfoSchema>;
 const requestCheck = Compile(RunRequestSchema);
 const workerCheck = Compile(WorkerInfoSchema);
 
-/** The request, or undefined when the entry is not one of ours, or is one that no sandbox takes. */
+/** The request; undefined when the entry is malformed, or too large for any sandbox. */
 export function parseRunRequest(text: string): RunRequest | undefined {
   if (Buffer.byteLength(text) > MAX_REQUEST_BYTES) return undefined;
   const value = parseJson(text);
   return requestCheck.Check(value) && argsBytes(value.args) <= MAX_ARGS_BYTES ? value : undefined;
 }
 
-/** What arguments take in a sandbox, each with its NUL, bytes. */
+/** Size of arguments in a sandbox, each with its NUL, bytes. */
 export function argsBytes(args: readonly string[]): number {
   return args.reduce((sum, arg) => sum + Buffer.byteLength(arg) + 1, 0);
 }
@@ -96,7 +96,7 @@ export function parseWorkerInfo(text: string): WorkerInfo | undefined {
   return workerCheck.Check(value) ? value : undefined;
 }
 
-/** A claim out of an entry's flat field list; undefined when it is not one. */
+/** The claim in an entry's flat field list; undefined when the entry is malformed. */
 export function parseClaim(fields: readonly string[]): Claim | undefined {
   const map = new Map<string, string>();
   for (let i = 0; i + 1 < fields.length; i += 2) map.set(fields[i] as string, fields[i + 1] as string);

@@ -5,9 +5,9 @@ import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { RunLimitsSchema } from './frames.js';
 
-/** How long a token is good after its time stamp, ms. */
+/** How long a token is valid after its time stamp, ms. */
 export const TOKEN_WINDOW_MS = 300_000;
-/** How far in the future a time stamp may be, ms: clocks differ. */
+/** How far in the future a time stamp may be, ms, since clocks differ. */
 export const TOKEN_FUTURE_SKEW_MS = 5_000;
 
 /** Optional claims, in the payload as base64url JSON. */
@@ -83,7 +83,7 @@ export function checkToken(token: string, options: CheckOptions): TokenResult {
   }
   const claims = encodedClaims === undefined ? {} : parseClaims(encodedClaims);
   if (claims === undefined) return invalid('malformed claims');
-  // The nonce is forgotten when its token could not pass the window any more.
+  // The nonce is remembered for as long as its token could pass the window.
   return { ok: true, claims, nonceKey: `${keyId}.${stamp}.${nonce}`, ttlMs: Math.max(1, windowMs - ageMs + 1000) };
 }
 

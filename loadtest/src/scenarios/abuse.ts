@@ -17,7 +17,7 @@ const REST_MS = 3_000;
 const END_TIMEOUT_MS = 120_000;
 
 export const abuseScenario: Scenario = {
-  name: 'abuse programs',
+  name: 'abuse',
   title: 'twenty abuse programs at once, kind by kind and mixed, beside a co-tenant who types',
   languages: ['c'],
   ownStack: true,
@@ -68,7 +68,7 @@ async function kind(
   }
   return [
     {
-      scenario: 'abuse programs',
+      scenario: 'abuse',
       what: `${name}: ended for their own reason`,
       unit: '',
       value: asTheyShould,
@@ -76,7 +76,7 @@ async function kind(
       targets: [{ of: 'value', atLeast: AT_ONCE * rounds }],
     },
     {
-      scenario: 'abuse programs',
+      scenario: 'abuse',
       what: `${name}: stdin -> echo of the co-tenant`,
       unit: 'ms',
       summary: summarize(samples),

@@ -69,7 +69,7 @@ test('a gateway takes no runs, and a worker spends no tokens', async () => {
   await expect(worker().set('{mine}:nonce:1', 'x')).rejects.toThrow(refused);
 });
 
-test('without a password, with a wrong one, or as the default user, nothing is to be had', async () => {
+test('refuses connections without a password, with a wrong one, and as the default user', async () => {
   const url = `unix://${join(folder, 'redis.sock')}`;
   const nobody = connectRedis({ url, logger, name: 'test' });
   clients.push(nobody);

@@ -7,7 +7,7 @@ export type RedisUser = RedisService | 'operator';
 
 /**
  * What a connection does before its first command, and the scripts. ioredis asks for INFO and CLIENT; HELLO carries the password. In a cluster
- * it asks which node has what, follows a slot that moves, and tells a node that it means the replica.
+ * it asks which node has what, follows a slot that moves, and selects replica reads.
  */
 const CONNECTION =
   'ping hello auth info select client|setname cluster|slots cluster|info asking readonly readwrite evalsha eval'.split(
@@ -21,7 +21,7 @@ const COMMANDS: Readonly<Record<RedisService, readonly string[]>> = {
     'get set incr pexpire pttl xlen xadd hget hset hincrby hdel del time xack xdel hmget xrange xread smembers mget srem'.split(
       ' ',
     ),
-  // claim-run and tell-claim; then the queue, and what others left in it; then what it says of itself, and whose sandboxes are orphans;
+  // claim-run and notify-claim; then the queue and its pending entries; then its own announcement and the other workers';
   // then put-artifact and get-artifact
   worker:
     'xack xdel hget hmget hincrby hset time xadd pexpire xreadgroup xautoclaim xclaim xpending xgroup xinfo multi exec set sadd srem del exists get zadd zrem zrange hdel'.split(
@@ -64,7 +64,7 @@ const KEYS: Readonly<Record<RedisService, readonly string[]>> = {
  */
 export function redisAcl(options: {
   readonly passwords: Readonly<Record<RedisUser, string>>;
-  /** RUNGRID_PREFIX; `*` on a Redis that nobody else uses. */
+  /** RUNGRID_PREFIX; `*` on a Redis of its own. */
   readonly prefix: string;
 }): string {
   const { passwords, prefix } = options;

@@ -1,4 +1,4 @@
-// Compiled programs in a real Redis: what is kept, for how long, who goes first, and that the sum stays right.
+// Compiled programs in a real Redis: retention, eviction order, and the byte count.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// Compiled programs in Redis: bounded in bytes, the least recently used goes first; each verb is one script.
+// Compiled programs in Redis: bounded in bytes, least recently used evicted first; each verb is one script.
 import type { Keys } from './keys.js';
 import { luaScript } from './lua-script.js';
 import type { Redis } from './connection.js';
@@ -11,7 +11,7 @@ interface ArtifactScripts {
 export interface ArtifactLimits {
   /** All of them together, bytes. */
   readonly maxBytes: number;
-  /** How long one that nobody uses is kept, ms. */
+  /** How long an unused program is kept, ms. */
   readonly ttlMs: number;
 }
 
@@ -20,7 +20,7 @@ export class ArtifactRedis {
   readonly #keys: Keys;
   readonly #limits: ArtifactLimits;
 
-  /** `redis`: a connection of its own, so that megabytes do not stand before claims. */
+  /** `redis`: a connection of its own, so that claims do not wait behind megabytes. */
   constructor(redis: Redis, keys: Keys, limits: ArtifactLimits) {
     redis.defineCommand('putArtifact', { numberOfKeys: 3, lua: luaScript('put-artifact') });
     redis.defineCommand('getArtifact', { numberOfKeys: 3, lua: luaScript('get-artifact') });

@@ -1,4 +1,4 @@
-// What is said at start of a Redis that cannot be used; over real servers: redis-topologies.redis.test.ts.
+// Start-up errors for a Redis that cannot be used; over real servers: topologies.redis.test.ts.
 import { expect, test } from 'vitest';
 import { ConfigError } from '@rungrid/kit/config';
 import { checkRedis, type Redis } from './connection.js';

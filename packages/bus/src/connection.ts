@@ -1,5 +1,6 @@
 // Connections to Redis on ioredis, one server, Sentinel or Cluster alike: deadlines, jittered reconnects, and what is wrong at start.
 import { Cluster, Redis as Single, type RedisCommander, type RedisOptions as ServerOptions } from 'ioredis';
+import { backoffMs } from '@rungrid/kit/backoff';
 import { ConfigError } from '@rungrid/kit/config';
 import { withDeadline } from '@rungrid/kit/lifecycle';
 import type { Logger } from '@rungrid/kit/logger';
@@ -10,27 +11,105 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** How long one command may take, ms, before it is given up. Blocking reads have their own. */
 const COMMAND_TIMEOUT_MS = 5_000;
 /**
- * A connection that says nothing for so long while a command waits is dead, ms: above the deadline of a command, so that what is sent again
- * on the next one is what may still be waited for. A failover to another server is found in this way too when the old one is only mute.
+ * A connection that stays silent this long while a command waits is dead, ms. It is above the deadline of a command, so that only commands that
+ * still have a caller are sent again. A failover is noticed this way, too, when the old master hangs instead of dying.
  */
 const STALL_MS = 6_000;
 /** The same for a blocking connection: above the longest BLOCK in use, 4 s. */
 const BLOCKING_STALL_MS = 8_000;
-/** Longest pause between two tries to connect, ms. */
-const MAX_RECONNECT_MS = 2_000;
+/** Pause between two attempts to connect. */
+const RECONNECT = { firstMs: 100, longestMs: 2_000 };
 /** How long one sentinel may take to name the master, and one node the cluster's slots, ms, before the next one is asked. */
 const LOOKUP_MS = 1_000;
-/** Different messages kept of what went wrong since the last try, to tell of them to whom they cost a command. */
-const MAX_FAULTS = 8;
+/** Distinct connection errors kept since the last one that was reported. */
+const MAX_ERRORS = 8;
 /** How long Redis may take to answer at start, ms. */
 const START_MS = 5_000;
 /** Scripts say with flags that they may run without memory left: since Redis 7. */
 const MIN_VERSION = 7;
 
-/** Sends again on the next connection only what is still waited for: a run that was refused for want of an answer is not queued later. */
+/** Recent errors of each connection, for the message of a failed start. */
+const recentErrors = new WeakMap<Redis, Set<string>>();
+
+/**
+ * What keeps one connection open: it connects again after ioredis has given up, which is how ioredis rejects what waits, until the owner
+ * disconnects. Between two attempts it holds commands for the next one. ioredis' own limit (maxRetriesPerRequest) would also reject what is
+ * in flight when a connection breaks for a moment.
+ */
+class Reconnector {
+  #held: (() => void)[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #failures = 0;
+  #closed = false;
+
+  constructor(client: Single | Cluster) {
+    client.on('ready', () => {
+      this.#failures = 0;
+    });
+    client.on('end', () => {
+      if (this.#closed) return;
+      this.#timer = setTimeout(
+        () => {
+          this.#timer = undefined;
+          client.connect().catch(() => undefined);
+          this.#release();
+        },
+        backoffMs((this.#failures += 1), RECONNECT),
+      );
+    });
+  }
+
+  /** Whether `send` is held until the next attempt; it is called then. */
+  holds(send: () => void): boolean {
+    if (this.#timer === undefined) return false;
+    this.#held.push(send);
+    return true;
+  }
+
+  /** The owner disconnects: what is held is sent, and so rejected. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#release();
+  }
+
+  #release(): void {
+    for (const send of this.#held.splice(0)) send();
+  }
+}
+
+/**
+ * A connection to one server. After a reconnect it sends again only what is still waited for: a run that was refused because no answer came
+ * must not be queued later.
+ */
 class Server extends Single {
+  readonly #reconnector = new Reconnector(this);
+
   override sendCommand(...[command, stream]: Parameters<Single['sendCommand']>): unknown {
-    return command.isSettled ? command.promise : super.sendCommand(command, stream);
+    if (command.isSettled) return command.promise;
+    const send = () => super.sendCommand(command, stream);
+    return this.#reconnector.holds(send) ? command.promise : send();
+  }
+
+  override disconnect(reconnect = false): void {
+    super.disconnect(reconnect);
+    if (!reconnect) this.#reconnector.close();
+  }
+}
+
+/** The same to a cluster. */
+class Nodes extends Cluster {
+  readonly #reconnector = new Reconnector(this);
+
+  override sendCommand(...args: Parameters<Cluster['sendCommand']>): unknown {
+    const send = () => super.sendCommand(...args);
+    return this.#reconnector.holds(send) ? args[0].promise : send();
+  }
+
+  override disconnect(reconnect = false): void {
+    super.disconnect(reconnect);
+    if (!reconnect) this.#reconnector.close();
   }
 }
 
@@ -52,22 +131,18 @@ export interface RedisOptions {
   readonly blocking?: boolean;
 }
 
-interface Opening extends RedisOptions {
-  readonly faults: Set<string>;
-}
-
 /**
- * Opens a connection. It reconnects by itself; while it is down, a command fails with the next failed try to connect, so that none queue up
- * (a blocking one waits). The owner closes it with `disconnect()`. Throws ConfigError when the URL has none of the forms.
+ * Opens a connection that reconnects until its owner calls `disconnect()`. While it is down, a command waits for the next attempt to connect and
+ * is rejected when that fails, so that none pile up; on a blocking connection it waits until one succeeds. Throws ConfigError when the URL
+ * has none of the forms.
  */
 export function connectRedis(options: RedisOptions): Redis {
-  const address = parseRedisUrl(options.url);
-  const faults = new Set<string>();
-  const client = open(address, { ...options, faults });
+  const client = open(parseRedisUrl(options.url), options);
+  const errors = new Set<string>();
+  recentErrors.set(client, errors);
   const warn = (error: Error) => {
-    if (isNoFault(error)) return;
-    if (faults.size < MAX_FAULTS) faults.add(error.message);
-    options.logger.warn({ err: error.message, connection: options.name }, 'redis');
+    if (errors.size < MAX_ERRORS) errors.add(error.message);
+    options.logger.warn({ err: error.message, connection: options.name }, 'redis connection error');
   };
   client.on('error', warn);
   client.on('node error', warn);
@@ -83,7 +158,8 @@ export async function checkRedis(redis: Redis, url: string): Promise<void> {
   const info = await withDeadline(redis.info('server'), { timeoutMs: START_MS, what: 'Redis' }).catch(
     (error: unknown) => {
       // Not as the cause: ioredis' error has the command with it, so the password.
-      throw new ConfigError(startFault(shown, error instanceof Error ? error.message : String(error)));
+      const messages = [error instanceof Error ? error.message : String(error), ...(recentErrors.get(redis) ?? [])];
+      throw new ConfigError(startError(shown, [...new Set(messages)].join('; ')));
     },
   );
   const [, version = ''] = /^redis_version:(\S+)/m.exec(info) ?? [];
@@ -91,16 +167,18 @@ export async function checkRedis(redis: Redis, url: string): Promise<void> {
     throw new ConfigError(`Redis at ${shown} is version ${version}: Rungrid needs ${MIN_VERSION}.0 or later`);
 }
 
-function startFault(shown: string, message: string): string {
+function startError(shown: string, message: string): string {
   if (/WRONGPASS|NOAUTH|NOPERM|invalid username-password/.test(message))
     return `Redis at ${shown} does not take the user and password of RUNGRID_REDIS_URL: put there those that it knows (${message})`;
   return `Redis does not answer at ${shown}: start it, or set RUNGRID_REDIS_URL (${message})`;
 }
 
-function open(address: RedisAddress, options: Opening): Single | Cluster {
+function open(address: RedisAddress, options: RedisOptions): Single | Cluster {
   switch (address.kind) {
-    case 'single':
-      return openSingle(address, options);
+    case 'single': {
+      const { kind: _, target, ...credentials } = address;
+      return new Server(target, { ...serverOptions(options), ...retryOptions(options), ...credentials });
+    }
     case 'sentinel':
       return openBySentinel(address, options);
     case 'cluster':
@@ -108,53 +186,31 @@ function open(address: RedisAddress, options: Opening): Single | Cluster {
   }
 }
 
-function openSingle(address: RedisAddress & { kind: 'single' }, options: Opening): Server {
-  const { kind: _, target, ...credentials } = address;
-  const redis: Server = new Server(target, {
-    ...serverOptions(options),
-    ...credentials,
-    ...reconnecting(() => failWaiting(redis, { options, why: 'Redis cannot be reached' })),
-  });
-  return redis;
-}
-
-function openBySentinel(address: RedisAddress & { kind: 'sentinel' }, options: Opening): Server {
+function openBySentinel(address: RedisAddress & { kind: 'sentinel' }, options: RedisOptions): Server {
   const { kind: _, sentinels, master, tls, ...masterOptions } = address;
-  const redis: Server = new Server({
+  return new Server({
     ...serverOptions(options),
+    ...retryOptions(options),
     ...masterOptions,
-    ...reconnecting(() => failWaiting(redis, { options, why: `the master ${master} cannot be reached` })),
     sentinels: [...sentinels],
     name: master,
     sentinelCommandTimeout: LOOKUP_MS,
-    // Called at the end of the list of sentinels. The first time in a search, those before the one that answered last are still to be asked.
-    sentinelRetryStrategy: (times) => {
-      if (times === 1) return 0;
-      failWaiting(redis, { options, why: `no sentinel answers, or none knows the master ${master}` });
-      return reconnectMs(times);
-    },
+    // Called at the end of the list. The first time, those before the sentinel that answered last have not been asked yet.
+    sentinelRetryStrategy: (times) =>
+      times === 1 ? 0 : options.blocking === true ? backoffMs(times, RECONNECT) : null,
     ...(tls ? { tls: {}, enableTLSForSentinelMode: true, sentinelTLS: {} } : {}),
   });
-  return redis;
 }
 
-function openCluster(address: RedisAddress & { kind: 'cluster' }, options: Opening): Cluster {
+function openCluster(address: RedisAddress & { kind: 'cluster' }, options: RedisOptions): Cluster {
   const { kind: _, nodes, tls, ...credentials } = address;
-  const cluster = new Cluster([...nodes], {
+  return new Nodes([...nodes], {
     redisOptions: { ...serverOptions(options), ...credentials, ...(tls ? { tls: {} } : {}) },
-    clusterRetryStrategy: reconnectMs,
+    clusterRetryStrategy: (times) => (options.blocking === true || times === 1 ? backoffMs(times, RECONNECT) : null),
     slotsRefreshTimeout: LOOKUP_MS,
     // A certificate is for the name, not for what it resolves to.
     ...(tls ? { dnsLookup: (host, callback) => callback(null, host) } : {}),
   });
-  // No node is connected any more, or none could be.
-  cluster.on('close', () => failWaiting(cluster, { options, why: 'no node of the cluster can be used' }));
-  return cluster;
-}
-
-/** ioredis says this at the end of the list of sentinels also when it has not asked all of them in this search. */
-function isNoFault(error: Error): boolean {
-  return error.message.startsWith('All sentinels are unreachable. Retrying from scratch after 0ms.');
 }
 
 /** What every connection to a server has, whatever stands around the server. */
@@ -162,7 +218,7 @@ function serverOptions({ name, blocking = false }: RedisOptions) {
   return {
     connectionName: name,
     connectTimeout: CONNECT_TIMEOUT_MS,
-    // A peer that vanished without a word would hold a blocking read for ever: reconnecting sends it again.
+    // A peer that vanished silently would hold a blocking read for ever: reconnecting sends it again.
     ...(blocking
       ? { socketTimeout: BLOCKING_STALL_MS }
       : { socketTimeout: STALL_MS, commandTimeout: COMMAND_TIMEOUT_MS }),
@@ -171,29 +227,12 @@ function serverOptions({ name, blocking = false }: RedisOptions) {
   } satisfies ServerOptions;
 }
 
-/** Of a connection to one server, which reconnects by itself; a cluster's nodes are reconnected by the cluster. */
-function reconnecting(onFailedTry: () => void) {
+/** How a connection to one server reconnects; a cluster reconnects its nodes by itself. */
+function retryOptions({ blocking }: RedisOptions) {
   return {
-    // ioredis' own way to fail what waits counts tries, and cannot do so with each failed one without also failing what is under way
-    // when a connection is lost.
     maxRetriesPerRequest: null,
-    retryStrategy: (times) => {
-      if (times > 1) onFailedTry();
-      return reconnectMs(times);
-    },
+    retryStrategy: (times) => (blocking === true || times === 1 ? backoffMs(times, RECONNECT) : null),
     // A master that has become a replica: the new one is found by connecting anew.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
   } satisfies ServerOptions;
-}
-
-function reconnectMs(times: number): number {
-  return Math.min(MAX_RECONNECT_MS, 50 * 2 ** Math.min(times, 6)) * (0.5 + Math.random() / 2);
-}
-
-/** Fails the commands that wait for a connection, but blocking ones. ioredis has a method for it, of no public type. */
-function failWaiting(client: Single | Cluster, { options, why }: { options: Opening; why: string }): void {
-  const message = [why, ...options.faults].join('; ');
-  options.faults.clear();
-  if (options.blocking !== true)
-    (client as unknown as { flushQueue(error: Error): void }).flushQueue(new Error(message));
 }

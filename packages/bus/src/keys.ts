@@ -22,7 +22,7 @@ export interface Keys {
   readonly deadLetters: string;
   /** Set of worker ids that may be alive. */
   readonly workers: string;
-  /** What one worker says of itself; gone when it stops renewing it. */
+  /** A worker's announcement; expires when the worker stops renewing it. */
   worker(workerId: string): string;
   /** What stands before a compiled program's name (its artifactKey) in its key. */
   readonly artifactPrefix: string;

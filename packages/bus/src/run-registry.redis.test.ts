@@ -62,7 +62,7 @@ const claim = async (runId: string) =>
     gatewayId: 'gateway1',
     workerId: 'worker01',
     address: 'host:1',
-    tell: false,
+    notify: false,
     heldTtlMs: 90_000,
   });
 const waiting = () => redis.hgetall(keys.waiting(LANGUAGE));
@@ -76,7 +76,7 @@ async function backlog(pace: number): Promise<void> {
 }
 
 describe('a queue that is not behind', () => {
-  test('counts who waits once somebody does, and forgets with the claim or the cancel', async () => {
+  test('counts queued runs by address and site, and forgets them with the claim or the cancel', async () => {
     const [first, second, third] = [await submit(), await submit(), await submit({ address: 'b', site: '' })];
     expect([first, second, third].map(({ result }) => result)).toEqual([
       { outcome: 'ok', position: 0 },
@@ -108,7 +108,7 @@ describe('a queue that is not behind', () => {
 });
 
 describe('a queue that is behind', () => {
-  test('refuses whom it would keep waiting for too long, and says how much too long', async () => {
+  test('refuses a run that would wait too long, and says when to retry', async () => {
     await backlog(10);
     for (let i = 0; i < 12; i++) await redis.xadd(queue, '*', 'request', '{}');
     const { result, nonceKey, runId } = await submit();
@@ -162,7 +162,7 @@ describe('what is queued again', () => {
     expect(await claim(entry.runId)).toBeGreaterThan(0);
   });
 
-  test('the run of a lost claim, whose next one has a later epoch; a later claim is told of instead', async () => {
+  test('requeues the run of a lost claim with a later epoch, and reports a later claim instead', async () => {
     const run = await submit();
     const first = await claim(run.runId);
     expect(await requeue(run, 0)).toEqual({ epoch: first, worker: 'worker01', address: 'host:1' });
@@ -174,7 +174,7 @@ describe('what is queued again', () => {
   });
 });
 
-test('who holds a run is known as long as a client may come back, and of a run that waits nobody does', async () => {
+test('remembers the holder of a run for the resume window; a queued run has none', async () => {
   const run = await submit();
   expect(await runs.find(run.runId)).toBeUndefined();
   const epoch = await claim(run.runId);

@@ -26,7 +26,7 @@ export interface SubmitInput {
   readonly rateLimit: number;
   readonly rateWindowMs: number;
   readonly maxQueue: number;
-  /** How long a run may have to wait, as far as can be told, ms. */
+  /** Longest expected wait in the queue, ms; a run that would wait longer is refused. */
   readonly maxWaitMs: number;
   /** What one address, and one site, may have of those that wait, 0 to 1. */
   readonly addressShare: number;
@@ -50,8 +50,8 @@ export interface ClaimInput {
   readonly gatewayId: string;
   readonly workerId: string;
   readonly address: string;
-  /** Whether the gateway is told on its reply stream. */
-  readonly tell: boolean;
+  /** Whether the gateway is notified on its reply stream. */
+  readonly notify: boolean;
   /** How long it is remembered who holds the run, ms: as long as a client may come back for it. */
   readonly heldTtlMs: number;
 }
@@ -89,7 +89,7 @@ export class RunRegistry {
   constructor(redis: Redis, keys: Keys) {
     redis.defineCommand('submitRun', { numberOfKeys: 6, lua: luaScript('submit-run') });
     redis.defineCommand('claimRun', { numberOfKeys: 5, lua: luaScript('claim-run') });
-    redis.defineCommand('tellClaim', { numberOfKeys: 1, lua: luaScript('notify-claim') });
+    redis.defineCommand('notifyClaim', { numberOfKeys: 1, lua: luaScript('notify-claim') });
     redis.defineCommand('cancelRun', { numberOfKeys: 3, lua: luaScript('cancel-run') });
     redis.defineCommand('requeueRun', { numberOfKeys: 2, lua: luaScript('requeue-run') });
     this.#redis = redis as Redis & RunScripts;
@@ -132,7 +132,7 @@ export class RunRegistry {
     }
   }
 
-  /** The epoch, or 0 when the run is not to be had. */
+  /** The epoch, or 0 when the run cannot be claimed. */
   claim(input: ClaimInput): Promise<number> {
     return this.#redis.claimRun(
       this.#keys.run(input.runId),
@@ -146,13 +146,13 @@ export class RunRegistry {
       input.runId,
       input.address,
       MAX_REPLIES,
-      input.tell ? 1 : 0,
+      input.notify ? 1 : 0,
       input.heldTtlMs,
     );
   }
 
   /** Tells a gateway of a claim that it may not know of. */
-  async tell(claim: ClaimNotice): Promise<void> {
+  async notify(claim: ClaimNotice): Promise<void> {
     const replies = this.#keys.replies(claim.gatewayId);
     await this.#redis.notifyClaim(replies, claim.runId, claim.epoch, claim.workerId, claim.address, MAX_REPLIES);
   }

@@ -17,6 +17,9 @@ import {
 } from './testkit/redis-topologies.js';
 import { announceWorker, listWorkers, retractWorker } from './workers.js';
 
+/** Within which a refusal comes, ms: it takes 2 s, and other tests run beside. Without a deadline of ours, ioredis would wait for ever. */
+const REFUSED_WITHIN_MS = 10_000;
+
 describe.each([
   ['one server', startSingle],
   ['Sentinel', startSentinel],
@@ -35,7 +38,7 @@ describe.each([
     await topology.close();
   });
 
-  test('a wrong password is said to be one at start, and shown nowhere', async () => {
+  test('reports a wrong password at start, and shows it nowhere', async () => {
     const logged: string[] = [];
     const logger = createLogger({
       service: 'test',
@@ -54,7 +57,7 @@ describe.each([
     }
   });
 
-  test('a run is queued, read by a blocked worker, claimed once, and told of', async () => {
+  test('a run is queued, read by a blocked worker, claimed once, and announced', async () => {
     const waiting = parts.pull();
     const { runId, result } = await parts.submit();
     expect(result.outcome).toBe('ok');
@@ -62,7 +65,7 @@ describe.each([
     expect(read).toBe(runId);
     expect(await parts.claim(runId, entryId)).toBeGreaterThan(0);
     expect(await parts.claim(runId, entryId)).toBe(0);
-    await parts.tell(runId, 1);
+    await parts.notify(runId, 1);
     expect(await parts.replies()).toEqual([runId, runId]);
   });
 
@@ -96,7 +99,7 @@ describe.each([
     expect(await parts.worker.xautoclaim(queue, WORKER_GROUP, 'other', 0, '0')).toEqual(['0-0', [], []]);
   });
 
-  test('compiled programs are kept, and the least recently used is gone with its bytes', async () => {
+  test('keeps compiled programs, and evicts the least recently used with its bytes', async () => {
     const store = new ArtifactRedis(parts.worker, keys, { maxBytes: 1000, ttlMs: 60_000 });
     await store.put('a1', Buffer.alloc(600, 1));
     await store.put('b2', Buffer.alloc(600, 2));
@@ -105,7 +108,7 @@ describe.each([
     expect(await parts.worker.exists(`${keys.artifactPrefix}a1`)).toBe(0);
   });
 
-  test('a worker is seen while its word holds', async () => {
+  test('a worker is listed while its heartbeat lasts', async () => {
     await announceWorker(parts.worker, keys, WORKER_INFO);
     expect(await listWorkers(parts.gateway, keys)).toEqual([WORKER_INFO]);
     await retractWorker(parts.worker, keys, WORKER_INFO.id);
@@ -113,7 +116,7 @@ describe.each([
   });
 });
 
-describe('when a server goes', () => {
+describe('when a server is lost', () => {
   const open: { close(): void | Promise<void> }[] = [];
   afterEach(async () => {
     for (const part of open.splice(0).toReversed()) await part.close();
@@ -132,7 +135,7 @@ describe('when a server goes', () => {
     return { topology, parts };
   }
 
-  test('the new master is found, by the blocked read too, and knows what was queued before', async () => {
+  test('finds the new master, also for the blocked read, with the runs queued before', async () => {
     const { topology, parts } = await started(startSentinel);
     const { runId: before } = await parts.submit();
     await replicated(topology);
@@ -142,29 +145,29 @@ describe('when a server goes', () => {
     expect((await parts.pull())[1]).toBe(await after);
   });
 
-  test('a master that is only mute is left for the new one', async () => {
+  test('leaves a master that hangs for the new one', async () => {
     const { topology, parts } = await started(startSentinel);
     await replicated(topology);
     topology.servers[0]?.signal('SIGSTOP');
     const after = parts.submitAtLast();
-    expect((await parts.pull(15_000))[1]).toBe(await after);
+    expect((await parts.pull())[1]).toBe(await after);
   });
 
-  test('a cluster without the node of the queue refuses runs in two seconds, and goes on when it is there again', async () => {
+  test('a cluster without the node of the queue refuses runs, and recovers with the node', async () => {
     const { topology, parts } = await started(startCluster);
     const node = await serverOf(topology, keys.queue(LANGUAGE));
     await node.kill();
     const killedMs = performance.now();
     await expect(parts.submit()).rejects.toThrow();
-    expect(performance.now() - killedMs).toBeLessThan(4000);
+    expect(performance.now() - killedMs).toBeLessThan(REFUSED_WITHIN_MS);
     await node.start();
     const after = parts.submitAtLast();
     expect((await parts.pull())[1]).toBe(await after);
   });
 
   test.each([
-    ['a cluster', startCluster, /no node of the cluster|redirections|closed/],
-    ['Sentinel', startSentinel, /can not be reached|no sentinel/],
+    ['a cluster', startCluster, /startup nodes|redirections|closed|ended/],
+    ['Sentinel', startSentinel, /closed|sentinels/],
   ] as const)(
     'without any server of %s, runs are refused at once, and none is kept for later',
     async (_, start, why) => {
@@ -173,7 +176,7 @@ describe('when a server goes', () => {
       for (let attempt = 0; attempt < 3; attempt++) {
         const askedMs = performance.now();
         await expect(parts.submit('refused')).rejects.toThrow(why);
-        expect(performance.now() - askedMs).toBeLessThan(4000);
+        expect(performance.now() - askedMs).toBeLessThan(REFUSED_WITHIN_MS);
       }
       for (const server of topology.all) await server.start();
       const after = await parts.submitAtLast();

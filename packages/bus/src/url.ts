@@ -1,4 +1,4 @@
-// RUNGRID_REDIS_URL: what each of its forms says, and how it may be shown.
+// RUNGRID_REDIS_URL: its forms, and the text that may be shown of it.
 import { ConfigError } from '@rungrid/kit/config';
 
 /** `[user:password@]` of every form, percent-encoded where need be. Both or neither. */

@@ -1,21 +1,21 @@
-// The workers' announcements in Redis: each renews its own under a TTL; gateways and workers read who is alive.
+// The workers' heartbeats in Redis: each announces itself under a TTL; gateways and workers list who is alive.
 import { parseWorkerInfo, type WorkerInfo } from '@rungrid/proto/stream-entries';
 import type { Keys } from './keys.js';
 import { luaScript } from './lua-script.js';
 import type { Redis } from './connection.js';
 
-/** How often a worker renews, and how long its word holds, ms: two renewals may be lost. */
+/** Heartbeat period, and how long one lasts, ms: two may be lost. */
 export const HEARTBEAT_MS = 2_000;
 export const HEARTBEAT_TTL_MS = 7_000;
 const ANNOUNCE = luaScript('announce-worker');
 
-/** Says that the worker lives, and what it offers. Whether its last word held until now: false at first, and after trouble with Redis. */
+/** Sends a heartbeat with what the worker offers. Returns whether the previous one still lasted: false at first, and after an outage. */
 export async function announceWorker(redis: Redis, keys: Keys, info: WorkerInfo): Promise<boolean> {
   const given = [JSON.stringify(info), HEARTBEAT_TTL_MS, info.id];
   return (await redis.eval(ANNOUNCE, 2, keys.worker(info.id), keys.workers, ...given)) === 1;
 }
 
-/** Takes the word back. */
+/** Removes the announcement. */
 export async function retractWorker(redis: Redis, keys: Keys, workerId: string): Promise<void> {
   await redis.multi().del(keys.worker(workerId)).srem(keys.workers, workerId).exec();
 }

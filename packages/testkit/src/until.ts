@@ -2,9 +2,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface UntilOptions {
-  /** What is awaited, for the message when it does not come. A function is asked at that moment. */
-  readonly what: string | (() => string);
-  /** Default 10000. */
+  /** What is awaited, for the message of a timeout. A function is called then. Default: the probe's source text. */
+  readonly what?: string | (() => string);
+  /** Default 20000: what takes a second may take ten beside other tests. */
   readonly timeoutMs?: number;
   /** Pause between two looks, ms. Default 15. */
   readonly everyMs?: number;
@@ -13,14 +13,14 @@ export interface UntilOptions {
 type Truthy<T> = Exclude<T, false | null | undefined | 0 | ''>;
 
 /** Resolves with the first truthy value of `probe`; rejects after the timeout, naming what was awaited. */
-export async function until<T>(probe: () => T | Promise<T>, options: UntilOptions): Promise<Truthy<T>> {
-  const { what, timeoutMs = 10_000, everyMs = 15 } = options;
+export async function until<T>(probe: () => T | Promise<T>, options: UntilOptions = {}): Promise<Truthy<T>> {
+  const { what = String(probe), timeoutMs = 20_000, everyMs = 15 } = options;
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const value = await probe();
     if (value) return value as Truthy<T>;
     if (performance.now() > deadline) {
-      throw new Error(`waited ${timeoutMs} ms in vain for ${typeof what === 'string' ? what : what()}`);
+      throw new Error(`timed out after ${timeoutMs} ms waiting for ${typeof what === 'string' ? what : what()}`);
     }
     await delay(everyMs);
   }

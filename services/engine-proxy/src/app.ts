@@ -14,7 +14,7 @@ import { Gate } from './policy/gate.js';
 /** Refusals logged, in the long run and at once: who is refused must not fill a disk. The counter has them all. */
 const LOGGED = { perSecond: 5, capacity: 50 };
 
-export interface RunningProxy {
+interface RunningProxy {
   readonly socket: string;
   /** Of metrics and health. */
   readonly metrics: string;
@@ -74,7 +74,7 @@ function gatePolicy(config: ProxyConfig): ConstructorParameters<typeof Gate>[1] 
     seccomp: config.ENGINE_PROXY_SECCOMP,
     runtimes: listed(config.ENGINE_PROXY_RUNTIMES),
     cgroupParent: config.ENGINE_PROXY_CGROUP_PARENT,
-    ceilings: {
+    maxLimits: {
       memoryBytes: config.ENGINE_PROXY_MEMORY_BYTES,
       cpus: config.ENGINE_PROXY_CPUS,
       pids: config.ENGINE_PROXY_PIDS,

@@ -1,8 +1,9 @@
 // Behavior of the real gateway process over a real Redis and a scripted worker: the ways of a run.
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { until } from '@rungrid/testkit/until';
 import { type Harness, startHarness } from './testkit/harness.js';
-import { RawClient, until } from './testkit/raw-client.js';
+import { RawClient } from './testkit/raw-client.js';
 import { FLOOD_BYTES, flooded, script } from './testkit/script.js';
 
 let harness: Harness;
@@ -17,7 +18,7 @@ function run(client: RawClient, code: string, more: Record<string, unknown> = {}
 }
 /** Events of one run in order, its terminal event last. */
 async function finished(client: RawClient, name?: string): Promise<string[]> {
-  await until('a terminal event', () => terminals(client, name).length > 0);
+  await until(() => terminals(client, name).length > 0, { what: 'a terminal event' });
   return client.frames
     .filter((frame) => frame.data['run'] === name && frame.event !== 'hello')
     .map((frame) => frame.event);
@@ -83,8 +84,9 @@ test('stdin, signal and stdin_close that are sent before the start arrive in ord
   client.event('stdin', { run: 'order', text: 'c' });
   client.event('stdin_close', { run: 'order' });
   client.event('stdin', { run: 'order', text: 'ignored' });
-  const scripted = await until('the inputs', () =>
-    runsOf('wait').find((one) => one.inputs.some(({ $case }) => $case === 'stdinClose')),
+  const scripted = await until(
+    () => runsOf('wait').find((one) => one.inputs.some(({ $case }) => $case === 'stdinClose')),
+    { what: 'the inputs' },
   );
   expect(scripted.stdin).toBe('abc');
   expect(scripted.inputs.map(({ $case }) => $case).filter(($case) => $case !== 'stdin')).toEqual([
@@ -108,7 +110,7 @@ test('stdin past its bound is refused whole, before and after the start, and kep
   const from = client.frames.length;
   for (let i = 0; i < 4; i++) client.event('stdin', { run: 'full', text: 'c'.repeat(60_000) });
   await client.next('error', { run: 'full', from });
-  const scripted = await until('the run', () => runsOf('wait').find((one) => one.stdin.length >= 240_000));
+  const scripted = await until(() => runsOf('wait').find((one) => one.stdin.length >= 240_000), { what: 'the run' });
   expect(scripted.stdin).toBe('a'.repeat(60_000) + 'c'.repeat(180_000));
   // What the program has read makes room again.
   scripted.send({ $case: 'stdinConsumed', value: 240_000 });
@@ -116,7 +118,7 @@ test('stdin past its bound is refused whole, before and after the start, and kep
   client.event('ping', 1);
   await client.next('pong', { from: length });
   client.event('stdin', { run: 'full', text: 'd' });
-  await until('more stdin', () => scripted.stdin.endsWith('d'));
+  await until(() => scripted.stdin.endsWith('d'), { what: 'more stdin' });
   client.event('stop', { run: 'full' });
   await client.next('exit', { run: 'full' });
 });
@@ -170,9 +172,9 @@ test('names: a second live one is refused, many live side by side, an ended one 
   run(client, 'greet', { run: 'a' });
   expect((await client.next('error', { run: 'a' })).data['code']).toBe('run_in_progress');
   run(client, 'greet');
-  expect((await until('the second error', () => terminals(client)[0])).data['code']).toBe('run_in_progress');
+  expect((await until(() => terminals(client)[0], { what: 'the second error' })).data['code']).toBe('run_in_progress');
   for (let i = 0; i < 6; i++) run(client, 'wait', { run: `n${i}` });
-  await until('eight runs', () => client.frames.filter(({ event }) => event === 'started').length === 8);
+  await until(() => client.frames.filter(({ event }) => event === 'started').length === 8, { what: 'eight runs' });
   run(client, 'wait', { run: 'ninth' });
   expect((await client.next('error', { run: 'ninth' })).data['code']).toBe('too_many_runs');
   client.event('stop', { run: 'a' });
@@ -195,8 +197,10 @@ test('a client that vanishes: its runs are stopped at once, queued ones are canc
   run(client, 'wait', { run: 'queued' });
   await client.next('queued', { run: 'queued' });
   client.vanish();
-  await until('the stop', () => scripted?.inputs.some((input) => input.$case === 'stop' && input.value.disconnected));
-  await until('the cancel', async () => (await harness.redis.xlen(harness.keys.queue('scripted'))) === 0);
+  await until(() => scripted?.inputs.some((input) => input.$case === 'stop' && input.value.disconnected), {
+    what: 'the stop',
+  });
+  await until(async () => (await harness.redis.xlen(harness.keys.queue('scripted'))) === 0, { what: 'the cancel' });
 });
 
 test('a reader that stops: its worker is held back, a co-tenant on the same worker does not notice, then all arrives', async () => {
@@ -208,12 +212,15 @@ test('a reader that stops: its worker is held back, a co-tenant on the same work
   const scripted = runsOf('flood').at(-1);
   const sent = () => flooded.get(scripted?.request.run ?? '') ?? 0;
   let last = -1;
-  await until('the worker to be held back', async () => {
-    const before = last;
-    last = sent();
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    return before === last && last > 0;
-  });
+  await until(
+    async () => {
+      const before = last;
+      last = sent();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return before === last && last > 0;
+    },
+    { what: 'the worker to be held back' },
+  );
   expect(sent()).toBeLessThan(FLOOD_BYTES);
   for (let i = 0; i < 10; i++) {
     run(coTenant, 'early exit', { run: `n${i}` });

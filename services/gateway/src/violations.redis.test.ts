@@ -1,7 +1,8 @@
 // Behavior of the real gateway process: every violation gets its documented answer, and costs nobody else anything.
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { until } from '@rungrid/testkit/until';
 import { type Harness, startHarness } from './testkit/harness.js';
-import { BINARY, encodeFrame, PING, RawClient, until } from './testkit/raw-client.js';
+import { BINARY, encodeFrame, PING, RawClient } from './testkit/raw-client.js';
 import { script } from './testkit/script.js';
 
 let harness: Harness;
@@ -119,13 +120,13 @@ test('a thousand frames a second, text or ping, close with 4429 even unread', as
 });
 
 test('one address has so many sockets and no more', async () => {
-  await until('old sockets to be gone', async () => (await harness.metric('rungrid_gateway_sockets{')) === 0);
+  await until(async () => (await harness.metric('rungrid_gateway_sockets{')) === 0, { what: 'old sockets to be gone' });
   const clients: RawClient[] = [];
   for (let i = 0; i < 20; i++) clients.push(await harness.client());
   const late = await RawClient.open(harness.gateway.url);
   expect(await late.closed()).toBe(4429);
   clients[0]?.vanish();
-  await until('room', async () => (await harness.metric('rungrid_gateway_sockets{')) < 20);
+  await until(async () => (await harness.metric('rungrid_gateway_sockets{')) < 20, { what: 'room' });
   await harness.client();
 });
 
@@ -140,8 +141,9 @@ test('runs of one address are rate limited over all its sockets', async () => {
   const client = await harness.client();
   for (let i = 0; i < 60 && client.frames.every(({ event }) => event !== 'error'); i++) {
     client.event('run_code', { code: 'early exit', language: 'scripted', token: harness.token(), run: `r${i}` });
-    await until('an end', () =>
-      client.frames.find(({ event, data }) => (event === 'exit' || event === 'error') && data['run'] === `r${i}`),
+    await until(
+      () => client.frames.find(({ event, data }) => (event === 'exit' || event === 'error') && data['run'] === `r${i}`),
+      { what: 'an end' },
     );
   }
   const { data } = await client.next('error');
@@ -194,9 +196,12 @@ test('POST /v1/token: for allowed origins only, within a rate, and the token wor
   const client = await harness.client(url);
   client.event('run_code', { code: 'early exit', language: 'scripted', token });
   expect((await client.next('error')).data['code']).toBe('token_scope');
-  const last = await until('the rate', async () => {
-    const tried = await mint({ origin: url });
-    return tried.status === 429 && tried;
-  });
+  const last = await until(
+    async () => {
+      const tried = await mint({ origin: url });
+      return tried.status === 429 && tried;
+    },
+    { what: 'the rate' },
+  );
   expect(await last.json()).toMatchObject({ error: { code: 'rate_limited', retryable: true } });
 });

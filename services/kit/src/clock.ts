@@ -1,8 +1,8 @@
 // Wall clock with microseconds, comparable between processes of one machine: for the time of each stage.
 
 /**
- * Milliseconds since the Unix epoch by the clock at the process's start: what is set forward or back since then does not move it, so that no
- * deadline is met by a clock that jumped.
+ * Milliseconds since the Unix epoch, steady: a clock that is set forward or back after the process started does not move it, so that a jump
+ * meets no deadline.
  */
 export function steadyNowMs(): number {
   return performance.timeOrigin + performance.now();

@@ -18,7 +18,7 @@ export class Lifecycle {
     this.#closers.push({ name, close, timeoutMs: options.timeoutMs ?? CLOSER_TIMEOUT_MS });
   }
 
-  /** Closes everything once; later calls get the same promise. Never rejects: faults are logged. */
+  /** Closes everything once; later calls get the same promise. Never rejects: errors are logged. */
   close(): Promise<void> {
     this.#closed ??= this.#closeAll();
     return this.#closed;
@@ -42,7 +42,7 @@ export class Lifecycle {
       try {
         await withDeadline(Promise.resolve(close()), { timeoutMs, what: `closing ${name}` });
       } catch (error) {
-        this.#logger.error({ err: error, name }, 'a part did not close cleanly');
+        this.#logger.error({ err: error, name }, 'close failed');
       }
     }
   }

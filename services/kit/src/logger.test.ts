@@ -24,7 +24,7 @@ describe('a log line', () => {
     expect(lines[0]).not.toContain(SECRET);
   });
 
-  it('tells of an error its name, message, code, place and causes, but nothing that a library hung on it', () => {
+  it('logs name, message, code, stack and causes of an error, and no other property', () => {
     const reply = Object.assign(new Error('ERR no'), { command: { name: 'submitRun', args: [SECRET] }, code: 'EX' });
     const { lines, entry } = logged({ err: new TypeError('submit failed', { cause: reply }) });
     expect(lines[0]).not.toContain(SECRET);
@@ -34,6 +34,11 @@ describe('a log line', () => {
       stack: expect.stringContaining('logger.test') as string,
       cause: { type: 'Error', message: 'ERR no', code: 'EX' },
     });
+  });
+
+  it('shows the code of an error', () => {
+    const { entry } = logged({ err: Object.assign(new Error('connect failed'), { code: 'ECONNREFUSED' }) });
+    expect(entry['err']).toMatchObject({ code: 'ECONNREFUSED' });
   });
 
   it('is bounded: long messages are cut, endless causes too', () => {

@@ -1,4 +1,4 @@
-// What a service takes: its own place, and its session's only where the session is its own.
+// Priority of a service: its process, and its session only where it leads one.
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -20,19 +20,19 @@ async function niceness(act: string, options: { detached: boolean }): Promise<{ 
   return JSON.parse(await text(child.stdout)) as { own: number; session: string };
 }
 
-const GO_AHEAD = `import { raisePriority } from ${JSON.stringify(MODULE)}; raisePriority();`;
-/** The same by plain calls, as far as this machine lets one: that is all that there is to take. */
-const ALL_THERE_IS = `import { setPriority } from 'node:os';
+const RAISE = `import { raisePriority } from ${JSON.stringify(MODULE)}; raisePriority();`;
+/** The same by plain calls, as far as this machine allows it. */
+const PLAIN_CALLS = `import { setPriority } from 'node:os';
 import { writeFileSync } from 'node:fs';
 for (const act of [() => setPriority(-10), () => writeFileSync('/proc/self/autogroup', '-10')]) try { act() } catch {}`;
 
-test('a service with a session of its own takes it for both, where it may', async () => {
-  const possible = await niceness(ALL_THERE_IS, { detached: true });
-  expect(await niceness(GO_AHEAD, { detached: true })).toEqual(possible);
+test('raises the process and the session that it leads, where the machine allows it', async () => {
+  const possible = await niceness(PLAIN_CALLS, { detached: true });
+  expect(await niceness(RAISE, { detached: true })).toEqual(possible);
 });
 
-test("somebody else's session stays as it is", async () => {
+test('does not change a session that it does not lead', async () => {
   const before = await niceness('', { detached: false });
-  const taken = await niceness(GO_AHEAD, { detached: false });
+  const taken = await niceness(RAISE, { detached: false });
   expect(taken.session).toBe(before.session);
 });

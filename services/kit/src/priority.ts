@@ -1,14 +1,14 @@
-// Puts a service ahead of programs and of the engine's chores while the machine is full; on an idle one it changes nothing.
+// Raises the priority of a service above programs and the engine; on an idle machine it changes nothing.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
 
-/** Nine times the weight of a process that says nothing (sched(7), "The nice value"): gateways and workers do little, and somebody waits for it. */
+/** Nine times the weight of niceness 0 (sched(7), "The nice value"): gateways and workers use little CPU, and a visitor waits for it. */
 const NICENESS = -10;
 
 /**
- * Takes the place ahead, for this process and what it starts. Linux weighs sessions against each other, and processes within theirs alone
- * (sched(7), "The autogroup feature"): a service with a session of its own takes it for the session, too; one that shares it with
- * somebody's shell does not. Where the kernel or the rights (CAP_SYS_NICE) do not allow it, all stays as it is.
+ * Raises the priority of this process and its children. Linux weighs sessions against each other, and processes within theirs alone
+ * (sched(7), "The autogroup feature"): a service with a session of its own raises the session, too; one that shares its session
+ * with a shell does not. Without the right (CAP_SYS_NICE) nothing changes.
  */
 export function raisePriority(): void {
   attempt(() => setPriority(NICENESS));
@@ -29,6 +29,6 @@ function attempt(act: () => void): void {
   try {
     act();
   } catch {
-    // A matter of speed under load, not of what works.
+    // Without it, only latency under load suffers.
   }
 }

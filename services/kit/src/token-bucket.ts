@@ -1,4 +1,5 @@
 // Token buckets: how often something may happen, for one thing or for many named ones in bounded memory.
+import { LRUCache } from 'lru-cache';
 
 export interface BucketOptions {
   /** How many may happen at once, after a quiet time. */
@@ -28,19 +29,25 @@ export class TokenBucket {
     return Math.max(1, this.#waitMs(1 - this.#tokens));
   }
 
-  /** Takes `amount`, what is not there as a debt. Returns how long to wait until it is paid, ms; 0: there is none. */
+  /** Takes `amount`, on credit where tokens are missing. Returns how long to wait until the debt is paid, ms; 0: none. */
   overdraw(amount: number, nowMs: number): number {
     this.#refill(nowMs);
     this.#tokens -= amount;
     return this.#tokens >= 0 ? 0 : this.#waitMs(-this.#tokens);
   }
 
-  /** Takes what is there of `amount`. Returns what is not. */
+  /** Takes `amount` as far as there are tokens. Returns the rest. */
   takeSome(amount: number, nowMs: number): number {
     this.#refill(nowMs);
     const taken = Math.min(amount, Math.max(0, this.#tokens));
     this.#tokens -= taken;
     return amount - taken;
+  }
+
+  /** Whole tokens now, and when there is one, by the clock of `nowMs`. */
+  look(nowMs: number): { tokens: number; nextMs: number } {
+    this.#refill(nowMs);
+    return { tokens: Math.floor(this.#tokens), nextMs: nowMs + this.#waitMs(Math.max(0, 1 - this.#tokens)) };
   }
 
   /** A clock that steps back costs nothing. */
@@ -63,10 +70,11 @@ export interface BucketMapOptions extends BucketOptions {
 
 export class BucketMap {
   readonly #options: BucketMapOptions;
-  readonly #buckets = new Map<string, TokenBucket>();
+  readonly #buckets: LRUCache<string, TokenBucket>;
 
   constructor(options: BucketMapOptions) {
     this.#options = options;
+    this.#buckets = new LRUCache({ max: options.maxNames });
   }
 
   get size(): number {
@@ -75,14 +83,8 @@ export class BucketMap {
 
   /** Takes one token of `name`. Returns 0, or how long to wait for the next one, ms. */
   take(name: string, nowMs: number): number {
-    const bucket = this.#buckets.get(name) ?? new TokenBucket(this.#options, nowMs);
-    // Moves the name to the young end: a Map keeps the order of insertion.
-    this.#buckets.delete(name);
-    this.#buckets.set(name, bucket);
-    if (this.#buckets.size > this.#options.maxNames) {
-      const [oldest] = this.#buckets.keys();
-      if (oldest !== undefined) this.#buckets.delete(oldest);
-    }
+    let bucket = this.#buckets.get(name);
+    if (bucket === undefined) this.#buckets.set(name, (bucket = new TokenBucket(this.#options, nowMs)));
     return bucket.take(nowMs);
   }
 }

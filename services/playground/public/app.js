@@ -52,10 +52,10 @@ const connection = new Connection({
 /** @param {string} state of the connection */
 function onLost(state) {
   if (run === undefined) return;
-  const gone = () => endRun('bad', 'Lost the connection', 'the program was stopped');
-  if (state === 'connecting' && run.lose(windowMs, gone))
-    setStatus('warn', 'Lost the connection', 'the program goes on, and so will you');
-  else gone();
+  const end = () => endRun('bad', 'Connection lost', 'the program was stopped');
+  if (state === 'connecting' && run.lose(windowMs, end))
+    setStatus('warn', 'Connection lost', 'the program continues; reconnecting');
+  else end();
 }
 
 /** @param {{ event: string, data: any }} frame */
@@ -91,7 +91,7 @@ function onFrame({ event, data }) {
 
 /** @param {{ code: string, message: string, retryable: boolean, retry_after_ms?: number }} error */
 function onError(error) {
-  if (run?.lost === true) endRun('bad', 'Lost the connection', 'the program was stopped');
+  if (run?.lost === true) endRun('bad', 'Connection lost', 'the program was stopped');
   else if (error.code === 'stdin_full') output.write('note', '(the program does not read: this input was dropped)\n');
   else endRun('bad', 'Could not run', explainError(error));
 }

@@ -93,7 +93,7 @@ export class Connection {
     if (final !== undefined) {
       this.#setState('closed', final);
     } else if (code === IDLE_CLOSE) {
-      this.#setState('asleep', 'Asleep; wakes with the next run');
+      this.#setState('asleep', 'Idle; reconnects at the next run');
     } else {
       const backOffMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this.#tries++);
       const pauseMs = this.#askedPauseMs + backOffMs * (0.5 + Math.random() / 2);

@@ -4,18 +4,18 @@
 export const REASONS = Object.freeze({
   exited: 'Finished',
   signaled: 'Ended by a signal',
-  wall_limit: 'Stopped: it ran too long',
-  cpu_limit: 'Stopped: it used up its CPU time',
-  idle_limit: 'Stopped: nothing was typed or written for too long',
-  memory_limit: 'Stopped: it ran out of memory',
-  process_limit: 'Stopped: it made too many processes',
-  output_limit: 'Stopped: it wrote more than the output limit',
+  wall_limit: 'Stopped: hit the time limit',
+  cpu_limit: 'Stopped: hit the CPU time limit',
+  idle_limit: 'Stopped: no input or output for too long',
+  memory_limit: 'Stopped: ran out of memory',
+  process_limit: 'Stopped: hit the process limit',
+  output_limit: 'Stopped: hit the output limit',
   stopped: 'Stopped by you',
   disconnected: 'Stopped: the connection was lost',
   compile_error: 'Did not compile',
 });
 
-/** Close codes of the socket after which connecting again makes no sense, and what to say. @type {Readonly<Record<number, string>>} */
+/** Close codes after which the page does not reconnect, and what it shows. @type {Readonly<Record<number, string>>} */
 export const FINAL_CLOSES = Object.freeze({
   4400: 'The server did not understand this page. Reload it.',
   4401: 'The server refused this page’s tokens. Reload it.',
@@ -23,7 +23,7 @@ export const FINAL_CLOSES = Object.freeze({
   4413: 'The program was too large to send. Reload the page to go on.',
 });
 
-/** Closed for want of use: connect again at the next click, not before. */
+/** Closed because it was idle: the page reconnects at the next click, not before. */
 export const IDLE_CLOSE = 4409;
 
 /** @typedef {{ wall_ms: number, cpu_ms: number, memory_bytes: number, output_bytes: number }} Usage */
@@ -51,9 +51,8 @@ export function explainExit(exit) {
  */
 export function explainError(error) {
   if (!error.retryable) return error.message;
-  return error.retry_after_ms === undefined
-    ? `${error.message}. Try again.`
-    : `${error.message}. Try again in ${Math.max(1, Math.ceil(error.retry_after_ms / 1000))} s.`;
+  const when = error.retry_after_ms === undefined ? '' : ` in ${Math.max(1, Math.ceil(error.retry_after_ms / 1000))} s`;
+  return `${error.message.replace(/[.]$/, '')}. Try again${when}.`;
 }
 
 /** @param {number} timeMs */

@@ -26,13 +26,13 @@ export const START_MAX_BYTES = 1 << 20;
 /** Largest STDIN payload, and the most bytes that may be sent without a STDIN_ACK. */
 export const STDIN_WINDOW_BYTES = 65_536;
 /** Most bytes of a file's content in one FILE frame. */
-export const FILE_PIECE_BYTES = 65_536;
+const FILE_PIECE_BYTES = 65_536;
 /** All arguments, commands and environment entries of one START together, each with its terminating NUL, in bytes. */
-export const START_WORDS_MAX_BYTES = 65_536;
+const START_WORDS_MAX_BYTES = 65_536;
 /** Most entries of one kind (arguments together with the run command, environment, compile command) in one START. */
-export const START_WORDS_MAX_COUNT = 1024;
+const START_WORDS_MAX_COUNT = 1024;
 
-export type AgentProtocolErrorCode =
+type AgentProtocolErrorCode =
   | 'bad_start' // the request breaks a rule of START: name, size, number of words
   | 'unknown_type' // a frame type that the agent does not have
   | 'bad_length' // a length that the type may not have
@@ -204,7 +204,7 @@ const RULES: Readonly<Record<FromAgent, { min: number; max: number; streamed?: t
 };
 
 /** Called once per frame, except for STDOUT, STDERR, COMPILE and ARTIFACT: as their bytes arrive. The payload is valid during the call. */
-export type OnAgentFrame = (type: FromAgent, payload: Buffer) => void;
+type OnAgentFrame = (type: FromAgent, payload: Buffer) => void;
 
 /**
  * Decodes the agent's byte stream. Iterative; it holds at most one small control frame. Payloads are views of the pushed

@@ -6,7 +6,7 @@ export type AgentEnd =
   /** Ended by the agent: it made more pseudo terminals than it may. */
   | { readonly kind: 'overrun' };
 
-export interface AgentUsage {
+interface AgentUsage {
   /** CPU time of all reaped processes of the sandbox, the warm start included, in microseconds. */
   readonly userUs: number;
   readonly systemUs: number;
@@ -18,7 +18,7 @@ export interface AgentExit extends AgentUsage {
   readonly end: AgentEnd;
 }
 
-export interface AgentCompiled extends AgentUsage {
+interface AgentCompiled extends AgentUsage {
   /** Size of the artifact: so many bytes of ARTIFACT came before. */
   readonly bytes: number;
 }

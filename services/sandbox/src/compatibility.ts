@@ -1,6 +1,6 @@
 // For tests: programs that use what people use (threads, subprocesses, event loops …), each ending in the line `fine`.
 
-export interface CompatibilityProgram {
+interface CompatibilityProgram {
   readonly language: string;
   readonly title: string;
   readonly code: string;

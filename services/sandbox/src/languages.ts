@@ -143,7 +143,6 @@ export const LANGUAGE_SCHEMA = {
 
 const checkManifest = Compile(Manifest);
 
-export type LanguageLimits = Static<typeof Limits>;
 export type CompileStep = Static<typeof CompileStep>;
 type Common = Omit<Static<typeof ColdManifest>, '$schema' | 'run' | 'whyCold'>;
 
@@ -162,7 +161,7 @@ export type Language = Common & {
 };
 
 /** A language folder that can't be used. The message names the file and the field. */
-export class LanguageError extends Error {
+class LanguageError extends Error {
   override readonly name = 'LanguageError';
 }
 
@@ -210,7 +209,7 @@ export function resolveLanguage(nameOrAlias: string): Language | undefined {
 }
 
 /** How a program of this language begins: in a process that waits for it, in one that is started for it, or after a compile step. */
-export type LanguageMode = 'warm' | 'start' | 'compiled';
+type LanguageMode = 'warm' | 'start' | 'compiled';
 
 export function languageMode(language: Language): LanguageMode {
   if (language.compile !== undefined) return 'compiled';

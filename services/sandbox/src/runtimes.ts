@@ -1,11 +1,11 @@
-// What is different where another OCI runtime than runc makes the sandboxes: what it needs, and what its sandboxes cannot hold.
+// What an OCI runtime other than runc needs, and which checks of the self-test differ in its sandboxes.
 
-/** Runtimes that a worker takes. `kata` (a virtual machine a sandbox) is asked for nothing special and was never tried here. */
+/** Runtimes that a worker takes. `kata` (one virtual machine per sandbox) needs nothing special and is untested. */
 export const RUNTIMES = ['runc', 'runsc', 'kata'] as const;
 export type RuntimeName = (typeof RUNTIMES)[number];
 
-/** A check of the self-test that comes out otherwise. */
-export interface Difference {
+/** A check of the self-test that finds something else on this runtime. */
+interface Difference {
   /** What is found instead, the whole of it: anything else is a failure. */
   readonly found: RegExp;
   /** One line for a person. */
@@ -16,11 +16,11 @@ export interface Runtime {
   readonly name: RuntimeName;
   /** Another program than the image's as PID 1. */
   readonly entrypoint?: string;
-  /** Memory of the runtime itself, which the host's control group counts to the sandbox, bytes. */
+  /** Memory of the runtime itself, which the host's control group charges to the sandbox, bytes. */
   readonly memoryAllowanceBytes: number;
   /** Tasks of the host for so many processes of the program. */
   readonly hostTasks: (processes: number) => number;
-  /** Its filter knows one refusal only, EPERM: calls that must look absent are left to its own kernel, which lacks them. */
+  /** Its filter knows one refusal only, EPERM: calls that must look absent pass to its own kernel, which lacks them. */
   readonly absentCallsPass: boolean;
   /** By name of the check. */
   readonly differences: Readonly<Record<string, Difference>>;
@@ -42,16 +42,16 @@ const runsc: Runtime = {
   differences: {
     'root file system read-only': {
       found: /^it is writable$/,
-      reason: 'gVisor does not tell the flag; that nothing can be written is tried by itself',
+      reason: 'gVisor does not show the flag; another check tries to write everywhere',
     },
     '/tmp within its size and inodes': {
       found: /^\d+ 0$/,
-      reason: 'gVisor holds the size, knows no inode limit (files are memory of the sandbox) and tells no flags',
+      reason: 'gVisor holds the size, knows no inode limit (files are memory of the sandbox) and shows no flags',
     },
     'no capabilities': { found: /^CapAmb$/, reason: 'gVisor has no ambient set; the other four are empty' },
-    no_new_privs: { found: /^not to be seen instead of 1$/, reason: 'gVisor does not tell; it always is set there' },
-    'memory limit': { found: /^not to be seen instead of \d+$/, reason: NO_GROUPS },
-    'process limit': { found: /^not to be seen instead of \d+$/, reason: NO_GROUPS },
+    no_new_privs: { found: /^not visible instead of 1$/, reason: 'gVisor does not show it; it is always set there' },
+    'memory limit': { found: /^not visible instead of \d+$/, reason: NO_GROUPS },
+    'process limit': { found: /^not visible instead of \d+$/, reason: NO_GROUPS },
     'CPU quota': { found: /^none of none µs$/, reason: NO_GROUPS },
     'PID 1 out of reach': {
       found: /^environ, maps, fd, auxv$/,

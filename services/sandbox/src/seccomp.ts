@@ -7,14 +7,14 @@ const ERRNO = { absent: 38 /* ENOSYS */, unsupported: 95 /* ENOTSUP */ } as cons
 /** Linux's own names of the architectures, native ABI only: a 32-bit (int 0x80) or x32 call ends the thread with SIGSYS. */
 const ARCHITECTURES = ['SCMP_ARCH_X86_64', 'SCMP_ARCH_AARCH64'];
 
-export interface SeccompArgument {
+interface SeccompArgument {
   readonly index: number;
   readonly value: number;
   readonly valueTwo?: number;
   readonly op: 'SCMP_CMP_EQ' | 'SCMP_CMP_LT' | 'SCMP_CMP_MASKED_EQ';
 }
 
-export interface SeccompRule {
+interface SeccompRule {
   readonly comment?: string;
   readonly names: readonly string[];
   readonly action: 'SCMP_ACT_ALLOW' | 'SCMP_ACT_ERRNO';
@@ -22,7 +22,7 @@ export interface SeccompRule {
   readonly args?: readonly SeccompArgument[];
 }
 
-export interface SeccompProfile {
+interface SeccompProfile {
   /** Without a number: EPERM. */
   readonly defaultAction: 'SCMP_ACT_ERRNO';
   readonly archMap: readonly { readonly architecture: string; readonly subArchitectures: readonly string[] }[];
@@ -44,6 +44,9 @@ export function seccompProfile(options: { comments: boolean; absentCallsPass?: b
     ),
   };
 }
+
+/** Default actions of a profile that refuses what it does not list. */
+export const DENYING_ACTIONS = ['SCMP_ACT_ERRNO', 'SCMP_ACT_KILL', 'SCMP_ACT_KILL_THREAD', 'SCMP_ACT_KILL_PROCESS'];
 
 /** The profile as an engine's `seccomp=` option takes it; made once, sent with every create. */
 export const SECCOMP_PROFILE: string = JSON.stringify(seccompProfile({ comments: false }));

@@ -1,4 +1,4 @@
-// The judge of the self-test: a good report passes, each deviation fails by its name, and silence proves nothing.
+// The judge of the self-test: a good report passes, each deviation fails by its name, and a missing line fails.
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -64,7 +64,7 @@ function failures(report: string, promise: SandboxPromise = PROMISE): string[] {
 }
 
 describe('judgeSandbox', () => {
-  it('finds nothing wrong with a sandbox that is as promised, on either version of control groups', () => {
+  it('passes a sandbox that keeps every promise, on cgroup v1 and v2', () => {
     expect(failures(GOOD)).toEqual([]);
     const second = GOOD.replace(/^(cpu_quota|cpu_period|memory_swap_v1).*\n/gm, '').concat(
       'cpu_v2 20000 100000\nswap_v2 0\n',
@@ -79,7 +79,7 @@ describe('judgeSandbox', () => {
     ['syscall keyctl 22', 'dangerous system calls refused'],
     ['abi i386', 'no 32-bit and x32 system calls'],
     ['pid1 mem', 'PID 1 out of reach'],
-    ['process 7', 'no other processes in sight'],
+    ['process 7', 'no other process visible'],
     ['daemon_socket /run/docker.sock', 'no socket of a daemon'],
     ['shown /proc/kcore', 'host files of /proc and /sys masked'],
     ['setting /proc/sysrq-trigger', 'kernel settings not writable'],
@@ -88,13 +88,13 @@ describe('judgeSandbox', () => {
     ['descriptor 7', 'no inherited descriptor'],
     ['env http_proxy', 'environment and folder as planned'],
     ['group_path /docker/abc', 'own control group namespace'],
-  ])('one line more, "%s", fails: %s', (line, name) => {
+  ])('an extra line, "%s", fails: %s', (line, name) => {
     expect(failures(`${GOOD}${line}\n`)).toEqual([name]);
   });
 
   it.each([
-    ['Uid 20001\t20001', 'Uid 0\t20001', 'user and group of nobody else'],
-    ['Groups 20001', 'Groups 20001 998', 'user and group of nobody else'],
+    ['Uid 20001\t20001', 'Uid 0\t20001', 'user and group of its own'],
+    ['Groups 20001', 'Groups 20001 998', 'user and group of its own'],
     ['CapBnd 0000000000000000', 'CapBnd 0000000000000400', 'no capabilities'],
     ['NoNewPrivs 1', 'NoNewPrivs 0', 'no_new_privs'],
     ['Seccomp 2', 'Seccomp 0', 'system call filter loaded'],
@@ -110,12 +110,12 @@ describe('judgeSandbox', () => {
     ['terminals none', 'terminals open', 'pseudo terminals'],
     ['terminals none\n', '', 'pseudo terminals'],
     ['done yes', '', 'probe ran to its end'],
-  ])('"%s" turned to "%s" fails: %s', (before, after, name) => {
+  ])('"%s" changed to "%s" fails: %s', (before, after, name) => {
     expect(GOOD).toContain(before);
     expect(failures(GOOD.replace(before, after))).toEqual([name]);
   });
 
-  it('wants terminals where they are promised, and nobody else’s there', () => {
+  it('requires terminals where they are promised, and refuses another sandbox’s', () => {
     const promise = { ...PROMISE, terminals: true };
     const report = GOOD.replace('terminals none', 'terminals open');
     expect(failures(report, promise)).toEqual([]);
@@ -123,11 +123,11 @@ describe('judgeSandbox', () => {
     expect(failures(GOOD, promise)).toEqual(['pseudo terminals']);
   });
 
-  it('takes silence for failure wherever something must be seen', () => {
+  it('fails every check whose line is missing', () => {
     expect(failures('done yes\n').length).toBeGreaterThanOrEqual(13);
   });
 
-  it('skips what the setting gives up, and says why', () => {
+  it('skips the checks of our filter under WORKER_SECCOMP=engine, and says why', () => {
     const report = `${GOOD}socket 2\nsyscall keyctl 22\nabi i386\n`;
     expect(failures(report, { ...PROMISE, systemCalls: 'engine' })).toEqual([]);
     expect(failures(report.replace('Seccomp 2', 'Seccomp 0'), { ...PROMISE, systemCalls: 'engine' })).toEqual([
@@ -135,7 +135,7 @@ describe('judgeSandbox', () => {
     ]);
   });
 
-  it('tells what differs on gVisor by name and reason, and fails on any other deviation there too', () => {
+  it('reports known differences of gVisor by name and reason, and fails on any other deviation', () => {
     const report = GOOD.replace(/^(CapAmb|NoNewPrivs|memory|memory_swap_v1|pids|cpu_quota|cpu_period) .*\n/gm, '')
       .replace('root read-only', 'root writable')
       .replace('swap_total 4096', 'swap_total 0')
@@ -164,13 +164,13 @@ describe('the probe', () => {
   const source = readFileSync(`${folder}reach.c`, 'utf8');
   const tried = [...source.matchAll(/CALL\((\w+)\)/g)].map((match) => match[1] ?? '').filter((name) => name !== 'name');
 
-  it('tries only calls that the filter refuses', () => {
+  it('tries only system calls that the filter refuses', () => {
     const allowed = SYSCALL_GROUPS.filter((group) => group.action === 'allow').flatMap((group) => group.syscalls);
     expect(tried.length).toBeGreaterThan(60);
     expect(tried.filter((name) => allowed.includes(name))).toEqual([]);
   });
 
-  it('has sources that say their job', () => {
+  it('opens every source file with its job', () => {
     for (const file of readdirSync(folder).filter((name) => /\.[ch]$/.test(name)))
       expect(readFileSync(folder + file, 'utf8'), file).toMatch(/^\/\/ \S/);
   });

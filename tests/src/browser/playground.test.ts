@@ -107,7 +107,7 @@ test('stderr looks unlike stdout, and an exit code is told', async () => {
 test('a limit is told as what it is', async () => {
   await program('while True: pass');
   await runIt();
-  await says('used up its CPU time');
+  await says('hit the CPU time limit');
 });
 
 test('a flood leaves a bounded page that still answers', async () => {
@@ -137,7 +137,7 @@ test('a gateway dies under a running program: the page finds it again, with what
   await shows('<one>');
   stack().forget(gateway);
   gateway.process.signal('SIGKILL');
-  await says('Lost the connection');
+  await says('Connection lost');
   await page.locator('#input').fill('two');
   await page.locator('#input').press('Enter');
   await stack().addGateway({ GATEWAY_PORT: port });

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- Claims a queued run for one worker and, where asked to, tells its gateway, in one step; takes the entry off the queue whatever the outcome.
+-- Claims a queued run for one worker and, where asked to, notifies its gateway, in one step; takes the entry off the queue whatever the outcome.
 -- KEYS 1 run hash, 2 queue stream, 3 reply stream of the gateway, 4 who waits, 5 pace of claims
--- ARGV 1 group, 2 entry id, 3 worker id, 4 run id, 5 worker's gRPC address, 6 longest reply stream, 7 whether to tell (1 or 0),
+-- ARGV 1 group, 2 entry id, 3 worker id, 4 run id, 5 worker's gRPC address, 6 longest reply stream, 7 whether to notify (1 or 0),
 -- 8 how long to remember who holds it, ms
 -- Returns the epoch of the claim, or 0: somebody else has it, or it was cancelled, or it is forgotten.
 redis.call('XACK', KEYS[2], ARGV[1], ARGV[2])

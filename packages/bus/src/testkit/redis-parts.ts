@@ -12,7 +12,7 @@ export const PREFIX = 'test';
 export const keys = createKeys(PREFIX);
 export const LANGUAGE = 'python';
 const GATEWAY = 'gateway-1';
-/** What a worker says of itself. */
+/** A worker's announcement. */
 export const WORKER_INFO: WorkerInfo = {
   id: 'worker-0001',
   grpc: '127.0.0.1:1',
@@ -23,6 +23,8 @@ export const WORKER_INFO: WorkerInfo = {
 };
 const WORKER = { workerId: 'worker-1', address: 'worker:1' };
 const queue = keys.queue(LANGUAGE);
+/** A failover takes up to 4 s, and other tests run beside. */
+const WAIT_MS = 30_000;
 
 export class RedisParts {
   /** The gateway's, for commands. */
@@ -79,11 +81,11 @@ export class RedisParts {
 
   claim(runId: string, entryId: string): Promise<number> {
     const run = { runId, entryId, language: LANGUAGE, gatewayId: GATEWAY };
-    return this.#ofWorker.claim({ ...run, ...WORKER, tell: true, heldTtlMs: 60_000 });
+    return this.#ofWorker.claim({ ...run, ...WORKER, notify: true, heldTtlMs: 60_000 });
   }
 
-  tell(runId: string, epoch: number): Promise<void> {
-    return this.#ofWorker.tell({ runId, epoch, gatewayId: GATEWAY, ...WORKER });
+  notify(runId: string, epoch: number): Promise<void> {
+    return this.#ofWorker.notify({ runId, epoch, gatewayId: GATEWAY, ...WORKER });
   }
 
   /** Who holds a run: its epoch. */
@@ -113,7 +115,7 @@ export class RedisParts {
   }
 
   /** Reads until an entry comes, whatever happens to Redis meanwhile; a group that went with the data is made again. */
-  async pull(timeoutMs?: number): Promise<[entryId: string, runId: string]> {
+  async pull(): Promise<[entryId: string, runId: string]> {
     let found: [string, string] | undefined;
     let last: unknown;
     const attempt = async () => {
@@ -125,7 +127,7 @@ export class RedisParts {
       }
       return found !== undefined;
     };
-    await until(attempt, { what: `an entry of the queue (${String(last)})`, ...(timeoutMs ? { timeoutMs } : {}) });
+    await until(attempt, { what: () => `an entry of the queue (${String(last)})`, timeoutMs: WAIT_MS });
     return found as unknown as [string, string];
   }
 
@@ -139,11 +141,11 @@ export class RedisParts {
       );
       return runId !== undefined;
     };
-    await until(attempt, { what: 'a run to be taken' });
+    await until(attempt, { what: 'a run to be taken', timeoutMs: WAIT_MS });
     return runId as unknown as string;
   }
 
-  /** Claims that the gateway has been told of, after an id: run ids. */
+  /** Claims announced to the gateway after a stream id: their run ids. */
   async replies(after = '0-0'): Promise<string[]> {
     const streams = await this.gatewayBlocking.xread('BLOCK', 1000, 'STREAMS', keys.replies(GATEWAY), after);
     return (streams ?? []).flatMap(([, entries]) => entries.map(([, fields]) => fields[1] ?? ''));

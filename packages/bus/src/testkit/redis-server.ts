@@ -75,7 +75,7 @@ export class RedisServer {
     children.delete(child);
   }
 
-  /** SIGSTOP: it keeps its connections and says nothing. SIGCONT ends that. */
+  /** SIGSTOP makes the server hang with its connections open; SIGCONT ends that. */
   signal(name: 'SIGSTOP' | 'SIGCONT'): void {
     this.#child?.kill(name);
   }

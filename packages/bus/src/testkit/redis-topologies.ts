@@ -13,6 +13,8 @@ const DOWN_AFTER_MS = 1000;
 /** A sentinel whose failover came to nothing tries again after twice this, ms. */
 const FAILOVER_TIMEOUT_MS = 1000;
 const NODES = 3;
+/** A cluster or a replica is there within 5 s, and other tests run beside. */
+const WAIT_MS = 30_000;
 const PASSWORDS = { gateway: 'gateway secret', worker: 'worker secret', operator: 'operator-secret' };
 
 export interface Topology {
@@ -39,6 +41,7 @@ export async function startSentinel(prefix: string): Promise<Topology> {
   const replica = await RedisServer.start(withUsers(prefix, [...operator, ...replicaOf]));
   await until(async () => (await redisCli(replica, ['INFO', 'replication'])).includes('master_link_status:up'), {
     what: 'the replica to have what its master has',
+    timeoutMs: WAIT_MS,
   });
   const sentinel = await RedisServer.start({
     args: ({ folder }) => [sentinelConfig(folder, master), '--sentinel'],
@@ -67,6 +70,7 @@ export async function startCluster(prefix: string): Promise<Topology> {
   for (const server of started) {
     await until(async () => (await redisCli(server, ['CLUSTER', 'INFO'])).includes('cluster_state:ok'), {
       what: 'the cluster to stand',
+      timeoutMs: WAIT_MS,
     });
   }
   // One is enough to find the others; one that is away does no harm.
@@ -84,7 +88,10 @@ export async function serverOf(cluster: Topology, key: string): Promise<RedisSer
 export async function replicated({ servers: [master, replica] }: Topology): Promise<void> {
   const offset = async (server: RedisServer | undefined) =>
     server && /master_repl_offset:\d+/.exec(await redisCli(server, ['INFO', 'replication']))?.[0];
-  await until(async () => (await offset(master)) === (await offset(replica)), { what: 'the replica to be level' });
+  await until(async () => (await offset(master)) === (await offset(replica)), {
+    what: 'the replica to be level',
+    timeoutMs: WAIT_MS,
+  });
 }
 
 /** What a server answers to its operator. */

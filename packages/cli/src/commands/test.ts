@@ -1,4 +1,4 @@
-// `test`: the checks, what the tests need, then vitest; the last line counts the tests, the exit code says whether all is well.
+// `test`: the checks, what the tests need, then vitest; the slowest files, and a last line that counts the tests.
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,11 +13,16 @@ import { requireRedisServer } from '../infra/redis.js';
 import { makeFolders, type Paths, resolvePaths, ROOT } from '../paths.js';
 import { say } from '../progress.js';
 import { readState, takeLock, updateState, withoutTheDead } from '../state.js';
-import { closingLine, type Counts, countTests } from '../test/report.js';
+import { closingLine, countTests, parseReport, slowestFiles } from '../test/report.js';
 import { stopInfrastructure } from './down.js';
 
-const KINDS = ['unit', 'docker', 'e2e', 'security', 'chaos', 'browser'] as const;
+/** Each is a project of vitest.config.ts, in the order in which they run. */
+const KINDS = ['unit', 'redis', 'docker', 'e2e', 'security', 'browser', 'chaos', 'exclusive'] as const;
 type Kind = (typeof KINDS)[number];
+/** Those that need no container engine. */
+const WITHOUT_ENGINE: ReadonlySet<Kind> = new Set(['unit', 'redis']);
+/** Files in the closing list of the slowest. */
+const SLOWEST = 10;
 
 const CHECKS: readonly { name: string; command: readonly [string, ...string[]] }[] = [
   { name: 'format', command: [bin('biome'), 'format', '.'] },
@@ -43,15 +48,16 @@ async function run(input: CommandInput): Promise<number> {
   const env: NodeJS.ProcessEnv = { ...process.env, RUNGRID_TEST_LONG: input.options.flag('all') ? '1' : '0' };
   const real = kinds.some((kind) => kind !== 'unit');
   if (real) Object.assign(env, await prepare(kinds, { paths, languages: testedLanguages(env) }));
-  let counts: Counts & { exitCode: number };
   try {
-    counts = await runVitest([...kinds.flatMap((kind) => ['--project', kind]), ...input.positionals], { env, paths });
+    const passed = await runVitest([...kinds.flatMap((kind) => ['--project', kind]), ...input.positionals], {
+      env,
+      paths,
+      failedChecks,
+    });
+    return passed ? 0 : 1;
   } finally {
     if (real) await release(paths);
   }
-  if (failedChecks.length > 0) say(`failed checks: ${failedChecks.join(', ')} (see above)`);
-  process.stdout.write(`\n${closingLine(counts)}\n`);
-  return failedChecks.length === 0 && counts.failed === 0 && counts.exitCode === 0 ? 0 : 1;
 }
 
 /** Runs samples of these languages, all of them or those named, in real sandboxes. Returns the exit code. */
@@ -63,9 +69,8 @@ export async function runLanguageSamples(languages: readonly Language[], samples
   // A test is named after its sample and its mode.
   const filter = samples.length === 0 ? [] : ['-t', ` (${samples.map(escaped).join('|')}) \\(`];
   try {
-    const counts = await runVitest(['--project', 'docker', SAMPLES_TEST, ...filter], { env, paths });
-    process.stdout.write(`\n${closingLine(counts)}\n`);
-    return counts.failed === 0 && counts.exitCode === 0 ? 0 : 1;
+    const passed = await runVitest(['--project', 'docker', SAMPLES_TEST, ...filter], { env, paths });
+    return passed ? 0 : 1;
   } finally {
     await release(paths);
   }
@@ -87,7 +92,7 @@ export function chooseKinds(input: CommandInput): Kind[] {
   return input.options.flag('quick') ? ['unit'] : [...KINDS];
 }
 
-/** Runs every check, so that one run tells all that is wrong. Returns the names of those that failed. */
+/** Runs every check, so that one run shows everything that is wrong. Returns the names of those that failed. */
 async function runChecks(): Promise<string[]> {
   const failed: string[] = [];
   for (const check of CHECKS) {
@@ -101,7 +106,7 @@ async function runChecks(): Promise<string[]> {
   return failed;
 }
 
-/** Installs and starts what the tests over real parts need. Returns the environment that tells them where it is. */
+/** Installs and starts what the tests over real services need. Returns the environment that says where it is. */
 async function prepare(
   kinds: readonly Kind[],
   { paths, languages }: { paths: Paths; languages: readonly Language[] },
@@ -109,8 +114,9 @@ async function prepare(
   const unlock = takeLock(paths);
   try {
     updateState(paths, (state) => withoutTheDead(state));
-    say('preparing the tests over real parts');
+    say('preparing the tests over real services');
     await requireRedisServer(paths);
+    if (kinds.every((kind) => WITHOUT_ENGINE.has(kind))) return {};
     const engine = await ensureEngine(paths);
     await ensureImages(languages, { host: engine.host, paths });
     const browser = kinds.includes('browser') && existsSync(join(ROOT, 'tests', 'src', 'browser'));
@@ -134,10 +140,12 @@ async function release(paths: Paths): Promise<void> {
   }
 }
 
+/** Runs vitest, then prints the slowest files and the closing line. Returns whether all is well. */
 async function runVitest(
   args: readonly string[],
-  options: { env: NodeJS.ProcessEnv; paths: Paths },
-): Promise<Counts & { exitCode: number }> {
+  options: { env: NodeJS.ProcessEnv; paths: Paths; failedChecks?: readonly string[] },
+): Promise<boolean> {
+  const { failedChecks = [] } = options;
   const reportFile = join(options.paths.tmp, `test-report-${process.pid}.json`);
   const command = [
     bin('vitest'),
@@ -157,9 +165,13 @@ async function runVitest(
     child.once('error', reject);
     child.once('exit', (code) => resolve(code ?? 1));
   });
-  const counts = countTests(readReport(reportFile));
+  const report = parseReport(readReport(reportFile));
   rmSync(reportFile, { force: true });
-  return { ...(counts ?? { passed: 0, failed: 1, skipped: 0 }), exitCode };
+  const counts = report === undefined ? { passed: 0, failed: 1, skipped: 0 } : countTests(report);
+  if (report !== undefined) say(['slowest files:', ...slowestFiles(report, { root: ROOT, most: SLOWEST })].join('\n'));
+  if (failedChecks.length > 0) say(`failed checks: ${failedChecks.join(', ')} (see above)`);
+  process.stdout.write(`\n${closingLine(counts)}\n`);
+  return failedChecks.length === 0 && counts.failed === 0 && exitCode === 0;
 }
 
 function readReport(path: string): string {

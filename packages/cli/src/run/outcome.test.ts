@@ -39,7 +39,7 @@ test('no end but the program’s own is exit code 0, and each of those is explai
 
 test('a limit is explained with what was used', () => {
   expect(explain({ ...END, reason: 'cpu_limit' })).toBe(
-    'cpu_limit: All its processes together used more CPU time than the limit. (1.5 s, 20 ms CPU, 9 MB)',
+    'cpu_limit: The program hit its CPU time limit, all of its processes together. (1.5 s, 20 ms CPU, 9 MB)',
   );
   expect(explain(END)).toBeUndefined();
 });

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import type { EngineAnswer, EnginePort, EngineRequest } from '../policy/ports.js';
 import { Refusal } from '../policy/refusal.js';
 
-export interface EngineOptions {
+interface EngineOptions {
   /** Path of the engine's unix socket. */
   readonly socketPath: string;
   /** From the call to its whole answer; of a stream, to its head. Ms. */
@@ -18,7 +18,7 @@ export interface EngineOptions {
 /** What an attach or an event stream came to: the engine's stream, or the answer that it gave in its place. */
 export type Opened<T> = { readonly stream: T } | { readonly answer: EngineAnswer };
 
-export interface Hijacked {
+interface Hijacked {
   readonly socket: Socket;
   /** What the engine sent right behind its head. */
   readonly head: Buffer;

@@ -1,16 +1,9 @@
 // The server over an engine of the test's own: streams, deadlines, bounds, and what is left when either side goes.
 import { linkSync, statSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { until } from '@rungrid/testkit/until';
 import { afterEach, describe, expect, it } from 'vitest';
-import {
-  answerOf,
-  type Bench,
-  FakeEngine,
-  type Handler,
-  RawClient,
-  startBench,
-  until,
-} from '../testkit/fake-engine.js';
+import { answerOf, type Bench, FakeEngine, type Handler, RawClient, startBench } from '../testkit/fake-engine.js';
 
 const ID = 'c'.repeat(64);
 const FLEET = { 'sandbox.fleet': 'rungrid' };

@@ -25,7 +25,7 @@ export interface Outcome {
 }
 
 /** What the server asks: the gate's decisions. */
-export interface Decisions {
+interface Decisions {
   permit(call: Call, body: Buffer, signal: AbortSignal): Promise<EngineRequest>;
   narrow(call: Call, answer: EngineAnswer): EngineAnswer;
   isOwnEvent(line: Buffer): boolean;
@@ -33,7 +33,7 @@ export interface Decisions {
 
 type Opened<T> = { readonly stream: T } | { readonly answer: EngineAnswer };
 
-export interface StreamingEngine extends EnginePort {
+interface StreamingEngine extends EnginePort {
   openStream(request: EngineRequest, signal: AbortSignal): Promise<Opened<Readable>>;
   hijack(request: EngineRequest, signal: AbortSignal): Promise<Opened<{ socket: Socket; head: Buffer }>>;
 }

@@ -1,6 +1,7 @@
 // Requests that two parsers could read in two ways: the engine sees none of them, or exactly one that was made anew.
+import { until } from '@rungrid/testkit/until';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { answerOf, type Bench, RawClient, startBench, until } from '../testkit/fake-engine.js';
+import { answerOf, type Bench, RawClient, startBench } from '../testkit/fake-engine.js';
 import { IMAGE, sandboxBody } from '../testkit/sandbox-body.js';
 
 const ID = 'c'.repeat(64);
@@ -32,7 +33,7 @@ async function send(bytes: string): Promise<RawClient> {
   const client = new RawClient(bench.socket);
   clients.push(client);
   client.socket.write(bytes, 'latin1');
-  await until(() => client.ended || client.statuses.length > 0, JSON.stringify(bytes.slice(0, 60)));
+  await until(() => client.ended || client.statuses.length > 0, { what: JSON.stringify(bytes.slice(0, 60)) });
   return client;
 }
 

@@ -4,7 +4,7 @@ import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { ConfigError } from '@rungrid/kit/config';
 
-export interface SocketFile {
+interface SocketFile {
   readonly path: string;
   /** Permission bits, such as 0o660. */
   readonly mode: number;

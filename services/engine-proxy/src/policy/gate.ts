@@ -4,7 +4,7 @@ import { checkUpdate, type CreatePolicy, createBodyCheck } from './create-body.j
 import { Containers, fieldOf, Images, parseAnswer } from './names.js';
 import type { EngineAnswer, EnginePort, EngineRequest } from './ports.js';
 
-export interface GatePolicy extends CreatePolicy {
+interface GatePolicy extends CreatePolicy {
   /** Whole image names, or repositories' beginnings when they end with a slash. */
   readonly images: readonly string[];
 }

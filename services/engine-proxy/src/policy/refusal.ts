@@ -1,7 +1,7 @@
 // What the proxy says no with: a closed table of reasons, each with the HTTP status that it answers.
 
 /** Reason to status. Everything that policy forbids is 403; the others say what the caller can mend or the engine did. */
-export const REFUSALS = {
+const REFUSALS = {
   /** Not one of the calls that a worker makes, byte for byte. */
   not_allowed: 403,
   /** A create body with a field that is missing, unknown or not what a sandbox must have. */

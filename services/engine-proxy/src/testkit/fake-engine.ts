@@ -122,11 +122,3 @@ export class RawClient {
     return [...this.received.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1]));
   }
 }
-
-export async function until(predicate: () => boolean, what = 'it to come to be'): Promise<void> {
-  const deadlineMs = Date.now() + 10_000;
-  while (!predicate()) {
-    if (Date.now() > deadlineMs) throw new Error(`waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

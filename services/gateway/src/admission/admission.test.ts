@@ -119,12 +119,14 @@ test('a language stays for a minute after its worker has gone, then leaves', () 
   expect(catalog.find('python')).toBeUndefined();
 });
 
-test('addresses: IPv4 as it is, also mapped; IPv6 by /64', () => {
+test('an address is an IPv4 one, mapped or not, or the /64 of an IPv6 one', () => {
   const v6 = (last: number) => Uint8Array.from([0x20, 1, 0xd, 0xb8, 0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, last]);
   expect(addressOf(Uint8Array.from([127, 0, 0, 1]))).toBe('127.0.0.1');
   expect(addressOf(Uint8Array.from([...Array.from({ length: 10 }, () => 0), 255, 255, 1, 2, 3, 4]))).toBe('1.2.3.4');
   expect(addressOf(v6(1))).toBe('2001:db8:1:2');
   expect(addressOf(v6(2))).toBe(addressOf(v6(1)));
+  // The engine gives no bytes for a peer that is gone.
+  expect(addressOf(new Uint8Array())).toBe('unknown');
 });
 
 test('X-Forwarded-For is read from the right, as far as proxies are trusted', () => {
@@ -133,10 +135,30 @@ test('X-Forwarded-For is read from the right, as far as proxies are trusted', ()
   expect(forwardedAddress({ header, trustedProxies: 1 })).toBe('10.0.0.1');
   expect(forwardedAddress({ header, trustedProxies: 2 })).toBe('1.2.3.4');
   expect(forwardedAddress({ header, trustedProxies: 5 })).toBeUndefined();
-  expect(forwardedAddress({ header: '2001:db8:1:2::9', trustedProxies: 1 })).toBe('2001:db8:1:2');
-  expect(forwardedAddress({ header: '::ffff:1.2.3.4', trustedProxies: 1 })).toBe('1.2.3.4');
-  expect(forwardedAddress({ header: '::', trustedProxies: 1 })).toBe('0:0:0:0');
-  expect(forwardedAddress({ header: 'drop tables', trustedProxies: 1 })).toBeUndefined();
+});
+
+test.each([
+  ['2001:db8:1:2::9', '2001:db8:1:2'],
+  ['2001:DB8:0001:0002:3::', '2001:db8:1:2'],
+  ['::ffff:1.2.3.4', '1.2.3.4'],
+  ['::ffff:102:304', '1.2.3.4'],
+  ['fe80::1%eth0', 'fe80:0:0:0'],
+  ['64:ff9b::1.2.3.4', '64:ff9b:0:0'],
+  ['::', '0:0:0:0'],
+  ['drop tables', undefined],
+  ['', undefined],
+  ['1.2.3', undefined],
+  ['127.1', undefined],
+  ['0x7f.0.0.1', undefined],
+  ['2130706433', undefined],
+  ['1.2.3.256', undefined],
+  ['::ffff:01.2.3.4', undefined],
+  ['fe80::1%eth-0', undefined],
+  ['1.2.3.4:80', undefined],
+  ['[::1]', undefined],
+  ['1::2::3', undefined],
+])('a forwarded address %j is %j', (header, expected) => {
+  expect(forwardedAddress({ header, trustedProxies: 1 })).toBe(expected);
 });
 
 test('a hashed address does not show the address, and depends on the key', () => {

@@ -1,5 +1,6 @@
 // All runs of this gateway by id: gives claims to their runs, and turns workers away that claimed for nobody.
 import type { Logger } from '@rungrid/kit/logger';
+import { LRUCache } from 'lru-cache';
 import { type ResumeAsk, ResumedRun } from './resumed-run.js';
 import { Run } from './run.js';
 import type {
@@ -38,7 +39,7 @@ export class Router {
   readonly #options: RouterOptions;
   readonly #runs = new Map<string, Run>();
   readonly #resumed = new Set<ResumedRun>();
-  readonly #remembered = new Map<string, string>();
+  readonly #remembered = new LRUCache<string, string>({ max: MAX_REMEMBERED });
   readonly #orphanedClaims = new Map<() => void, NodeJS.Timeout>();
   /** Runs while there are runs. */
   #careTimer: NodeJS.Timeout | undefined;
@@ -110,13 +111,7 @@ export class Router {
 
   #ended(run: Run, claimable: boolean): void {
     this.#runs.delete(run.id);
-    if (claimable) {
-      this.#remembered.set(run.id, run.spec.request.key);
-      if (this.#remembered.size > MAX_REMEMBERED) {
-        const [oldest] = this.#remembered.keys();
-        if (oldest !== undefined) this.#remembered.delete(oldest);
-      }
-    }
+    if (claimable) this.#remembered.set(run.id, run.spec.request.key);
     this.#maybeEmpty();
   }
 

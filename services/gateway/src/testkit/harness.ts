@@ -8,7 +8,8 @@ import { createKeys, type Keys } from '@rungrid/bus/keys';
 import { createLogger } from '@rungrid/kit/logger';
 import { connectRedis, type Redis } from '@rungrid/bus/connection';
 import { signToken, type TokenClaims } from '@rungrid/proto/token';
-import { RawClient, until } from './raw-client.js';
+import { until } from '@rungrid/testkit/until';
+import { RawClient } from './raw-client.js';
 import { GRPC_SECRET, type Script, ScriptedWorker } from './scripted-worker.js';
 
 export const KEY_ID = 'test';
@@ -68,11 +69,13 @@ async function start(given: {
   const keys = createKeys('test');
   const redis = connectRedis({ url: redisUrl, logger, name: 'harness' });
   closers.push(async () => redis.disconnect());
-  await until('redis', () =>
-    redis.ping().then(
-      () => true,
-      () => false,
-    ),
+  await until(
+    () =>
+      redis.ping().then(
+        () => true,
+        () => false,
+      ),
+    { what: 'redis' },
   );
   const worker = await ScriptedWorker.start({ url: redisUrl, keys, logger, script });
   closers.push(() => worker.stop());
@@ -100,7 +103,9 @@ async function start(given: {
       worker.resume();
       for (const client of clients) client.vanish();
       clients.clear();
-      await until('no live run', async () => (await readMetric(gateway.internal, 'rungrid_gateway_live_runs')) === 0);
+      await until(async () => (await readMetric(gateway.internal, 'rungrid_gateway_live_runs')) === 0, {
+        what: 'no live run',
+      });
     },
     token: (options = {}) => {
       const { origin = '', key = KEY, claims, nowMs } = options;
@@ -141,10 +146,13 @@ async function spawnGateway(env: Record<string, string>): Promise<GatewayProcess
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const line = await until('the ready line', () => {
-    if (child.exitCode !== null) throw new Error(`the gateway ended: ${output}`);
-    return output.split('\n').find((text) => text.includes('"msg":"ready"'));
-  }).catch(async (error: unknown) => {
+  const line = await until(
+    () => {
+      if (child.exitCode !== null) throw new Error(`the gateway ended: ${output}`);
+      return output.split('\n').find((text) => text.includes('"msg":"ready"'));
+    },
+    { what: 'the ready line' },
+  ).catch(async (error: unknown) => {
     await endProcess(child);
     throw error;
   });

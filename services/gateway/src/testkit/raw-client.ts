@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import type { ServerFrame } from '@rungrid/proto/frames';
+import { until } from '@rungrid/testkit/until';
 
 export const TEXT = 1;
 export const BINARY = 2;
@@ -11,21 +12,6 @@ export const PING = 9;
 export interface Frame {
   readonly event: string;
   readonly data: Record<string, unknown>;
-}
-
-/** Waits until `predicate` gives something; fails after `timeoutMs` with what was waited for. */
-export async function until<T>(
-  what: string,
-  predicate: () => T | undefined | false | Promise<T | undefined | false>,
-  timeoutMs = 8000,
-): Promise<T> {
-  const deadlineMs = performance.now() + timeoutMs;
-  for (;;) {
-    const value = await predicate();
-    if (value !== undefined && value !== false) return value;
-    if (performance.now() > deadlineMs) throw new Error(`waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 export function encodeFrame(payload: string | Uint8Array, opcode = TEXT): Buffer {
@@ -75,7 +61,7 @@ export class RawClient {
     };
     const text = Object.entries(lines).map(([name, value]) => `${name}: ${value}\r\n`);
     socket.write(`GET /ws HTTP/1.1\r\n${text.join('')}\r\n`);
-    await until('the upgrade', () => client.head !== '' || client.gone);
+    await until(() => client.head !== '' || client.gone, { what: 'the upgrade' });
     return client;
   }
 
@@ -112,11 +98,14 @@ export class RawClient {
   ): Promise<Frame> {
     const fits = (frame: Frame) =>
       frame.event === event && (options.run === undefined || frame.data['run'] === options.run);
-    return until(`a frame ${event}`, () => this.frames.slice(options.from ?? 0).find(fits), options.timeoutMs);
+    return until(() => this.frames.slice(options.from ?? 0).find(fits), {
+      what: `a frame ${event}`,
+      ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+    });
   }
 
   async closed(): Promise<number | undefined> {
-    await until('the close', () => this.closeCode !== undefined || this.gone);
+    await until(() => this.closeCode !== undefined || this.gone, { what: 'the close' });
     return this.closeCode;
   }
 

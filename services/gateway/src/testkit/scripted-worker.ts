@@ -10,7 +10,7 @@ import { announceWorker, HEARTBEAT_MS, retractWorker } from '@rungrid/bus/worker
 import { RunEvent, RunInput } from '@rungrid/proto/gen/rungrid/v1/runner';
 import { RUN_METHOD } from '@rungrid/proto/method';
 import { parseRunRequest, type RunRequest, type WorkerInfo } from '@rungrid/proto/stream-entries';
-import { until } from './raw-client.js';
+import { until } from '@rungrid/testkit/until';
 
 type Call = ServerDuplexStream<RunInput, RunEvent>;
 type Body = NonNullable<RunEvent['event']>;
@@ -137,7 +137,7 @@ export class ScriptedWorker {
   /** Leaves runs in the queue from now on; resolves when no read is under way. */
   async pause(): Promise<void> {
     this.#pulling = false;
-    await until('the worker to pause', () => this.#idle);
+    await until(() => this.#idle, { what: 'the worker to pause' });
   }
 
   resume(): void {
@@ -246,7 +246,7 @@ export class ScriptedWorker {
       gatewayId: request.gateway,
       workerId: this.#id,
       address: this.#address,
-      tell: true,
+      notify: true,
       heldTtlMs: 60_000,
     });
     if (epoch === 0) this.#requests.delete(request.run);

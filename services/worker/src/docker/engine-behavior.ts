@@ -1,10 +1,11 @@
 // What every engine must do, as one suite over real sandboxes: an implementation's test calls engineBehavior().
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { until as untilHolds } from '@rungrid/testkit/until';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import type { Engine, Sandbox, SandboxLimits, SandboxSpec } from '../run/ports.js';
 
-export interface EngineSubject {
+interface EngineSubject {
   readonly name: string;
   /** An engine that owns its sandboxes under `workerId` and writes a run's deadline down at once. */
   make(workerId: string): Engine;
@@ -283,10 +284,7 @@ async function untilIdle(sandbox: Sandbox): Promise<void> {
   });
 }
 
-async function until(predicate: () => boolean | Promise<boolean>): Promise<void> {
-  const deadlineMs = Date.now() + 20_000;
-  while (!(await predicate())) {
-    if (Date.now() > deadlineMs) throw new Error('it never came to be');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+/** A loaded node takes seconds to start and remove a sandbox. */
+function until(probe: () => boolean | Promise<boolean>): Promise<true> {
+  return untilHolds(probe, { timeoutMs: 20_000 });
 }

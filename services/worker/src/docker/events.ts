@@ -1,11 +1,12 @@
 // One subscription to the engine's events for all sandboxes of this worker; reconnects until closed.
+import { backoffMs } from '@rungrid/kit/backoff';
 import type { Readable } from 'node:stream';
 import { type DockerApi, type EngineEvent, parseEvent } from './api.js';
 
 /** A line is about 1 KB; one that grows past this is not an event and ends the connection. */
 const MAX_LINE_CHARS = 65_536;
 /** First and longest pause before connecting again, ms: a restarting engine is back within seconds. */
-const RECONNECT_MS = { first: 100, longest: 5000 };
+const RECONNECT = { firstMs: 100, longestMs: 5000 };
 
 export class EngineEvents {
   readonly #api: DockerApi;
@@ -14,7 +15,7 @@ export class EngineEvents {
   readonly #onLost: () => void;
   #stream: Readable | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #pauseMs = RECONNECT_MS.first;
+  #failures = 0;
   #closed = false;
 
   /** `onLost`: an open connection ended, and nobody closed it. */
@@ -49,7 +50,7 @@ export class EngineEvents {
 
   #read(stream: Readable): void {
     this.#stream = stream;
-    this.#pauseMs = RECONNECT_MS.first;
+    this.#failures = 0;
     let rest = '';
     stream.setEncoding('utf8');
     stream.on('data', (text: string) => {
@@ -80,8 +81,7 @@ export class EngineEvents {
     this.#stream = undefined;
     if (this.#closed) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.open(), this.#pauseMs);
+    this.#timer = setTimeout(() => void this.open(), backoffMs((this.#failures += 1), RECONNECT));
     this.#timer.unref();
-    this.#pauseMs = Math.min(this.#pauseMs * 2, RECONNECT_MS.longest);
   }
 }

@@ -1,18 +1,19 @@
 // The Docker engine through the engine proxy, by its address alone: the suite of all engines, over sandboxes that have passed it.
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { LABELS } from '@rungrid/sandbox/docker-body';
 import { BASE_IMAGE } from '@rungrid/sandbox/images';
 import Docker from 'dockerode';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { EngineError } from '../run/ports.js';
 import { DockerEngine } from './engine.js';
 import { engineBehavior } from './engine-behavior.js';
-import { OWNER_LABEL } from './names.js';
 
 const docker = new Docker();
 const fleet = `proxied-${process.pid}`;
@@ -20,32 +21,38 @@ const folder = mkdtempSync(join(tmpdir(), 'rungrid-proxy-'));
 const socket = join(folder, 'engine.sock');
 const host = `unix://${socket}`;
 // Services meet on the wire: the proxy is a process here as well.
-const proxy = spawn(process.execPath, [fileURLToPath(new URL('../../../engine-proxy/dist/main.js', import.meta.url))], {
-  env: {
-    RUNGRID_PREFIX: fleet,
-    ENGINE_PROXY_SOCKET: socket,
-    ENGINE_PROXY_ENGINE: enginePath(),
-    ENGINE_PROXY_IMAGES: `rungrid/,rungrid-test/,${BASE_IMAGE}`,
-  },
-  stdio: ['ignore', 'pipe', 'inherit'],
+let proxy: ChildProcessByStdio<null, Readable, null>;
+// Sandboxes are made from immutable ids, and the proxy takes nothing else.
+let image: string;
+beforeAll(async () => {
+  proxy = spawn(process.execPath, [fileURLToPath(new URL('../../../engine-proxy/dist/main.js', import.meta.url))], {
+    env: {
+      RUNGRID_PREFIX: fleet,
+      ENGINE_PROXY_SOCKET: socket,
+      ENGINE_PROXY_ENGINE: enginePath(),
+      ENGINE_PROXY_IMAGES: `rungrid/,rungrid-test/,${BASE_IMAGE}`,
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await ready();
+  image = (await docker.getImage(BASE_IMAGE).inspect()).Id;
 });
-const ended = once(proxy, 'exit');
 afterAll(async () => {
+  const ended = once(proxy, 'exit');
   proxy.kill('SIGTERM');
   const [code] = await ended;
   rmSync(folder, { recursive: true, force: true });
   expect(code).toBe(0);
 });
-await ready();
-// Sandboxes are made from immutable ids, and the proxy takes nothing else.
-const { Id: image } = await docker.getImage(BASE_IMAGE).inspect();
 
 engineBehavior({
   name: 'proxied docker',
-  image,
+  get image() {
+    return image;
+  },
   make: (workerId) => new DockerEngine({ workerId, fleet, host, assignDelayMs: 0 }),
   count: async (workerId) =>
-    (await docker.listContainers({ all: true, filters: { label: [`${OWNER_LABEL}=${workerId}`] } })).length,
+    (await docker.listContainers({ all: true, filters: { label: [`${LABELS.owner}=${workerId}`] } })).length,
   ownerProgram: ({ workerId, spec }) => `
     import { DockerEngine } from ${JSON.stringify(new URL('../../dist/docker/engine.js', import.meta.url).href)};
     await new DockerEngine(${JSON.stringify({ workerId, fleet, host })}).create(${JSON.stringify(spec)});

@@ -1,7 +1,7 @@
 // Hands out uids so that no two live sandboxes of an engine share one: limits that the kernel counts by uid are counted for the whole host.
 import { EngineError } from '../run/ports.js';
 
-export interface UidRange {
+interface UidRange {
   readonly base: number;
   readonly count: number;
   /** Uids of one worker: the range is cut into lanes of so many. */

@@ -4,7 +4,7 @@ import { status } from '@grpc/grpc-js';
 import type { GrpcSecurity } from '@rungrid/kit/grpc-security';
 import type { Assigned, Attach, RunEvent as WireEvent, RunInput } from '@rungrid/proto/gen/rungrid/v1/runner';
 import { type SignalName, SIGNALS } from '@rungrid/proto/limits';
-import type { GatewayStream, GatewayStreams } from '../run/dispatcher.js';
+import type { GatewayStream, GatewayStreams } from '../dispatch/ports.js';
 import type { EventSink, RunEvent } from '../run/events.js';
 import type { Run } from '../run/run.js';
 import { ParkedStreams } from './parked.js';
@@ -65,7 +65,7 @@ class RunStream implements EventSink, GatewayStream {
   #assigned: Assigned | undefined;
   #assignTimer: NodeJS.Timeout | undefined;
   /** The caller has said something about its run. */
-  #heard = false;
+  #acknowledged = false;
   #over = false;
 
   constructor(call: Call, parts: StreamParts) {
@@ -73,7 +73,7 @@ class RunStream implements EventSink, GatewayStream {
     this.#parts = parts;
     this.#idleTimer = setTimeout(() => this.#refuse(status.DEADLINE_EXCEEDED, 'no run'), IDLE_TIMEOUT_MS);
     call.on('data', (message: RunInput) => this.#onMessage(message));
-    call.on('drain', () => this.#run?.audience.resume(this));
+    call.on('drain', () => this.#run?.subscription.resume(this));
     for (const name of ['end', 'cancelled', 'error']) call.on(name, () => this.#onGone());
   }
 
@@ -82,7 +82,7 @@ class RunStream implements EventSink, GatewayStream {
     clearTimeout(this.#idleTimer);
     this.#run = run;
     this.#assigned = { runId: run.id, epoch: run.epoch };
-    run.audience.attach(this, 0);
+    run.subscription.attach(this, 0);
     // Beside the first event it costs no message of its own; a run that has nothing to say yet is told of alone.
     if (this.#assigned !== undefined) this.#assignTimer = setTimeout(() => this.#send({ seq: 0 }), ASSIGN_ALONE_MS);
     return true;
@@ -113,8 +113,8 @@ class RunStream implements EventSink, GatewayStream {
     this.#call.end();
     if (run === undefined) return;
     // A gateway that has said nothing of a run may not know that it has it.
-    if (this.#gatewayId !== undefined && !this.#heard) this.#parts.onUnacknowledged(run, this.#gatewayId);
-    else run.audience.lost();
+    if (this.#gatewayId !== undefined && !this.#acknowledged) this.#parts.onUnacknowledged(run, this.#gatewayId);
+    else run.subscription.lost();
   }
 
   #onMessage(message: RunInput): void {
@@ -130,7 +130,7 @@ class RunStream implements EventSink, GatewayStream {
     }
     // Of a newer gateway, perhaps: what is not known here is not for us.
     if (input === undefined) return;
-    this.#heard = true;
+    this.#acknowledged = true;
     switch (input.$case) {
       case 'stdin':
         if (!run.writeStdin(input.value)) this.#refuse(status.RESOURCE_EXHAUSTED, 'stdin past its window');
@@ -143,7 +143,7 @@ class RunStream implements EventSink, GatewayStream {
       case 'stop':
         return run.stop(input.value.disconnected ? 'disconnected' : 'stopped');
       case 'leave':
-        return run.audience.keepForResume();
+        return run.subscription.keepForResume();
       case 'resize':
         if (isSize(input.value)) run.resize(input.value);
         return;
@@ -170,7 +170,7 @@ class RunStream implements EventSink, GatewayStream {
     if (!sameKey(run.key, attach.key)) return this.#refuse(status.PERMISSION_DENIED, 'wrong key');
     if (attach.resume && !this.#mayResume(run, attach.afterSeq)) return;
     this.#run = run;
-    run.audience.attach(this, attach.afterSeq);
+    run.subscription.attach(this, attach.afterSeq);
   }
 
   /** Tells a gateway whose client has come back what it finds. false: nothing that it may have, and the stream has ended. */
@@ -199,7 +199,7 @@ class RunStream implements EventSink, GatewayStream {
     clearTimeout(this.#idleTimer);
     clearTimeout(this.#assignTimer);
     if (this.#gatewayId !== undefined) this.#parts.parked.remove(this.#gatewayId, this);
-    this.#run?.audience.detach(this);
+    this.#run?.subscription.detach(this);
     return true;
   }
 }

@@ -1,11 +1,11 @@
-// The self-test over real sandboxes: it passes on what the worker makes, and fails closed on what is weaker.
+// The self-test over real sandboxes: it passes the worker's own and fails weaker ones.
 import { languageImage } from '@rungrid/sandbox/images';
 import { ensureLanguage } from '@rungrid/sandbox/testkit';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type DockerOptions } from '../docker/options.js';
 import { DockerEngine } from '../docker/engine.js';
 import type { SandboxSpec } from '../run/ports.js';
-import { failureText, proveSandboxes, SelfTest } from './selftest.js';
+import { failureText, verifySandboxes, SelfTest } from './selftest.js';
 
 const fleet = `test-${process.pid}`;
 let spec: SandboxSpec;
@@ -29,55 +29,55 @@ const make =
   () =>
     new DockerEngine({ workerId: `self-${process.pid}`, fleet, ...options });
 
-async function faults(options: Partial<DockerOptions>, promised: Partial<SandboxSpec> = {}): Promise<string[]> {
-  const [proof] = await proveSandboxes({
+async function violations(options: Partial<DockerOptions>, promised: Partial<SandboxSpec> = {}): Promise<string[]> {
+  const [verification] = await verifySandboxes({
     makeEngine: make(options),
     specs: [{ ...spec, ...promised }],
     kind: { systemCalls: 'own', runtime: 'runc' },
   });
-  return (proof?.verdicts ?? []).filter(({ state }) => state === 'failed').map(({ name }) => name);
+  return (verification?.verdicts ?? []).filter(({ state }) => state === 'failed').map(({ name }) => name);
 }
 
 describe('the self-test', () => {
-  it('finds nothing wrong with what the worker makes', async () => {
-    expect(await faults({})).toEqual([]);
+  it('passes the sandboxes that the worker makes', async () => {
+    expect(await violations({})).toEqual([]);
   });
 
-  it('finds nothing wrong with what has a terminal, and with what compiles under limits of its own', async () => {
-    expect(await faults({}, { mode: 'tty' })).toEqual([]);
+  it('passes a sandbox with a terminal, and a compile sandbox with its own limits', async () => {
+    expect(await violations({}, { mode: 'tty' })).toEqual([]);
     const limits = { memoryBytes: 536_870_912, cpus: 1, pids: 64, tmpBytes: 134_217_728, tmpInodes: 1024 };
-    expect(await faults({}, { class: 'compile', limits })).toEqual([]);
+    expect(await violations({}, { class: 'compile', limits })).toEqual([]);
   });
 
-  it('finds out that programs on pipes can take the machine’s terminals', async () => {
+  it('fails a sandbox on pipes in which programs can make pseudo terminals', async () => {
     class Careless extends DockerEngine {
       override create(asked: SandboxSpec): ReturnType<DockerEngine['create']> {
         return super.create({ ...asked, mode: 'tty' });
       }
     }
-    const [proof] = await proveSandboxes({
+    const [verification] = await verifySandboxes({
       makeEngine: () => new Careless({ workerId: `self-${process.pid}`, fleet }),
       specs: [spec],
       kind: { systemCalls: 'own', runtime: 'runc' },
     });
-    expect(proof?.verdicts.filter(({ state }) => state === 'failed')).toMatchObject([
+    expect(verification?.verdicts.filter(({ state }) => state === 'failed')).toMatchObject([
       { name: 'pseudo terminals', found: 'programs can make them' },
     ]);
   });
 
-  it('finds out that the engine’s own filter is weaker than ours', async () => {
-    expect(await faults({ seccompProfile: 'engine' })).toEqual([
+  it('fails the weaker system call filter of the engine', async () => {
+    expect(await violations({ seccompProfile: 'engine' })).toEqual([
       'local sockets only',
       'dangerous system calls refused',
       'no 32-bit and x32 system calls',
     ]);
   });
 
-  it('finds out that a resource limit is another one', async () => {
-    expect(await faults({ openFiles: 1024 })).toEqual(['resource limits']);
+  it('fails a sandbox with another resource limit', async () => {
+    expect(await violations({ openFiles: 1024 })).toEqual(['resource limits']);
   });
 
-  it('does not let a worker start, and says which check and what to do', async () => {
+  it('rejects with ConfigError that names the failed check and what to do', async () => {
     const engine = make({ openFiles: 1024 })();
     const selfTest = new SelfTest({
       identity: () => engine.identity(),
@@ -92,10 +92,10 @@ describe('the self-test', () => {
     await engine.close();
   });
 
-  it('fails when the image has no probe', async () => {
+  it('rejects when the image has no probe', async () => {
     const weak = { ...spec, image: 'debian:trixie-slim' };
     await expect(
-      proveSandboxes({ makeEngine: make(), specs: [weak], kind: { systemCalls: 'own', runtime: 'runc' } }),
+      verifySandboxes({ makeEngine: make(), specs: [weak], kind: { systemCalls: 'own', runtime: 'runc' } }),
     ).rejects.toMatchObject({
       name: 'EngineError',
     });

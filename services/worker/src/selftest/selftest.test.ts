@@ -1,36 +1,36 @@
-// The table for people, the message of a failure, and when a proof holds.
+// The operator's table, the failure message, and how long a verification holds.
 import type { Verdict } from '@rungrid/sandbox/selftest';
 import { describe, expect, it } from 'vitest';
 import { type Engine, EngineError } from '../run/ports.js';
-import { failureText, type Proof, proofTable, SelfTest } from './selftest.js';
+import { failureText, type Verification, verificationTable, SelfTest } from './selftest.js';
 
 const ok: Verdict = { name: 'no swap', state: 'ok', found: '', hint: '' };
 const failed: Verdict = { name: 'no swap', state: 'failed', found: 'max instead of 1', hint: 'Turn it off.' };
-const proof = (shelf: string, verdict: Verdict): Proof => ({ shelf, verdicts: [verdict] });
+const verification = (poolKey: string, verdict: Verdict): Verification => ({ poolKey, verdicts: [verdict] });
 
 describe('the table', () => {
-  it('joins languages that agree', () => {
-    expect(proofTable([proof('c', ok), proof('python', ok)])).toBe('ok      no swap\n');
+  it('joins languages with the same verdict', () => {
+    expect(verificationTable([verification('c', ok), verification('python', ok)])).toBe('ok      no swap\n');
   });
 
-  it('names those that differ, with what to do', () => {
-    expect(proofTable([proof('c', ok), proof('python', failed)])).toBe(
+  it('names languages whose verdict differs, with the hint', () => {
+    expect(verificationTable([verification('c', ok), verification('python', failed)])).toBe(
       'ok      no swap  (c)\nfailed  no swap  max instead of 1  (python)\n        Turn it off.\n',
     );
   });
 });
 
 describe('the message', () => {
-  it('is there when something failed, and names check, finding and hint', () => {
-    expect(failureText([proof('c', ok)])).toBeUndefined();
-    expect(failureText([proof('c', ok), proof('python', failed)])).toMatch(
+  it('names check, finding and hint of every failure, and is absent without one', () => {
+    expect(failureText([verification('c', ok)])).toBeUndefined();
+    expect(failureText([verification('c', ok), verification('python', failed)])).toMatch(
       /runs nothing\.\n {2}python: no swap: max instead of 1\n {4}Turn it off\.$/,
     );
   });
 });
 
 describe('SelfTest', () => {
-  it('proves once for an engine, and again for another one and for one that was away', async () => {
+  it('verifies an engine once, and again after it changed or was away', async () => {
     let identity = 'one';
     let engines = 0;
     const selfTest = new SelfTest({
@@ -48,13 +48,13 @@ describe('SelfTest', () => {
     identity = 'two';
     expect(await selfTest.check()).toEqual([]);
     expect(engines).toBe(2);
-    // It was away meanwhile, and says the same as before.
+    // After an outage, with the same identity.
     selfTest.forget();
     expect(await selfTest.check()).toEqual([]);
     expect(engines).toBe(3);
   });
 
-  it('says no more than the engine does when that is away, and tries again', async () => {
+  it('rejects with the error of an engine that is away, and tries again on the next call', async () => {
     let away = true;
     const selfTest = new SelfTest({
       identity: async () => {

@@ -46,13 +46,13 @@ export interface Attach {
   key: string;
   /** The last seq that the caller has; 0 for all. */
   afterSeq: number;
-  /** A client has come back for the run: `attached` is wanted, and NOT_FOUND when after_seq is its end already. */
+  /** A client resumes the run: answer with `attached`, or with NOT_FOUND when after_seq is the run's last event. */
   resume: boolean;
 }
 
 /**
- * The caller is about to go away, and a client may come back for the run by way of another: it is kept for the resume window, whatever its
- * on_disconnect says.
+ * The caller is about to shut down, and a client may resume the run through another gateway: the run is kept for the resume window,
+ * whatever its on_disconnect says.
  */
 export interface Leave {
 }
@@ -72,7 +72,7 @@ export interface Signal {
 }
 
 export interface Stop {
-  /** true: the client has gone (reason "disconnected"); false: somebody pressed Stop (reason "stopped"). */
+  /** true: the client disconnected (reason "disconnected"); false: the client sent stop (reason "stopped"). */
   disconnected: boolean;
 }
 
@@ -93,7 +93,7 @@ export interface RunEvent {
     /** That many bytes of stdin have reached the program (or its closed end) since the last of these. */
     { $case: "stdinConsumed"; value: number }
     | undefined;
-  /** This parked stream carries that run from now on. Only in the first RunEvent of a parked stream, alone or beside an event. */
+  /** This parked stream carries this run from now on. Only in the first RunEvent of a parked stream, alone or with an event. */
   assigned?:
     | Assigned
     | undefined;
@@ -108,13 +108,13 @@ export interface Assigned {
 }
 
 export interface Attached {
-  /** seq of the first event that follows; above after_seq + 1 when what lies between is no longer held. */
+  /** seq of the first event that follows; above after_seq + 1 when the events between are no longer held. */
   replayFrom: number;
-  /** Bytes of stdin that the run has received in all, those of its request not counted. */
+  /** Bytes of stdin that the run has received, without those of its request. */
   stdinReceived: number;
-  /** Those of them that its program has not read yet: they count for the window. */
+  /** Those of them that the program has not read yet; they count against the window. */
   stdinUnread: number;
-  /** What is left of its wall-clock limit, ms; of all of it when it has not started. */
+  /** Remaining wall-clock time, ms; the whole limit when the program has not started. */
   wallLeftMs: number;
   /** Canonical language name. */
   language: string;
@@ -131,7 +131,7 @@ export interface Started {
 }
 
 export interface Usage {
-  /** All in whole units, taken from outside the program. */
+  /** All in whole units, measured from outside the program. */
   wallMs: number;
   cpuMs: number;
   /** Peak memory of the whole sandbox. */
@@ -1496,35 +1496,35 @@ export const Error: MessageFns<Error> = {
   },
 };
 
-/** Runner is served by every worker, on the address that it announces with a claim. */
+/** Every worker serves Runner, on the address that it announces with a claim. */
 export type RunnerDefinition = typeof RunnerDefinition;
 export const RunnerDefinition = {
   name: "Runner",
   fullName: "rungrid.v1.Runner",
   methods: {
     /**
-     * Run attaches the caller to one run that this worker has claimed, and carries it to its end.
+     * Run attaches the caller to one run that this worker has claimed, and carries the run to its end.
      *
      * Ordering rules
      *  * The first RunInput is `attach` (the caller knows the run) or `park` (it waits for one); any other first message ends the
      *    stream with FAILED_PRECONDITION.
-     *  * A parked stream is opened ahead of its run, for five minutes at most. The worker gives it a run of its gateway by `assigned` in its
-     *    first RunEvent, with the run's first event or a few milliseconds after the claim, whatever is first. No attach follows.
+     *  * A parked stream is opened ahead of its run, for five minutes at most. The worker assigns a run of that gateway to it with `assigned`
+     *    in its first RunEvent: with the run's first event, or a few milliseconds after the claim, whichever is first. No attach follows.
      *  * A parked stream that is lost before the caller has sent anything about its run may have lost the assignment: the worker then
-     *    tells of its claim on the gateway's reply stream, and keeps the run for an attach.
+     *    sends a claim notice on the gateway's reply stream, and keeps the run for an attach.
      *  * RunInput messages take effect in the order in which they are sent.
      *  * RunEvent messages come in the order of `seq`, which counts the events of a run from 1 without a gap.
      *    `stdin_consumed`, and an `assigned` that comes alone, are not events of the run: their seq is 0.
      *  * `compile` comes only before `started`; `stdout` and `stderr` only after it.
      *  * Exactly one of `exit` and `error` comes, as the last event; the server then ends the stream with OK.
-     *  * What the run produced before the attach is in its ring and is sent first, from `attach.after_seq` on. When the ring no
-     *    longer holds the next event, the stream ends with OUT_OF_RANGE: a hole is never silent.
+     *  * Events from before the attach are in the run's ring and are sent first, from `attach.after_seq` on. When the ring no
+     *    longer holds the next event, the stream ends with OUT_OF_RANGE: a gap is never silent.
      *  * A second attach with the right key takes the run over; the first stream ends with ABORTED.
-     *  * The caller going away (cancel, lost connection) is what the run's on_disconnect says: kill, or keep for the resume window. After
-     *    `leave` it is keep.
-     *  * An attach with `resume` is answered by `attached`, with seq 0, before any event. With a hole `attached` says where the ring begins,
-     *    the stream then ends with OUT_OF_RANGE, and whoever was attached still is.
-     * Back-pressure: the worker stops reading the sandbox while this stream does not take events; the program then blocks in write().
+     *  * When the caller disconnects (cancel, lost connection), the run's on_disconnect decides: kill, or keep for the resume window.
+     *    After `leave` the run is kept.
+     *  * `attached`, with seq 0, answers an attach with `resume` before any event. When events are missing, `attached` says where the ring
+     *    begins, the stream then ends with OUT_OF_RANGE, and the previous stream stays attached.
+     * Back-pressure: the worker stops reading from the sandbox while this stream accepts no events; the program then blocks in write().
      * Errors: NOT_FOUND (no such run here, or another epoch), PERMISSION_DENIED (wrong key), FAILED_PRECONDITION, ABORTED,
      * OUT_OF_RANGE, RESOURCE_EXHAUSTED (stdin past the window).
      */
