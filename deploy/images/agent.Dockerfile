@@ -5,7 +5,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 COPY *.c *.h build.sh /src/
 RUN cd /src && sh build.sh /agent
-# gVisor must read a program to run it: a readable copy, for that runtime only.
+# gVisor reads a program in order to run it: the same bytes once more, for that runtime only.
 RUN cp /agent /agent-readable && chmod 0755 /agent-readable
 COPY gate /gate
 RUN cd /gate && sh build.sh /rungrid-gate.so
@@ -13,7 +13,7 @@ COPY probe /probe
 RUN cd /probe && sh build.sh /rungrid-probe
 
 FROM scratch
-# Execute only: an unreadable program is not dumpable from its first instruction on.
+# Execute only: what can't be read is not dumpable from the first instruction on.
 COPY --from=build /agent /rungrid/agent
 COPY --from=build /agent-readable /rungrid/agent-readable
 COPY --from=build /rungrid-probe /rungrid/probe

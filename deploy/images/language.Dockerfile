@@ -5,8 +5,8 @@ FROM ${AGENT} AS agent
 FROM debian:trixie-slim
 ARG PACKAGES
 COPY . /rungrid/language
-# One layer, so that files removed by setup.sh are not in the image. Manuals are excluded; the folder of section 1 stays, because some
-# packages link into it. No file may raise privileges, and a uid that owns nothing can write only to /tmp.
+# One layer: what setup.sh takes away again is not in the image. Nobody reads manuals in a sandbox; the folder of the first section stays, for
+# some packages link into it. No file may raise privileges, and nothing but /tmp is writable for a uid that owns nothing.
 RUN set -eu; \
     printf 'path-exclude=/usr/share/%s/*\n' doc man info locale lintian > /etc/dpkg/dpkg.cfg.d/rungrid; mkdir -p /usr/share/man/man1; \
     if [ -n "${PACKAGES}" ]; then \

@@ -59,7 +59,7 @@ export async function startStack(options: StackOptions): Promise<Target> {
       ...shared,
       ...inherited('DOCKER_HOST', 'WORKER_CGROUP_PARENT'),
       WORKER_LANGUAGES: options.languages.join(','),
-      WORKER_POOL_FLOOR_TTY: '0',
+      WORKER_POOL_MIN_IDLE_TTY: '0',
       ...options.workerEnv,
     };
     const worker = launch([process.execPath, 'services/worker/dist/main.js'], { signal, env: workerEnv });

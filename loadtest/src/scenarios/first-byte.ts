@@ -64,7 +64,7 @@ export const firstByteScenarios: readonly Scenario[] = CASES.map((each) => ({
 export const coldScenario: Scenario = {
   name: 'first-byte-cold',
   title: 'click -> first byte, pool empty',
-  workerEnv: { WORKER_POOL_FLOOR: '0' },
+  workerEnv: { WORKER_POOL_MIN_IDLE: '0' },
   ownStack: true,
   run: async (target, options) => {
     const language = options.language ?? 'python';

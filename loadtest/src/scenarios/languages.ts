@@ -50,7 +50,7 @@ export const languagesScenario: Scenario = {
   title: 'click -> first byte: cold compile, cache hit or interpreted, on pipes and on a terminal',
   perLanguage: true,
   // The worker's defaults; the bench's other scenarios have no terminals.
-  workerEnv: { WORKER_POOL_FLOOR_TTY: '1', WORKER_POOL_FLOOR_COMPILE: '1' },
+  workerEnv: { WORKER_POOL_MIN_IDLE_TTY: '1', WORKER_POOL_MIN_IDLE_COMPILE: '1' },
   run: async (target, options) => {
     const language = resolveLanguage(options.language ?? 'python');
     if (language === undefined) throw new Error(`unknown language "${options.language}"`);

@@ -1,10 +1,16 @@
 // state.json: the processes that `up` started. Written atomically, and validated when it is read.
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type Static, Type } from 'typebox';
 import { Check } from 'typebox/value';
 import { CliError, codeOf, readIfExists } from './errors.js';
 import type { Paths } from './paths.js';
 import { identify, isAlive, type ProcessRef } from './process-ref.js';
+
+/** How often a command tries to take the lock while others remove a stale one, and the pause between two tries, ms. */
+const LOCK_TRIES = 20;
+const LOCK_PAUSE_MS = 10;
+/** How old the permit to remove a stale lock may be, ms, before its owner counts as dead. */
+const STALE_PERMIT_MS = 10_000;
 
 const ProcessRefSchema = Type.Object({ pid: Type.Integer({ minimum: 2 }), start: Type.String() });
 const StateSchema = Type.Object({
@@ -104,22 +110,55 @@ export async function withLock<T>(paths: Paths, work: () => Promise<T>): Promise
 
 /** Locks the state folder; the returned function unlocks it. The lock of a dead process is taken over. Throws CliError when it is held. */
 export function takeLock(paths: Paths): () => void {
-  for (let tries = 0; tries < 2; tries++) {
-    try {
-      writeFileSync(paths.lockFile, JSON.stringify(identify(process.pid)), { flag: 'wx' });
-      return () => rmSync(paths.lockFile, { force: true });
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error;
-      const holder = readHolder(paths);
-      if (holder !== undefined && isAlive(holder)) {
-        throw new CliError(
-          `another rungrid command (pid ${holder.pid}) is using ${paths.state}. Wait for it, or end it, then try again.`,
-        );
-      }
-      rmSync(paths.lockFile, { force: true });
+  for (let tries = 0; tries < LOCK_TRIES; tries++) {
+    if (createLock(paths.lockFile)) return () => rmSync(paths.lockFile, { force: true });
+    const holder = readHolder(paths);
+    if (holder !== undefined && isAlive(holder)) {
+      throw new CliError(
+        `another rungrid command (pid ${holder.pid}) is using ${paths.state}. Wait for it, or end it, then try again.`,
+      );
     }
+    removeStaleLock(paths, holder);
   }
   throw new CliError(`cannot lock ${paths.lockFile}. Try again.`);
+}
+
+/** Creates the file whole, or not at all: link(2) fails where there is one. */
+function createLock(file: string): boolean {
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, JSON.stringify(identify(process.pid)));
+  try {
+    linkSync(draft, file);
+    return true;
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    return false;
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+/**
+ * Removes the lock of a holder that died. Of several commands that found it one may: otherwise a slow one would remove the lock that a quick one
+ * has taken since. The permit of one that died on the way expires.
+ */
+export function removeStaleLock(paths: Paths, holder: ProcessRef | undefined): void {
+  const permit = `${paths.lockFile}.stale`;
+  try {
+    writeFileSync(permit, '', { flag: 'wx' });
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    if (Date.now() - (statSync(permit, { throwIfNoEntry: false })?.mtimeMs ?? 0) > STALE_PERMIT_MS)
+      rmSync(permit, { force: true });
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOCK_PAUSE_MS);
+    return;
+  }
+  try {
+    const now = readHolder(paths);
+    if (now?.pid === holder?.pid && now?.start === holder?.start) rmSync(paths.lockFile, { force: true });
+  } finally {
+    rmSync(permit, { force: true });
+  }
 }
 
 function readHolder(paths: Paths): ProcessRef | undefined {

@@ -7,7 +7,7 @@ import { STATUS } from '@rungrid/kit/grpc/status';
 import type { Assigned, Attach, RunEvent as WireEvent, RunInput } from '@rungrid/proto/gen/rungrid/v1/runner';
 import { type SignalName, SIGNALS } from '@rungrid/proto/limits';
 import { RUN_METHOD } from '@rungrid/proto/method';
-import type { GatewayStream, GatewayStreams } from '../run/dispatcher.js';
+import type { GatewayStream, GatewayStreams } from '../dispatch/ports.js';
 import type { EventSink, RunEvent } from '../run/events.js';
 import type { Run } from '../run/run.js';
 import { ParkedStreams } from './parked.js';
@@ -81,7 +81,7 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
   #assigned: Assigned | undefined;
   #assignTimer: NodeJS.Timeout | undefined;
   /** The caller has said something about its run. */
-  #heard = false;
+  #acknowledged = false;
   #over = false;
 
   constructor(call: Call, parts: StreamParts) {
@@ -95,7 +95,7 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
     clearTimeout(this.#idleTimer);
     this.#run = run;
     this.#assigned = { runId: run.id, epoch: run.epoch };
-    run.audience.attach(this, 0);
+    run.subscription.attach(this, 0);
     // Beside the first event it costs no message of its own; a run that has nothing to say yet is told of alone.
     if (this.#assigned !== undefined) this.#assignTimer = setTimeout(() => this.#send({ seq: 0 }), ASSIGN_ALONE_MS);
     return true;
@@ -120,7 +120,7 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
   }
 
   drain(): void {
-    this.#run?.audience.resume(this);
+    this.#run?.subscription.resume(this);
   }
 
   halfClosed(): void {
@@ -133,8 +133,8 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
     this.#call.end();
     if (run === undefined) return;
     // A gateway that has said nothing of a run may not know that it has it.
-    if (this.#gatewayId !== undefined && !this.#heard) this.#parts.onUnacknowledged(run, this.#gatewayId);
-    else run.audience.lost();
+    if (this.#gatewayId !== undefined && !this.#acknowledged) this.#parts.onUnacknowledged(run, this.#gatewayId);
+    else run.subscription.lost();
   }
 
   message(message: RunInput): void {
@@ -150,7 +150,7 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
     }
     // Of a newer gateway, perhaps: what is not known here is not for us.
     if (input === undefined) return;
-    this.#heard = true;
+    this.#acknowledged = true;
     switch (input.$case) {
       case 'stdin':
         if (!run.writeStdin(input.value)) this.#refuse(STATUS.RESOURCE_EXHAUSTED, 'stdin past its window');
@@ -163,7 +163,7 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
       case 'stop':
         return run.stop(input.value.disconnected ? 'disconnected' : 'stopped');
       case 'leave':
-        return run.audience.keepForResume();
+        return run.subscription.keepForResume();
       case 'resize':
         if (isSize(input.value)) run.resize(input.value);
         return;
@@ -190,7 +190,7 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
     if (!sameKey(run.key, attach.key)) return this.#refuse(STATUS.PERMISSION_DENIED, 'wrong key');
     if (attach.resume && !this.#mayResume(run, attach.afterSeq)) return;
     this.#run = run;
-    run.audience.attach(this, attach.afterSeq);
+    run.subscription.attach(this, attach.afterSeq);
   }
 
   /** Tells a gateway whose client has come back what it finds. false: nothing that it may have, and the stream has ended. */
@@ -219,7 +219,7 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
     clearTimeout(this.#idleTimer);
     clearTimeout(this.#assignTimer);
     if (this.#gatewayId !== undefined) this.#parts.parked.remove(this.#gatewayId, this);
-    this.#run?.audience.detach(this);
+    this.#run?.subscription.detach(this);
     return true;
   }
 }

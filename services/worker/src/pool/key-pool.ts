@@ -1,12 +1,12 @@
-// One shelf of the pool, of sandboxes that may take each other's place: its idle sandboxes, its callers who wait, its failures.
+// The sandboxes of one pool key, which are interchangeable: the idle ones, the callers that wait, the failures.
 import { backoffMs } from '@rungrid/kit/backoff';
-import { EngineError, type Sandbox, type SandboxSpec, shelfName } from '../run/ports.js';
-import type { PoolShelf, ResolvedTuning } from './options.js';
+import { EngineError, type Sandbox, type SandboxSpec, poolKeyOf } from '../run/ports.js';
+import type { KeyPoolConfig, ResolvedTuning } from './options.js';
 
 /** An idle sandbox that dies sooner than this after READY counts as a failed start, ms: otherwise its refill would spin. */
 const EARLY_DEATH_MS = 10_000;
-/** Failed starts in a row after which those who wait are told. */
-const FAILURES_TOLD = 3;
+/** Failed starts in a row after which waiting callers are refused. */
+const FAILURES_BEFORE_REFUSAL = 3;
 
 export interface Ready {
   readonly spec: SandboxSpec;
@@ -24,28 +24,28 @@ interface Waiter {
   readonly reject: (error: unknown) => void;
 }
 
-export interface ShelfHooks {
-  /** An idle sandbox ended or spoke out of turn, and is off the shelf. */
+export interface KeyPoolHooks {
+  /** An idle sandbox ended or sent something, and was taken out. */
   readonly onLost: (ready: Ready, error: EngineError) => void;
 }
 
-export class Shelf {
-  readonly name: string;
-  readonly config: PoolShelf;
+export class KeyPool {
+  readonly key: string;
+  readonly config: KeyPoolConfig;
   readonly #tuning: ResolvedTuning;
-  readonly #hooks: ShelfHooks;
-  /** Oldest first: handed out in that order, so that few grow old. */
+  readonly #hooks: KeyPoolHooks;
+  /** Oldest first: handed out in that order, so that few expire. */
   readonly #idle: Idle[] = [];
   readonly #waiters: Waiter[] = [];
   starting = 0;
-  /** Places promised to callers who do not take them yet. */
+  /** Places reserved for callers that do not take them yet. */
   reserved = 0;
   blockedUntilMs = 0;
   #failures = 0;
 
-  constructor(config: PoolShelf, parts: { tuning: ResolvedTuning; hooks: ShelfHooks }) {
+  constructor(config: KeyPoolConfig, parts: { tuning: ResolvedTuning; hooks: KeyPoolHooks }) {
     this.config = config;
-    this.name = shelfName(config.spec);
+    this.key = poolKeyOf(config.spec);
     this.#tuning = parts.tuning;
     this.#hooks = parts.hooks;
   }
@@ -58,7 +58,7 @@ export class Shelf {
     return this.#waiters.length;
   }
 
-  /** How many idle ones are past their age, and when the next one will be. */
+  /** How many idle ones have expired, and when the next one will. */
   ages(nowMs: number): { expired: number; nextMs: number } {
     let expired = 0;
     let nextMs = Number.POSITIVE_INFINITY;
@@ -69,12 +69,12 @@ export class Shelf {
     return { expired, nextMs };
   }
 
-  /** The oldest idle one. Those that died are not here any more: the listener has taken them off. */
+  /** The oldest idle one. Dead ones are not here: the listener took them out. */
   take(): Ready | undefined {
     return this.#idle.shift();
   }
 
-  /** The idle one nearest to its end of life, to be destroyed. */
+  /** The idle one that expires first, to be destroyed. */
   evict(): Ready | undefined {
     let oldest: Idle | undefined;
     for (const idle of this.#idle) if (oldest === undefined || idle.expiresAtMs < oldest.expiresAtMs) oldest = idle;
@@ -82,7 +82,7 @@ export class Shelf {
     return oldest;
   }
 
-  /** A new one: to whoever waits longest, else onto the shelf. */
+  /** Adds a ready sandbox: to the longest waiting caller, else to the idle ones. */
   put(ready: Ready): void {
     this.#failures = 0;
     const waiter = this.#waiters.shift();
@@ -125,23 +125,23 @@ export class Shelf {
     });
   }
 
-  /** A start failed: pauses this shelf; tells those who wait when more tries are hopeless. */
+  /** A start failed: backs off, and refuses the waiting callers when more tries are hopeless. */
   failed(error: unknown): void {
     this.#failures += 1;
     const hopeless = error instanceof EngineError && !error.retryable;
     const { first, longest } = this.#tuning.backoffMs;
     const pauseMs = backoffMs(this.#failures, { firstMs: hopeless ? longest : first, longestMs: longest });
     this.blockedUntilMs = performance.now() + pauseMs;
-    if (hopeless || this.#failures >= FAILURES_TOLD) this.refuse(error);
+    if (hopeless || this.#failures >= FAILURES_BEFORE_REFUSAL) this.refuse(error);
   }
 
-  /** What failed before says nothing about what comes: the engine was away, and is back. */
-  forgive(): void {
+  /** Ends the back-off: the engine has recovered. */
+  resetBackoff(): void {
     this.#failures = 0;
     this.blockedUntilMs = 0;
   }
 
-  /** Tells everybody who waits. */
+  /** Rejects all waiting callers. */
   refuse(error: unknown): void {
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
   }
@@ -150,7 +150,7 @@ export class Shelf {
     const index = this.#idle.indexOf(idle);
     if (index < 0) return;
     this.#idle.splice(index, 1);
-    const error = new EngineError(`${this.name}: ${why}`, { retryable: true });
+    const error = new EngineError(`${this.key}: ${why}`, { retryable: true });
     if (performance.now() - idle.readyAtMs < EARLY_DEATH_MS) this.failed(error);
     this.#hooks.onLost(idle, error);
   }

@@ -1,11 +1,11 @@
-// Which languages a worker serves, from which images, and what its sandboxes of each kind are.
+// The languages that a worker serves, and the sandbox specs of each: for pipes, for terminals, for compile steps.
 import { ConfigError } from '@rungrid/kit/config';
 import { languageImage } from '@rungrid/sandbox/images';
 import { agentCommand, builtInLanguages, type Language, type SandboxKind } from '@rungrid/sandbox/languages';
 import type { WorkerConfig } from './config.js';
 import type { Engine, SandboxLimits, SandboxSpec } from './run/ports.js';
 
-export interface Served {
+export interface LanguageSpecs {
   readonly language: Language;
   /** Runs programs on pipes. */
   readonly pipe: SandboxSpec;
@@ -15,8 +15,8 @@ export interface Served {
   readonly compile: SandboxSpec | undefined;
 }
 
-/** The languages asked for, or all whose image is there, by name. Throws ConfigError that says what to build. */
-export async function servedLanguages(config: WorkerConfig, engine: Engine): Promise<Map<string, Served>> {
+/** The configured languages, or all whose image exists, by name. Throws ConfigError that says what to build. */
+export async function languageSpecs(config: WorkerConfig, engine: Engine): Promise<Map<string, LanguageSpecs>> {
   const asked = config.WORKER_LANGUAGES.split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '');
@@ -24,28 +24,28 @@ export async function servedLanguages(config: WorkerConfig, engine: Engine): Pro
   const unknown = asked.filter((name) => !known.has(name));
   if (unknown.length > 0)
     throw new ConfigError(`WORKER_LANGUAGES: unknown: ${unknown.join(', ')}. Known: ${[...known.keys()].join(', ')}.`);
-  const served = new Map<string, Served>();
+  const specs = new Map<string, LanguageSpecs>();
   for (const [name, language] of known) {
     if (asked.length > 0 && !asked.includes(name)) continue;
     const image = await engine.imageId(languageImage(language));
-    if (image !== undefined) served.set(name, specsOf({ config, language, image }));
+    if (image !== undefined) specs.set(name, specsOf({ config, language, image }));
     else if (asked.length > 0)
       throw new ConfigError(
         `The image of ${name} is missing: ${languageImage(language)}. Build it with ./rungrid up --languages ${name}.`,
       );
   }
-  if (served.size === 0) throw new ConfigError('No language image is there. Build some with ./rungrid up.');
-  return served;
+  if (specs.size === 0) throw new ConfigError('No language image exists. Build some with ./rungrid up.');
+  return specs;
 }
 
 /**
- * What the self-test proves: every language's image, and the kinds of sandbox by one of each. A terminal and a compile step differ from the
- * rest by their limits and one mount only, whatever the language.
+ * What the self-test verifies: every language's image, and one sandbox of each other kind. Whatever the language, a terminal and a compile
+ * step differ from the rest by their limits and one mount only.
  */
-export function provedSpecs(served: readonly Served[]): SandboxSpec[] {
-  const compiling = served.find(({ compile }) => compile !== undefined)?.compile;
-  const kinds = [served[0]?.tty, compiling].filter((spec) => spec !== undefined);
-  return [...served.map(({ pipe }) => pipe), ...kinds];
+export function specsToVerify(languages: readonly LanguageSpecs[]): SandboxSpec[] {
+  const compiling = languages.find(({ compile }) => compile !== undefined)?.compile;
+  const kinds = [languages[0]?.tty, compiling].filter((spec) => spec !== undefined);
+  return [...languages.map(({ pipe }) => pipe), ...kinds];
 }
 
 interface Parts {
@@ -54,7 +54,7 @@ interface Parts {
   readonly image: string;
 }
 
-function specsOf(parts: Parts): Served {
+function specsOf(parts: Parts): LanguageSpecs {
   const { language } = parts;
   return {
     language,

@@ -13,7 +13,7 @@ test('events are numbered from 1 and come back in order', () => {
   expect(ring.after(2)).toBeUndefined();
 });
 
-test('it lets go of nothing that was not seen, however full', () => {
+test('a full ring never drops an undelivered event', () => {
   const ring = new EventRing(100);
   ring.add(text(500));
   ring.add(text(500));
@@ -22,7 +22,7 @@ test('it lets go of nothing that was not seen, however full', () => {
   expect(ring.after(0)).toMatchObject({ seq: 1 });
 });
 
-test('what it let go of is a gap and not silence', () => {
+test('asking for a dropped event returns a gap', () => {
   const ring = new EventRing(300);
   for (let i = 0; i < 5; i++) ring.add(text(100));
   ring.trim(4);

@@ -2,7 +2,7 @@
 import { StringDecoder } from 'node:string_decoder';
 import { OUTPUT_CHUNK_BYTES, OUTPUT_COALESCE_MS } from '@rungrid/proto/limits';
 
-/** Pieces that go out at once after a quiet time or after input: a line is often two writes, an answer two or three. */
+/** Pieces that are sent unjoined after a quiet time or after input: a line is often two writes, an answer two or three. */
 const BURST_PIECES = 4;
 
 export type OutputStream = 'stdout' | 'stderr';
@@ -12,13 +12,13 @@ export interface PumpOptions {
   readonly limitBytes: number;
   /** Takes text in order; at most OUTPUT_CHUNK_BYTES code units each. */
   readonly emit: (stream: OutputStream, text: string) => void;
-  /** Called once, when a byte over the limit came; what fits was taken. */
+  /** Called once, at the first byte over the limit; the bytes up to it were accepted. */
   readonly onLimit: () => void;
 }
 
 /**
- * The first pieces after a quiet time, or after input, go out at once; what follows is joined for at most OUTPUT_COALESCE_MS, up
- * to OUTPUT_CHUNK_BYTES.
+ * Sends the first pieces after a quiet time, or after input, at once; joins what follows for at most OUTPUT_COALESCE_MS, up to
+ * OUTPUT_CHUNK_BYTES.
  * Holds at most OUTPUT_CHUNK_BYTES of text and 3 bytes of a cut code point for each stream.
  */
 export class OutputPump {
@@ -36,7 +36,7 @@ export class OutputPump {
     this.#options = options;
   }
 
-  /** Bytes that the program wrote and that were taken. */
+  /** Bytes of the program's output that were accepted. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -65,12 +65,12 @@ export class OutputPump {
     }
   }
 
-  /** The program got input: what it answers goes out at once. */
+  /** The program got input: its answer is sent at once. */
   expectAnswer(): void {
     this.#burstLeft = BURST_PIECES;
   }
 
-  /** Sends what is held; an unfinished code point becomes U+FFFD. What is pushed after it is dropped. Idempotent. */
+  /** Flushes; an unfinished code point becomes U+FFFD. Later pushes are dropped. Idempotent. */
   end(): void {
     if (this.#ended) return;
     this.#flush();
@@ -83,7 +83,7 @@ export class OutputPump {
     this.#ended = true;
   }
 
-  /** The quiet time is over when nothing came in it; else the burst goes on. */
+  /** A window without output restores the burst; otherwise joining continues. */
   #onTimer(): void {
     this.#timer = undefined;
     if (this.#pending === '') {

@@ -1,18 +1,17 @@
-// From a request to its sandbox: at once when the program is there, after its compile step otherwise, and never for nobody.
+// Rules of the dispatcher: a program that needs no compile step is submitted in the turn in which it is read; others after compiling.
 import { createLogger } from '@rungrid/kit/logger';
-import { createRegistry } from '@rungrid/kit/metrics';
 import { TokenBucket } from '@rungrid/kit/token-bucket';
 import type { RunRequest } from '@rungrid/proto/stream-entries';
 import { encodeStart, FromAgent } from '@rungrid/sandbox/agent-frames';
 import type { Language } from '@rungrid/sandbox/languages';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createWorkerMetrics } from '../metrics.js';
 import { ScriptedSandbox } from '../testkit/scripted-sandbox.js';
-import type { ArtifactTicket, CompileFollower, KeptResult } from './artifacts.js';
+import type { ArtifactTicket, CompileFollower, KeptResult } from '../run/artifacts.js';
 import { Dispatcher } from './dispatcher.js';
-import type { RunEvent } from './events.js';
-import type { Run } from './run.js';
-import { RunTable } from './table.js';
+import type { DispatchMetrics } from './ports.js';
+import type { RunEvent } from '../run/events.js';
+import type { Run } from '../run/run.js';
+import { RunTable } from '../run/table.js';
 
 const common = { title: '', aliases: [], version: '1', image: { packages: [] }, env: {}, hello: '', dir: '' };
 const PYTHON: Language = { ...common, name: 'python', fileName: 'main.py', warm: ['python3'] };
@@ -39,9 +38,21 @@ function request(language: string, more: Partial<RunRequest> = {}): RunRequest {
   return { ...fixed, language, code: 'x', accepted_us: 0, ...more };
 }
 
-/** A worker with everything around the dispatcher scripted. `kept`: what is in memory; `warm`, `cold`: whether sandboxes are there, or come. */
+const ignore = (): void => undefined;
+const NO_METRICS: DispatchMetrics = {
+  queued: ignore,
+  claimed: ignore,
+  claimLost: ignore,
+  live: ignore,
+  checkout: ignore,
+  started: ignore,
+  firstOutput: ignore,
+  ended: ignore,
+};
+
+/** A dispatcher with a scripted world. `kept`: the result in memory; `warm`, `cold`: whether there are warm sandboxes, or cold starts succeed. */
 function make(options: { kept?: KeptResult; warm?: boolean; cold?: boolean } = {}) {
-  const table = new RunTable({ maxAlone: 8 });
+  const table = new RunTable({ maxDetached: 8 });
   const asked: string[] = [];
   const sandboxes: ScriptedSandbox[] = [];
   const followers: CompileFollower[] = [];
@@ -63,17 +74,17 @@ function make(options: { kept?: KeptResult; warm?: boolean; cold?: boolean } = {
   const dispatcher = new Dispatcher({
     languages: new Map([PYTHON, C].map((language) => [language.name, language])),
     limits: { wallMs: 60_000, cpuMs: 3000, idleMs: 60_000, outputBytes: 1_000_000 },
-    pace: new TokenBucket({ perSecond: 1_000_000, capacity: 100_000 }, performance.now()),
+    outputBudget: new TokenBucket({ perSecond: 1_000_000, capacity: 100_000 }, performance.now()),
     ringBytes: 65_536,
     unattachedMs: 10_000,
     resumeMs: 30_000,
     pool: {
-      tryAcquire: (shelf) => {
-        asked.push(shelf);
+      tryAcquire: (poolKey) => {
+        asked.push(poolKey);
         return options.warm === false ? undefined : hand();
       },
-      acquireCold: async (shelf, signal) => {
-        asked.push(`cold ${shelf}`);
+      acquireCold: async (poolKey, signal) => {
+        asked.push(`cold ${poolKey}`);
         if (options.cold !== false) return hand();
         return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
       },
@@ -89,9 +100,8 @@ function make(options: { kept?: KeptResult; warm?: boolean; cold?: boolean } = {
     artifacts: { find: () => ticket },
     table,
     streams: { take: () => undefined },
-    claim: () => new Promise((resolve) => (answer = resolve)),
-    tell: () => undefined,
-    metrics: createWorkerMetrics(createRegistry('test')),
+    claims: { claim: () => new Promise((resolve) => (answer = resolve)), notify: () => undefined },
+    metrics: NO_METRICS,
     logger: createLogger({ service: 'test', level: 'silent' }),
   });
   const take = (asks: RunRequest, deliveries = 1): { run: Run; events: RunEvent[]; leave: () => void } => {
@@ -100,8 +110,8 @@ function make(options: { kept?: KeptResult; warm?: boolean; cold?: boolean } = {
     const events: RunEvent[] = [];
     const event = (_: number, each: RunEvent): boolean => events.push(each) > 0;
     const sink = { event, stdinConsumed: () => undefined, end: () => undefined };
-    run.audience.attach(sink, 0);
-    return { run, events, leave: () => run.audience.detach(sink) };
+    run.subscription.attach(sink, 0);
+    return { run, events, leave: () => run.subscription.detach(sink) };
   };
   const claim = async (epoch = 1): Promise<void> => {
     answer(epoch);
@@ -123,14 +133,14 @@ afterEach(() => {
 });
 
 describe('in the turn in which it is read', () => {
-  test('an interpreted program is in its sandbox', () => {
+  test('an interpreted program is submitted to its sandbox', () => {
     const { take, asked, sandboxes } = make();
     take(request('python'));
     expect(asked).toEqual(['python']);
     expect(sandboxes[0]?.written).toHaveLength(1);
   });
 
-  test('a compiled program that is in memory is, too: the artifact, then START', () => {
+  test('a compiled program that is in memory is submitted too: the artifact, then START', () => {
     const { take, asked, sandboxes, followers } = make({ kept: KEPT });
     const { events } = take(request('c'));
     expect(asked).toEqual(['c']);
@@ -143,7 +153,7 @@ describe('in the turn in which it is read', () => {
     expect(texts(events)).toEqual(['compile: a warning\n']);
   });
 
-  test('one on a terminal takes a sandbox that has one', () => {
+  test('a program on a terminal takes a sandbox with a terminal', () => {
     const { take, asked } = make({ kept: KEPT });
     take(request('python', { tty: { cols: 80, rows: 24 } }));
     take(request('c', { run: 'run-00000002', tty: { cols: 80, rows: 24 } }));
@@ -151,7 +161,7 @@ describe('in the turn in which it is read', () => {
   });
 });
 
-test('what two workers were lost with is refused, once it is ours to refuse', async () => {
+test('a request that two workers died with ends as poison, once it is claimed', async () => {
   const { take, claim, asked } = make();
   const { events } = take(request('python'), 3);
   expect(asked).toEqual([]);
@@ -159,7 +169,7 @@ test('what two workers were lost with is refused, once it is ours to refuse', as
   expect(events).toMatchObject([{ type: 'error', code: 'poison' }]);
 });
 
-test('a sandbox that never comes is waited for in vain for so long only', async () => {
+test('a run whose sandbox never becomes ready ends with start_failed after the cold-start timeout', async () => {
   const { take, claim } = make({ warm: false, cold: false });
   const { events } = take(request('python'));
   await claim();
@@ -170,12 +180,12 @@ test('a sandbox that never comes is waited for in vain for so long only', async 
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('a request that comes again while its claim is under way is not taken twice; one that was claimed before is given up', async () => {
+test('a request delivered again while its claim is in flight is taken once; a run that was claimed before is abandoned', async () => {
   const { take, claim, asked, table, dispatcher } = make();
   const { run, leave } = take(request('python'));
   dispatcher.take(request('python'), FIRST);
   await claim();
-  // Heard by its gateway: a Redis with older data hands it out again.
+  // Attached to its gateway: a Redis with older data delivers it again.
   dispatcher.take(request('python'), FIRST);
   expect(asked).toEqual(['python']);
   expect(table.get(run.id)).toBe(run);
@@ -185,7 +195,7 @@ test('a request that comes again while its claim is under way is not taken twice
   expect(table.get(run.id)).not.toBe(run);
 });
 
-test('what is typed is told to whoever makes and removes sandboxes', async () => {
+test('input is reported to the pool through the lease', async () => {
   const { take, sandboxes } = make();
   const { run } = take(request('python'));
   const [sandbox] = sandboxes as [ScriptedSandbox];
@@ -197,7 +207,7 @@ test('what is typed is told to whoever makes and removes sandboxes', async () =>
   run.stop('stopped');
 });
 
-test('a flood is not read while others wait for their turn, and is read again; an end is not held back', async () => {
+test('a run over its output budget is paused and resumed; its exit is not held back', async () => {
   const { take, sandboxes } = make();
   const { run } = take(request('python'));
   const [sandbox] = sandboxes as [ScriptedSandbox];
@@ -217,7 +227,7 @@ test('a flood is not read while others wait for their turn, and is read again; a
 });
 
 describe('a program that has to be compiled', () => {
-  test('takes no sandbox before it is, and is promised one; what the compiler says comes first, in order', async () => {
+  test('holds a reservation and no sandbox while it compiles; compiler output comes first, in order', async () => {
     const { take, claim, asked, sandboxes, followers, reserved } = make();
     const { events } = take(request('c'));
     expect(reserved()).toBe(1);
@@ -232,12 +242,12 @@ describe('a program that has to be compiled', () => {
     sandbox?.says(FromAgent.STARTED);
     sandbox?.says(FromAgent.STDOUT, 'out\n');
     await settle();
-    const told = texts(events);
-    expect(told.filter((text) => text.startsWith('compile')).join('')).toBe('compile: one\ncompile: two\n');
-    expect(told.slice(-2)).toEqual(['started', 'stdout: out\n']);
+    const shown = texts(events);
+    expect(shown.filter((text) => text.startsWith('compile')).join('')).toBe('compile: one\ncompile: two\n');
+    expect(shown.slice(-2)).toEqual(['started', 'stdout: out\n']);
   });
 
-  test('and does not compile ends without a sandbox, with what the compiler said', async () => {
+  test('and fails to compile ends without a sandbox, with the compiler output', async () => {
     for (const kept of [undefined, REFUSED]) {
       const { take, claim, asked, followers, reserved } = make(kept === undefined ? {} : { kept });
       const { events } = take(request('c'));
@@ -251,7 +261,7 @@ describe('a program that has to be compiled', () => {
     }
   });
 
-  test('and could not be, for a reason of ours, ends with that', async () => {
+  test('and could not be compiled, for an internal reason, ends with that error', async () => {
     const { take, claim, followers } = make();
     const { events } = take(request('c'));
     await claim();
@@ -260,7 +270,7 @@ describe('a program that has to be compiled', () => {
     expect(events).toEqual([{ type: 'error', code: 'overloaded', message: 'too many' }]);
   });
 
-  test('is left when the visitor stops it, and takes no sandbox when it is done all the same', async () => {
+  test('is abandoned when the client stops it, and takes no sandbox when it compiles anyway', async () => {
     const { take, claim, asked, followers, left, reserved } = make();
     const { run, events } = take(request('c'));
     await claim();
@@ -273,14 +283,14 @@ describe('a program that has to be compiled', () => {
     expect(events).toMatchObject([{ type: 'exit', reason: 'stopped' }]);
   });
 
-  test('is left when the claim is another worker’s', async () => {
+  test('is abandoned when the claim is refused', async () => {
     const { take, claim, table, left, reserved } = make();
     const { events } = take(request('c'));
     await claim(0);
     expect([left(), reserved(), table.size, events]).toEqual([1, 0, 0, []]);
   });
 
-  test('keeps a size that comes meanwhile for its terminal', async () => {
+  test('keeps a terminal size that arrives meanwhile', async () => {
     const { take, claim, sandboxes, followers } = make();
     const { run } = take(request('c', { tty: { cols: 80, rows: 24 } }));
     await claim();
@@ -291,7 +301,7 @@ describe('a program that has to be compiled', () => {
   });
 });
 
-test('a claim that is another worker’s takes the sandbox away from a program that began', async () => {
+test('a refused claim destroys the sandbox of a program that began', async () => {
   const { take, claim, sandboxes, table } = make();
   const { events } = take(request('python'));
   await claim(0);

@@ -1,7 +1,7 @@
-// The events of one run, numbered from 1, bounded in bytes: what came before an attach, and what a resume may ask for again.
-import type { RunEvent } from './events.js';
+// The events of one run, numbered from 1, bounded in bytes: what came before an attach, and what a resume may request again.
+import type { RunEvent } from '../run/events.js';
 
-/** Counted for an event beside its text: an event without text is not free. */
+/** Counted for each event on top of its text. */
 const EVENT_OVERHEAD_BYTES = 64;
 
 export class EventRing {
@@ -10,7 +10,7 @@ export class EventRing {
   #bytes = 0;
   #lastSeq = 0;
 
-  /** `capacityBytes`: how much is kept once somebody has read it, and how much may wait unread before the program is held. */
+  /** `capacityBytes`: how much is kept after delivery, and how much may wait undelivered before the program is paused. */
   constructor(capacityBytes: number) {
     this.#capacityBytes = capacityBytes;
   }
@@ -24,7 +24,7 @@ export class EventRing {
     return this.#events[0]?.seq ?? this.#lastSeq + 1;
   }
 
-  /** Whether as much waits as may. */
+  /** Whether the capacity is used up. */
   get full(): boolean {
     return this.#bytes >= this.#capacityBytes;
   }
@@ -37,7 +37,7 @@ export class EventRing {
     return this.#lastSeq;
   }
 
-  /** Lets go of the oldest events, but none after `seenSeq`, until the rest fits. */
+  /** Drops the oldest events, but none after `seenSeq`, until the rest fits. */
   trim(seenSeq: number): void {
     let drop = 0;
     while (

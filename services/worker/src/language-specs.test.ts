@@ -1,16 +1,16 @@
-// Which languages are served, and what a sandbox of each kind is.
+// Rules of which languages a worker serves, and of the spec of each kind of sandbox.
 import { builtInLanguages } from '@rungrid/sandbox/languages';
 import { describe, expect, test } from 'vitest';
 import { readWorkerConfig } from './config.js';
 import type { Engine } from './run/ports.js';
-import { shelfName } from './run/ports.js';
-import { provedSpecs, servedLanguages } from './served.js';
+import { poolKeyOf } from './run/ports.js';
+import { specsToVerify, languageSpecs } from './language-specs.js';
 
 /** An engine that has the images whose names match. */
 function engine(has: RegExp): Engine {
   return { imageId: async (name: string) => (has.test(name) ? 'sha256:1' : undefined) } as Partial<Engine> as Engine;
 }
-const serve = (env: NodeJS.ProcessEnv, has = /./) => servedLanguages(readWorkerConfig(env), engine(has));
+const serve = (env: NodeJS.ProcessEnv, has = /./) => languageSpecs(readWorkerConfig(env), engine(has));
 
 describe('a language', () => {
   test('has a sandbox for pipes and one for terminals, under the same limits', async () => {
@@ -27,7 +27,7 @@ describe('a language', () => {
     expect(compile).toBeUndefined();
   });
 
-  test('that is compiled has a third one with more of everything, and runs under the strict limits all the same', async () => {
+  test('that is compiled has a compile sandbox with higher limits, and runs under the strict ones', async () => {
     const { pipe, compile } = (await serve({ WORKER_LANGUAGES: 'c' })).get('c') ?? {};
     expect(pipe?.limits).toMatchObject({ memoryBytes: 134_217_728, cpus: 0.2, tmpBytes: 10_485_760 });
     expect(compile).toMatchObject({
@@ -55,22 +55,22 @@ describe('a language', () => {
   });
 });
 
-describe('served is', () => {
-  test('every language whose image is there', async () => {
+describe('a worker serves', () => {
+  test('every language whose image exists', async () => {
     expect([...(await serve({}, /python|bash/)).keys()]).toEqual(['bash', 'python']);
   });
 
-  test('nothing that is asked for and cannot be', async () => {
+  test('only known languages whose image exists, or does not start', async () => {
     await expect(serve({ WORKER_LANGUAGES: 'python, cobol' })).rejects.toThrow('unknown: cobol');
     await expect(serve({ WORKER_LANGUAGES: 'python' }, /bash/)).rejects.toThrow('image of python is missing');
     await expect(serve({}, /nothing/)).rejects.toThrow('No language image');
   });
 });
 
-test('the self-test proves each language on pipes, one terminal and one compile step', async () => {
+test('the self-test verifies each language on pipes, one terminal and one compile step', async () => {
   const served = [...(await serve({})).values()];
-  const proved = provedSpecs(served).map(shelfName);
-  expect(proved).toEqual([
+  const verified = specsToVerify(served).map(poolKeyOf);
+  expect(verified).toEqual([
     ...builtInLanguages().map(({ name }) => name),
     `${served[0]?.language.name}/tty`,
     expect.stringMatching(/\/compile$/),
