@@ -87,7 +87,7 @@ export async function startWorker(config: WorkerConfig, deps: WorkerDeps): Promi
 
   const heartbeat = new Heartbeat({ redis, keys, workerId: id });
   const isAlive = (workerId: string) => heartbeat.isAlive(workerId);
-  const watched = (supervisor = new EngineSupervisor({
+  const health = new EngineSupervisor({
     engine,
     pool,
     selfTest,
@@ -95,9 +95,10 @@ export async function startWorker(config: WorkerConfig, deps: WorkerDeps): Promi
     logger,
     onFatal,
     metrics: engineMetrics(metrics),
-  }));
+  });
+  supervisor = health;
   let draining = false;
-  const metricsUrl = await serveHealth(context, () => [...watched.notReady, ...(draining ? ['draining'] : [])]);
+  const metricsUrl = await serveHealth(context, () => [...health.notReady, ...(draining ? ['draining'] : [])]);
   every(lifecycle, { name: 'gauges', ms: GAUGES_MS }, () => {
     observePool(metrics, pool.stats());
     metrics.compileCacheBytes.set(compilations.cacheBytes);
@@ -116,7 +117,7 @@ export async function startWorker(config: WorkerConfig, deps: WorkerDeps): Promi
   lifecycle.own('announcement', () => retractWorker(redis, keys, id));
   const beat = () => announce().catch((error: unknown) => logger.warn({ err: error }, 'heartbeat failed'));
   every(lifecycle, { name: 'heartbeat', ms: HEARTBEAT_MS }, () => void beat());
-  await supervisor.start(lifecycle);
+  await health.start(lifecycle);
 
   // Closed right after the pullers: no new run arrives, and the live ones keep everything they need.
   const drain = async () => {
@@ -127,7 +128,7 @@ export async function startWorker(config: WorkerConfig, deps: WorkerDeps): Promi
   lifecycle.own('live runs', drain, { timeoutMs: config.WORKER_DRAIN_MS + DRAIN_MARGIN_MS });
   pool.start();
   for (const language of specs.keys())
-    startPuller(context, { language, pool, dispatcher, canServe: () => watched.isUp });
+    startPuller(context, { language, pool, dispatcher, canServe: () => health.isUp });
   return info();
 }
 
