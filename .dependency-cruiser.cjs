@@ -4,9 +4,8 @@
 const HOMES = {
   'uWebSockets.js': '^services/gateway/src/uws/',
   dockerode: '^(services/worker/src/docker|packages/cli/src/infra|tests/src|loadtest/src)/',
-  // The other side in tests of our own transport, services/kit/src/grpc.
-  '@grpc/grpc-js': '^services/(gateway/src/testkit/|kit/src/grpc/.*[.]test[.]ts$)',
-  '@bufbuild/protobuf': '^proto/src/(gen/|method[.]ts$)',
+  '@grpc/grpc-js': '^services/((gateway|worker)/src/grpc|gateway/src/testkit)/',
+  '@bufbuild/protobuf': '^proto/src/gen/',
   ioredis: '^(packages/bus/src/connection[.]ts|tests/src/testkit/)',
   'ipaddr.js': '^services/gateway/src/admission/',
   pino: '^services/kit/src/',
