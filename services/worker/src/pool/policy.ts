@@ -211,8 +211,9 @@ function fill(entry: KeyPoolCounts): number {
   return (entry.warm + entry.starting) / Math.max(1, entry.minIdle);
 }
 
-function sum(keyPools: readonly KeyPoolCounts[], field: 'warm' | 'starting' | 'waiting'): number {
-  let total = 0;
-  for (const entry of keyPools) total += entry[field];
-  return total;
+export function sum<K extends 'warm' | 'starting' | 'waiting'>(
+  keyPools: readonly { readonly [key in K]: number }[],
+  field: K,
+): number {
+  return keyPools.reduce((total, entry) => total + entry[field], 0);
 }

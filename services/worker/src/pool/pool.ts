@@ -12,7 +12,7 @@ import {
   resolveTuning,
   type WaitReady,
 } from './options.js';
-import { decide, HANGS_MS, hasCapacity, jobsAtOnce, type PoolCounts } from './policy.js';
+import { decide, HANGS_MS, hasCapacity, jobsAtOnce, type PoolCounts, sum } from './policy.js';
 import { type Ready, KeyPool } from './key-pool.js';
 import { Starter } from './starter.js';
 
@@ -177,8 +177,8 @@ export class Pool {
     }));
     return {
       keyPools,
-      warm: keyPools.reduce((total, entry) => total + entry.warm, 0),
-      starting: keyPools.reduce((total, entry) => total + entry.starting, 0),
+      warm: sum(keyPools, 'warm'),
+      starting: sum(keyPools, 'starting'),
       live: this.#live.size,
       destroying: this.#destroyer.size,
       maxSize: this.#tuning.maxSize,
@@ -301,9 +301,7 @@ export class Pool {
   }
 
   #waiting(): number {
-    let total = 0;
-    for (const keyPool of this.#keyPools.values()) total += keyPool.waiting;
-    return total;
+    return sum([...this.#keyPools.values()], 'waiting');
   }
 
   #destroysAtOnce(): number {
