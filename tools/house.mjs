@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, extname, join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cruise } from 'dependency-cruiser';
 
@@ -12,6 +12,8 @@ const FOLDERS = ['proto', 'services', 'packages', 'tests', 'loadtest'];
 const MAX_LINES = 350;
 /** Fewer modules than this mean that the tool has not seen the project, whatever it says. */
 const MIN_MODULES = 60;
+/** An import of more than types, from another package. */
+const LOADING_IMPORT = /^import (?!type\b)[^;]*? from '(?![.])/m;
 /** How a comment starts, by extension; a file without one of these is not checked. */
 const COMMENT = {
   '.ts': /^\/\/ \S/,
@@ -40,7 +42,7 @@ if (faults.length > 0) {
 
 /** What breaks a rule of .dependency-cruiser.cjs, and whether the tool saw every source file. */
 async function importFaults() {
-  const { options, forbidden } = createRequire(import.meta.url)('../.dependency-cruiser.cjs');
+  const { options, forbidden, layers } = createRequire(import.meta.url)('../.dependency-cruiser.cjs');
   const { output } = await cruise(FOLDERS, { ...options, validate: true, ruleSet: { forbidden } });
   const seen = new Set(output.modules.map((module) => module.source));
   const unseen = files
@@ -50,7 +52,15 @@ async function importFaults() {
   const broken = output.summary.violations.map(
     (violation) => `${violation.from} -> ${violation.to}: ${violation.rule.name}`,
   );
-  return [...broken, ...unseen];
+  return [...broken, ...unseen, ...layerFaults(layers)];
+}
+
+/** Folders of services that no rule about layers covers. */
+function layerFaults(layers) {
+  const folders = files.map((file) => /^services\/[^/]+\/src\/[^/]+(?=\/)/.exec(file)?.[0] ?? '');
+  return [...new Set(folders)]
+    .filter((folder) => folder !== '' && !layers.test(basename(folder)))
+    .map((folder) => `${folder}: is in neither ADAPTERS nor CORE of .dependency-cruiser.cjs`);
 }
 
 function fileFaults() {
@@ -70,8 +80,10 @@ function headFaults(file, lines) {
 
 function sourceFaults(file, lines) {
   if (!isSource(file)) return [];
+  const loads = /^packages\/client\/src\/(?!.*[.]test[.]ts$)/.test(file) && LOADING_IMPORT.test(lines.join('\n'));
   const barrel = lines.some((line) => line.startsWith('export * from'));
   return [
+    ...(loads ? [`${file}: loads another package; browsers have its own files only`] : []),
     ...(barrel ? [`${file}: a barrel (export * from); import the file itself`] : []),
     ...(!file.endsWith('.test.ts') && lines.length > MAX_LINES
       ? [`${file}: ${lines.length} lines; find the seam`]
