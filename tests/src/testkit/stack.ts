@@ -116,10 +116,10 @@ export class Stack {
       WORKER_GRPC_PORT: '0',
       WORKER_INTERNAL_PORT: '0',
       WORKER_LANGUAGES: (this.options.languages ?? ['python']).join(','),
-      WORKER_POOL_FLOOR: POOL_FLOOR,
+      WORKER_POOL_MIN_IDLE: POOL_FLOOR,
       // Terminals and compile steps start cold: what tests count is what they started.
-      WORKER_POOL_FLOOR_TTY: '0',
-      WORKER_POOL_FLOOR_COMPILE: '0',
+      WORKER_POOL_MIN_IDLE_TTY: '0',
+      WORKER_POOL_MIN_IDLE_COMPILE: '0',
       // Most tests end workers whose runs nobody waits for any more.
       WORKER_DRAIN_MS: '0',
       ...this.options.workerEnv,
@@ -175,8 +175,8 @@ export class Stack {
 
   /** Warm sandboxes that the live workers may hold. */
   get warmCeiling(): number {
-    const env = { WORKER_POOL_FLOOR: POOL_FLOOR, ...this.options.workerEnv };
-    return this.workers.length * (this.options.languages?.length ?? 1) * Number(env.WORKER_POOL_FLOOR);
+    const env = { WORKER_POOL_MIN_IDLE: POOL_FLOOR, ...this.options.workerEnv };
+    return this.workers.length * (this.options.languages?.length ?? 1) * Number(env.WORKER_POOL_MIN_IDLE);
   }
 
   /** Ends everything. Rejects when a service did not end cleanly, or left a container. */
