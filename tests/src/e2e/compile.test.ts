@@ -9,7 +9,7 @@ import { until } from '@rungrid/testkit/until';
 const RUNS_PER_SOCKET = 8;
 
 // A hundred at once wait longer for their sandboxes than one visitor would.
-const stack = useStack({ languages: ['c'], gatewayEnv: { GATEWAY_QUEUE_TTL_MS: '150000' } });
+const stack = useStack({ afterEach: 'clean', languages: ['c'], gatewayEnv: { GATEWAY_QUEUE_TTL_MS: '150000' } });
 
 /** Seconds of work for the compiler: 10 000 calls out of a few macros. */
 const SLOW_BODY = 'A(A(A(A(printf("%d", x++);))))';

@@ -7,7 +7,7 @@ import { until } from '@rungrid/testkit/until';
 
 const MIB = 1 << 20;
 // Far more output than the kernel's buffers between gateway and client take, so that a flood meets the reader's pace.
-const stack = useStack({ workerEnv: { WORKER_OUTPUT_BYTES: String(64 * MIB) } });
+const stack = useStack({ afterEach: 'clean', workerEnv: { WORKER_OUTPUT_BYTES: String(64 * MIB) } });
 
 test.each([
   ['closes its socket', (raw: RawSocket) => raw.socket.end()],

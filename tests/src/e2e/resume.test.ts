@@ -5,7 +5,7 @@ import type { RunHandle } from '../testkit/run-handle.js';
 import { useStack } from '../testkit/use-stack.js';
 import { quietFor, until } from '@rungrid/testkit/until';
 
-const stack = useStack({ gateways: 2, workerEnv: { WORKER_RESUME_MS: '4000' } });
+const stack = useStack({ afterEach: 'clean', gateways: 2, workerEnv: { WORKER_RESUME_MS: '4000' } });
 const ECHO =
   'import sys\nprint("up", flush=True)\nfor line in sys.stdin:\n    print(f"<{line.strip()}>", flush=True)\nprint("bye")\n';
 const COUNT = 'import time\nfor i in range(60):\n    print(i, flush=True)\n    time.sleep(0.02)\n';
