@@ -74,7 +74,7 @@ function gatePolicy(config: ProxyConfig): ConstructorParameters<typeof Gate>[1] 
     seccomp: config.ENGINE_PROXY_SECCOMP,
     runtimes: listed(config.ENGINE_PROXY_RUNTIMES),
     cgroupParent: config.ENGINE_PROXY_CGROUP_PARENT,
-    ceilings: {
+    maxLimits: {
       memoryBytes: config.ENGINE_PROXY_MEMORY_BYTES,
       cpus: config.ENGINE_PROXY_CPUS,
       pids: config.ENGINE_PROXY_PIDS,

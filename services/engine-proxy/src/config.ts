@@ -1,7 +1,7 @@
 // The engine proxy's configuration: every environment variable, its meaning, unit, default and range.
 import { ConfigError, DEFAULT_PREFIX, readConfig } from '@rungrid/kit/config';
+import { LABEL_VALUE } from '@rungrid/sandbox/docker-body';
 import { type Static, Type } from 'typebox';
-import { LABEL_VALUE } from './policy/calls.js';
 
 const count = (value: number, maximum: number, minimum = 1) => Type.Integer({ default: value, minimum, maximum });
 

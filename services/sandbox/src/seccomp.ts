@@ -45,6 +45,9 @@ export function seccompProfile(options: { comments: boolean; absentCallsPass?: b
   };
 }
 
+/** Default actions of a profile that refuses what it does not list. */
+export const DENYING_ACTIONS = ['SCMP_ACT_ERRNO', 'SCMP_ACT_KILL', 'SCMP_ACT_KILL_THREAD', 'SCMP_ACT_KILL_PROCESS'];
+
 /** The profile as an engine's `seccomp=` option takes it; made once, sent with every create. */
 export const SECCOMP_PROFILE: string = JSON.stringify(seccompProfile({ comments: false }));
 

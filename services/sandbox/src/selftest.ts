@@ -1,6 +1,6 @@
 // Judges the report of the probe (agent/probe) from inside a sandbox: each promise by name, what was found instead, and what to do.
-import { SANDBOX_RLIMITS } from './rlimits.js';
 import { type RuntimeName, runtimeOf } from './runtimes.js';
+import { SANDBOX_UIDS, sandboxRlimits } from './sandbox-spec.js';
 
 /** Path of the probe in every image. */
 export const PROBE_PATH = '/rungrid/probe';
@@ -208,7 +208,9 @@ function identityViolation(report: ProbeReport): string | undefined {
   const groups = (report.one('Groups') ?? '').split(' ').filter((group) => group !== '');
   const [uid = '0'] = uids;
   const plain =
-    Number(uid) >= 1000 && [...uids, ...gids].length === 8 && [...uids, ...gids, ...groups].every((id) => id === uid);
+    Number(uid) >= SANDBOX_UIDS.min &&
+    [...uids, ...gids].length === 8 &&
+    [...uids, ...gids, ...groups].every((id) => id === uid);
   return plain ? undefined : `uid ${uids.join(' ')}, gid ${gids.join(' ')}, groups ${groups.join(' ')}`;
 }
 
@@ -223,9 +225,9 @@ function quotaViolation(report: ProbeReport, { cpus }: SandboxPromise): string |
   return Math.abs(share - cpus) <= 0.01 * cpus ? undefined : `${quota ?? 'none'} of ${period ?? 'none'} µs`;
 }
 
-function rlimitViolation(report: ProbeReport, { openFiles, tmpBytes }: SandboxPromise): string | undefined {
+function rlimitViolation(report: ProbeReport, promise: SandboxPromise): string | undefined {
   const found = new Map(report.all('rlimit').map((line) => [line.slice(0, line.indexOf(' ')), line]));
-  const wanted = Object.entries({ ...SANDBOX_RLIMITS, nofile: openFiles, fsize: tmpBytes });
+  const wanted = Object.entries(sandboxRlimits(promise));
   const wrong = wanted.filter(([name, value]) => found.get(name) !== `${name} ${value} ${value}`);
   return listed(wrong.map(([name, value]) => `${found.get(name) ?? `${name} unknown`} instead of ${value}`));
 }

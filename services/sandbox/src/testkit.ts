@@ -6,9 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { AgentFrameDecoder, type AgentStart, encodeFrame, encodeStart, FromAgent, ToAgent } from './agent-frames.js';
 import { type AgentExit, decodeExit } from './agent-status.js';
+import { dockerFlags } from './docker-body.js';
 import { buildCommand, imagePlan, languageImage } from './images.js';
 import { agentCommand, type Language, resolveLanguage, type SandboxKind } from './languages.js';
-import { SANDBOX_RLIMITS } from './rlimits.js';
+import { OPEN_FILES } from './sandbox-spec.js';
 
 const run = promisify(execFile);
 // The classic builder: it is in every engine, and in a command line without plugins.
@@ -16,53 +17,28 @@ const BUILD_ENV = { ...process.env, DOCKER_BUILDKIT: '0' };
 
 const PROFILE = fileURLToPath(new URL('../seccomp/profile.json', import.meta.url));
 const MIB = 1 << 20;
-const RUN_LIMITS = { memory: 128 * MIB, cpus: 0.2, pids: 64, tmp: 10 * MIB };
-const COMPILE_LIMITS = { memory: 512 * MIB, cpus: 1, pids: 64, tmp: 128 * MIB };
+const RUN_LIMITS = { memoryBytes: 128 * MIB, cpus: 0.2, tmpBytes: 10 * MIB };
+const COMPILE_LIMITS = { memoryBytes: 512 * MIB, cpus: 1, tmpBytes: 128 * MIB };
 const PIPES: SandboxKind = { class: 'run', mode: 'pipe' };
 
-/** The flags of a sandbox that hold for every kind, but for its system call filter. */
-const COMMON: readonly string[] = [
-  [
-    '--read-only',
-    '--network',
-    'none',
-    '--ipc',
-    'none',
-    '--cgroupns',
-    'private',
-    '--cap-drop',
-    'ALL',
-    '--security-opt',
-    'no-new-privileges',
-  ],
-  ['--user', '100123:100123', '--log-driver', 'none', '--hostname', 'sandbox', '--workdir', '/tmp'],
-].flat();
-
 /** The flags of a sandbox with the default limits of its kind, but for its system call filter. */
-export function hardening(language: Language, kind: SandboxKind = PIPES): readonly string[] {
-  const { limits = {}, compile } = language;
-  const own = kind.class === 'run' ? limits : (compile?.limits ?? {});
-  const base = kind.class === 'run' ? RUN_LIMITS : COMPILE_LIMITS;
-  const memory = String(own.memoryBytes ?? base.memory);
-  const tmp = own.tmpBytes ?? base.tmp;
-  return [
-    ...COMMON,
-    '--tmpfs',
-    `/tmp:rw,exec,nosuid,nodev,mode=1777,size=${tmp},nr_inodes=1024`,
-    ...(kind.mode === 'tty' ? [] : ['--tmpfs', '/dev/pts:ro,noexec,nosuid,nodev,mode=555,size=4k,nr_inodes=1']),
-    '--memory',
-    memory,
-    '--memory-swap',
-    memory,
-    '--cpus',
-    String(own.cpus ?? base.cpus),
-    '--pids-limit',
-    String(own.pids ?? base.pids),
-    ...Object.entries({ ...SANDBOX_RLIMITS, fsize: tmp }).flatMap(([name, value]) => [
-      '--ulimit',
-      `${name}=${value}:${value}`,
-    ]),
-  ];
+function hardening(language: Language, kind: SandboxKind = PIPES): string[] {
+  const own = kind.class === 'run' ? language.limits : language.compile?.limits;
+  return dockerFlags({
+    image: languageImage(language),
+    command: [],
+    env: Object.entries(language.env).map(([key, value]) => `${key}=${value}`),
+    kind: kind.class === 'compile' ? 'compile' : kind.mode,
+    uid: 100_123,
+    ...(kind.class === 'run' ? RUN_LIMITS : COMPILE_LIMITS),
+    ...own,
+    tasks: own?.pids ?? 64,
+    tmpInodes: 1024,
+    openFiles: OPEN_FILES,
+    oomScoreAdj: 500,
+    seccompProfile: undefined,
+    cgroupParent: undefined,
+  });
 }
 
 /** The language, its image built. Rejects as ensureImages() does. */
@@ -116,7 +92,6 @@ export class Box {
   error: Error | undefined;
 
   private constructor(language: Language, options: OpenOptions) {
-    const env = Object.entries(language.env).flatMap(([key, value]) => ['--env', `${key}=${value}`]);
     const command = options.command ?? agentCommand(language, options.kind ?? PIPES);
     const args = [
       'run',
@@ -126,7 +101,6 @@ export class Box {
       this.name,
       ...hardening(language, options.kind),
       ...(options.systemCalls === 'engine' ? [] : ['--security-opt', `seccomp=${PROFILE}`]),
-      ...env,
       languageImage(language),
       ...command,
     ];

@@ -1,8 +1,8 @@
 // A worker that has only the engine proxy: it serves runs as ever, and who holds its socket gets nothing else of the engine.
 import { request } from 'node:http';
+import { dockerBody } from '@rungrid/sandbox/docker-body';
 import { languageImage } from '@rungrid/sandbox/images';
 import { resolveLanguage } from '@rungrid/sandbox/languages';
-import { SANDBOX_RLIMITS } from '@rungrid/sandbox/rlimits';
 import { SECCOMP_PROFILE } from '@rungrid/sandbox/seccomp';
 import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -12,7 +12,6 @@ import { useStack } from '../testkit/use-stack.js';
 const stack = useStack({ engineProxy: true });
 const docker = new Docker();
 const NAME = 'warm-test-0123456789ab-1900000000';
-const TMP_BYTES = 1_048_576;
 let image: string;
 /** A container of somebody else on the same engine: it exists, and never runs. */
 let foreign: Docker.Container;
@@ -56,58 +55,27 @@ function call(method: string, path: string, body?: unknown): Promise<Answer> {
 }
 
 function body(change: { top?: object; host?: object } = {}) {
-  return {
-    Image: image,
-    Cmd: ['true'],
-    Env: [],
-    User: '20001:20001',
-    Hostname: 'sandbox',
-    WorkingDir: '/tmp',
-    Labels: {
-      'sandbox.owner': 'attacker',
-      'sandbox.fleet': stack().prefix,
-      'sandbox.language': 'python',
-      'sandbox.kind': 'pipe',
-      'sandbox.uid': '20001',
-    },
-    AttachStdin: true,
-    AttachStdout: true,
-    AttachStderr: true,
-    OpenStdin: true,
-    StdinOnce: true,
-    Tty: false,
-    StopTimeout: 0,
-    NetworkDisabled: true,
-    ...change.top,
-    HostConfig: {
-      AutoRemove: true,
-      RestartPolicy: { Name: 'no' },
-      NetworkMode: 'none',
-      Memory: 33_554_432,
-      MemorySwap: 33_554_432,
-      NanoCpus: 100_000_000,
-      PidsLimit: 16,
-      OomScoreAdj: 500,
-      ReadonlyRootfs: true,
-      Tmpfs: {
-        '/tmp': `rw,exec,nosuid,nodev,mode=1777,size=${TMP_BYTES},nr_inodes=64`,
-        '/dev/pts': 'ro,noexec,nosuid,nodev,mode=555,size=4k,nr_inodes=1',
-      },
-      IpcMode: 'none',
-      CapDrop: ['ALL'],
-      SecurityOpt: ['no-new-privileges', `seccomp=${SECCOMP_PROFILE}`],
-      Privileged: false,
-      CgroupnsMode: 'private',
-      LogConfig: { Type: 'none', Config: {} },
-      Ulimits: Object.entries({ ...SANDBOX_RLIMITS, fsize: TMP_BYTES }).map(([Name, value]) => ({
-        Name,
-        Soft: value,
-        Hard: value,
-      })),
-      Init: false,
-      ...change.host,
-    },
-  };
+  const own = dockerBody({
+    image,
+    command: ['true'],
+    env: [],
+    kind: 'pipe',
+    uid: 20_001,
+    memoryBytes: 33_554_432,
+    cpus: 0.1,
+    tasks: 16,
+    tmpBytes: 1_048_576,
+    tmpInodes: 64,
+    openFiles: 256,
+    oomScoreAdj: 500,
+    seccompProfile: SECCOMP_PROFILE,
+    cgroupParent: undefined,
+    owner: 'attacker',
+    fleet: stack().prefix,
+    language: 'python',
+    runtime: undefined,
+  });
+  return { ...own, ...change.top, HostConfig: { ...own.HostConfig, ...change.host } };
 }
 
 test('runs a program with a prompt, as without a proxy', async () => {

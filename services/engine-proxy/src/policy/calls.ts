@@ -1,4 +1,5 @@
 // The calls that a worker makes, byte for byte: from a request line to a call, and from a call to the engine's request.
+import { LABELS } from '@rungrid/sandbox/docker-body';
 import type { EngineRequest } from './ports.js';
 import { quoted, Refusal } from './refusal.js';
 
@@ -14,8 +15,6 @@ export type Call =
 
 export type Verb = Call['verb'];
 
-/** What an owner or fleet label may hold. */
-export const LABEL_VALUE = /^[A-Za-z0-9_-]{1,64}$/;
 /** A whole id: nothing can be meant by it but that container. A short one could name another. */
 export const CONTAINER_ID = /^[0-9a-f]{64}$/;
 export const IMAGE_ID = /^sha256:[0-9a-f]{64}$/;
@@ -24,9 +23,9 @@ const CONTAINER = '(?<container>[0-9a-f]{64}|(?:warm|run)-[A-Za-z0-9_-]{1,160})'
 /** Image names without upper case, empty parts or dots that climb; `:` and `/` come percent-encoded, as one form only. */
 const IMAGE = /^[a-z0-9]+(?:[._-][a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-][a-z0-9]+)*)*(?::[A-Za-z0-9_.-]{1,128})?$/;
 
-const LIST_QUERY = `all=true&filters=${encodeURIComponent('{"label":["sandbox.owner"]}')}`;
+const LIST_QUERY = `all=true&filters=${encodeURIComponent(JSON.stringify({ label: [LABELS.owner] }))}`;
 const EVENTS_FILTERS = (owner: string): string =>
-  JSON.stringify({ type: ['container'], event: ['oom', 'die', 'destroy'], label: [`sandbox.owner=${owner}`] });
+  JSON.stringify({ type: ['container'], event: ['oom', 'die', 'destroy'], label: [`${LABELS.owner}=${owner}`] });
 const ATTACH_QUERY = 'stream=1&stdin=1&stdout=1&stderr=1';
 const STATS_QUERY = 'stream=false&one-shot=true';
 

@@ -1,13 +1,15 @@
-// What a container may be: the closed shape of the create body, each field with the only values that a sandbox has.
-import { SANDBOX_RLIMITS } from '@rungrid/sandbox/rlimits';
-import { type Runtime, RUNTIMES, runtimeOf } from '@rungrid/sandbox/runtimes';
-import { IMAGE_ID, LABEL_VALUE } from './calls.js';
+// What a container may be: exactly the body that the worker's own code makes, for settings within the configured limits.
+import { type DockerSettings, dockerBody, LABEL_VALUE, LABELS } from '@rungrid/sandbox/docker-body';
+import { RUNTIMES, runtimeOf } from '@rungrid/sandbox/runtimes';
+import { SANDBOX_UIDS } from '@rungrid/sandbox/sandbox-spec';
+import { IMAGE_ID } from './calls.js';
+import { fieldOf } from './names.js';
 import { Refusal } from './refusal.js';
-import { type SeccompChoice, securityOptions } from './seccomp.js';
-import { closed, exactly, listOf, matching, oneOf, refuse, type Shape, whole } from './shape.js';
+import { type SeccompChoice, seccompFilter } from './seccomp.js';
+import { listOf, matching, oneOf, refuse, requireSame, type Shape, whole } from './shape.js';
 
 /** Most that one sandbox may ask for. */
-export interface Ceilings {
+export interface MaxLimits {
   readonly memoryBytes: number;
   readonly cpus: number;
   readonly pids: number;
@@ -18,7 +20,7 @@ export interface Ceilings {
 
 export interface CreatePolicy {
   readonly fleets: readonly string[];
-  readonly ceilings: Ceilings;
+  readonly maxLimits: MaxLimits;
   readonly seccomp: SeccompChoice;
   /** OCI runtimes that may be named; none: the engine's own, unnamed. */
   readonly runtimes: readonly string[];
@@ -30,141 +32,80 @@ export interface CreatePolicy {
 const LEAST_MEMORY_BYTES = 6_291_456;
 /** 0.001 CPU, the engine's own least is 0.01. */
 const LEAST_NANO_CPUS = 1_000_000;
-/** Above the ids of distributions' own users, and the same for user and group. */
-const USER = /^([1-9][0-9]{3,6}):\1$/;
 const ENVIRONMENT = /^[A-Za-z_][A-Za-z0-9_]{0,127}=[^\0]{0,4096}$/;
 const ARGUMENT = /^[^\0]{0,4096}$/;
-/** An empty folder in place of the machine's pseudo terminals. */
-const NO_TERMINALS = 'ro,noexec,nosuid,nodev,mode=555,size=4k,nr_inodes=1';
-const TMPFS = /^rw,exec,nosuid,nodev,mode=1777,size=([1-9][0-9]{0,12}),nr_inodes=([1-9][0-9]{0,9})$/;
+const TMPFS_SIZE = /,size=([1-9][0-9]{0,12}),nr_inodes=([1-9][0-9]{0,9})$/;
+/** Change of a container that is being killed: a whole CPU, so that it dies at the machine's speed. */
+const KILL_UPDATE = { NanoCpus: 1_000_000_000 };
 
 /** Makes the check: bytes of a body in, the JSON to send to the engine out. It throws Refusal. */
 export function createBodyCheck(policy: CreatePolicy): (body: Buffer) => { image: string; json: string } {
-  const shape = sandboxShape(policy);
-  return (body) => {
-    const sandbox = shape(parseJson(body), 'body');
-    return { image: sandbox.Image, json: JSON.stringify(sandbox) };
+  return (bytes) => {
+    const body = parseJson(bytes);
+    const { settings, seccompProfile } = readSettings(body, policy);
+    // Nothing of what came goes on: the engine gets the worker's body for these settings, made anew.
+    requireSame(body, dockerBody(settings), 'body');
+    return { image: settings.image, json: JSON.stringify(dockerBody({ ...settings, seccompProfile })) };
   };
 }
 
-/** The one change of a container: a whole CPU for one that is being killed, so that it dies at the machine's speed. Throws Refusal. */
+/** The one change of a container. Throws Refusal. */
 export function checkUpdate(body: Buffer): string {
-  return JSON.stringify(killed(parseJson(body), 'body'));
+  requireSame(parseJson(body), KILL_UPDATE, 'body');
+  return JSON.stringify(KILL_UPDATE);
 }
 
-const killed = closed({ NanoCpus: exactly(1_000_000_000) });
+/** The settings in a body, each within its range; `seccompProfile` is what is sent in place of the one that came. */
+function readSettings(
+  body: unknown,
+  { fleets, maxLimits: most, seccomp, runtimes, cgroupParent }: CreatePolicy,
+): { settings: DockerSettings; seccompProfile: string | undefined } {
+  const read = <T>(path: readonly string[], shape: Shape<T>): T =>
+    shape(path.reduce<unknown>(fieldOf, body), `body.${path.join('.')}`);
+  const host = <T>(name: string, shape: Shape<T>): T => read(['HostConfig', name], shape);
+  const label = (name: keyof typeof LABELS, shape: Shape<string>): string => read(['Labels', LABELS[name]], shape);
 
-function sandboxShape(policy: CreatePolicy) {
-  // Another program than the image's only where a runtime that may be named needs it.
-  const entrypoints = knownRuntimes(policy).flatMap(({ entrypoint = [] }) => entrypoint);
-  const fields = {
-    Image: matching(IMAGE_ID, 'an image id, sha256:…'),
-    Cmd: listOf(matching(ARGUMENT, 'a text without NUL'), { min: 0, max: 64 }),
-    Env: listOf(matching(ENVIRONMENT, 'NAME=value'), { min: 0, max: 64 }),
-    User: matching(USER, 'a number of at least 1000, the same for user and group'),
-    Hostname: exactly('sandbox'),
-    WorkingDir: exactly('/tmp'),
-    Labels: closed({
-      'sandbox.owner': matching(LABEL_VALUE, "a worker's id"),
-      'sandbox.fleet': oneOf(policy.fleets),
-      'sandbox.language': matching(/^[a-z0-9+#-]{1,32}$/, "a language's name"),
-      'sandbox.kind': oneOf(['pipe', 'tty', 'compile']),
-      'sandbox.uid': matching(/^[1-9][0-9]{3,6}$/, 'a number of at least 1000'),
-    }),
-    AttachStdin: exactly(true),
-    AttachStdout: exactly(true),
-    AttachStderr: exactly(true),
-    OpenStdin: exactly(true),
-    StdinOnce: exactly(true),
-    Tty: exactly(false),
-    StopTimeout: exactly(0),
-    NetworkDisabled: exactly(true),
-    HostConfig: hostConfig(policy),
+  const runtimeName = host('Runtime', optional(oneOf(RUNTIMES.filter((name) => runtimes.includes(name)))));
+  const runtime = RUNTIMES.find((name) => name === runtimeName);
+  const needs = runtimeOf(runtime ?? 'runc');
+  const filter = read(['HostConfig', 'SecurityOpt', '1'], seccompFilter(seccomp, needs));
+  const tmpfs = read(['HostConfig', 'Tmpfs', '/tmp'], matching(TMPFS_SIZE, 'a tmpfs with size and nr_inodes'));
+  const [, tmpBytes, tmpInodes] = TMPFS_SIZE.exec(tmpfs) ?? [];
+  const uid = Number(label('uid', matching(/^[1-9][0-9]{0,8}$/, 'a number')));
+  const kind = label('kind', oneOf(['pipe', 'tty', 'compile'])) as DockerSettings['kind'];
+  const settings: DockerSettings = {
+    image: read(['Image'], matching(IMAGE_ID, 'an image id, sha256:…')),
+    command: read(['Cmd'], listOf(matching(ARGUMENT, 'a text without NUL'), { min: 0, max: 64 })),
+    env: read(['Env'], listOf(matching(ENVIRONMENT, 'NAME=value'), { min: 0, max: 64 })),
+    kind,
+    uid: whole(SANDBOX_UIDS)(uid, `body.Labels.${LABELS.uid}`),
+    memoryBytes: host('Memory', whole({ min: LEAST_MEMORY_BYTES, max: most.memoryBytes })),
+    cpus: host('NanoCpus', whole({ min: LEAST_NANO_CPUS, max: Math.round(most.cpus * 1e9) })) / 1e9,
+    tasks: host('PidsLimit', whole({ min: 1, max: needs.hostTasks(most.pids) })),
+    tmpBytes: whole({ min: 1, max: most.tmpBytes })(Number(tmpBytes), 'body.HostConfig.Tmpfs size'),
+    tmpInodes: whole({ min: 1, max: most.tmpInodes })(Number(tmpInodes), 'body.HostConfig.Tmpfs nr_inodes'),
+    openFiles: host('Ulimits', openFiles(most.openFiles)),
+    oomScoreAdj: host('OomScoreAdj', whole({ min: 0, max: 1000 })),
+    seccompProfile: filter.given,
+    cgroupParent,
+    owner: label('owner', matching(LABEL_VALUE, "a worker's id")),
+    fleet: label('fleet', oneOf(fleets)),
+    language: label('language', matching(/^[a-z0-9+#-]{1,32}$/, "a language's name")),
+    runtime,
   };
-  const shape = closed(fields, { Entrypoint: listOf(oneOf(entrypoints), { min: 1, max: 1 }) });
-  return (value: unknown, at: string) => {
-    const checked = shape(value, at);
-    // Only a program on a terminal sees the machine's pseudo terminals; its agent bounds how many it makes.
-    if (checked.Labels['sandbox.kind'] !== 'tty' && checked.HostConfig.Tmpfs['/dev/pts'] === undefined)
-      refuse(`${at}.HostConfig.Tmpfs`, 'must hide /dev/pts, but for a terminal');
-    return checked;
-  };
+  return { settings, seccompProfile: filter.sent };
 }
 
-function knownRuntimes(policy: CreatePolicy): Runtime[] {
-  return RUNTIMES.filter((name) => policy.runtimes.includes(name)).map(runtimeOf);
+function optional<T>(shape: Shape<T>): Shape<T | undefined> {
+  return (value, at) => (value === undefined ? undefined : shape(value, at));
 }
 
-type HostConfig = { Tmpfs: Readonly<Record<string, unknown>> };
-
-function hostConfig(policy: CreatePolicy): Shape<HostConfig> {
-  const { ceilings, cgroupParent } = policy;
-  const runtimes = knownRuntimes(policy);
-  const parent = cgroupParent === undefined ? {} : { CgroupParent: exactly(cgroupParent) };
-  const shape = closed(
-    {
-      AutoRemove: exactly(true),
-      RestartPolicy: closed({ Name: exactly('no') }),
-      NetworkMode: exactly('none'),
-      Memory: whole({ min: LEAST_MEMORY_BYTES, max: ceilings.memoryBytes }),
-      MemorySwap: whole({ min: LEAST_MEMORY_BYTES, max: ceilings.memoryBytes }),
-      NanoCpus: whole({ min: LEAST_NANO_CPUS, max: Math.round(ceilings.cpus * 1e9) }),
-      // Where a runtime counts more tasks than the program's, that many more.
-      PidsLimit: whole({
-        min: 1,
-        max: Math.max(ceilings.pids, ...runtimes.map(({ hostTasks }) => hostTasks(ceilings.pids))),
-      }),
-      OomScoreAdj: whole({ min: 0, max: 1000 }),
-      ReadonlyRootfs: exactly(true),
-      Tmpfs: closed({ '/tmp': tmpfs(ceilings) }, { '/dev/pts': exactly(NO_TERMINALS) }),
-      IpcMode: exactly('none'),
-      CapDrop: listOf(exactly('ALL'), { min: 1, max: 1 }),
-      SecurityOpt: securityOptions(
-        policy.seccomp,
-        runtimes.some(({ absentCallsPass }) => absentCallsPass),
-      ),
-      Privileged: exactly(false),
-      CgroupnsMode: exactly('private'),
-      LogConfig: closed({ Type: exactly('none'), Config: closed({}) }),
-      Ulimits: ulimits(ceilings),
-      Init: exactly(false),
-      ...parent,
-    },
-    { Runtime: oneOf(policy.runtimes) },
-  );
+/** The one resource limit that is configured by itself. */
+function openFiles(max: number): Shape<number> {
   return (value, at) => {
-    const checked = shape(value, at);
-    // More of the two together than of memory alone is swap.
-    if (checked.MemorySwap !== checked.Memory) refuse(`${at}.MemorySwap`, 'must be the same as Memory');
-    return checked;
-  };
-}
-
-function tmpfs(ceilings: Ceilings): Shape<string> {
-  return (value, at) => {
-    const match = typeof value === 'string' ? TMPFS.exec(value) : null;
-    if (match === null) return refuse(at, 'must be rw,exec,nosuid,nodev,mode=1777 with a size and nr_inodes');
-    if (Number(match[1]) > ceilings.tmpBytes) refuse(at, `size must be at most ${ceilings.tmpBytes}`);
-    if (Number(match[2]) > ceilings.tmpInodes) refuse(at, `nr_inodes must be at most ${ceilings.tmpInodes}`);
-    return match[0];
-  };
-}
-
-/** Every limit that a sandbox has, each once and none else: soft and hard alike. */
-function ulimits(ceilings: Ceilings): Shape<unknown> {
-  const most: Record<string, number> = { ...SANDBOX_RLIMITS, nofile: ceilings.openFiles, fsize: ceilings.tmpBytes };
-  const names = Object.keys(most);
-  const limit = whole({ min: 0, max: Number.MAX_SAFE_INTEGER });
-  const item = closed({ Name: oneOf(names), Soft: limit, Hard: limit });
-  const list = listOf(item, { min: names.length, max: names.length });
-  return (value, at) => {
-    const checked = list(value, at);
-    for (const name of names) if (!checked.some(({ Name }) => Name === name)) refuse(at, `${name} is missing`);
-    for (const { Name, Soft, Hard } of checked) {
-      if (Soft !== Hard) refuse(`${at}.${Name}`, 'soft and hard must be the same');
-      if (Hard > (most[Name] ?? 0)) refuse(`${at}.${Name}`, `must be at most ${most[Name]}`);
-    }
-    return checked;
+    const limits: unknown[] = Array.isArray(value) ? value : refuse(at, 'must be a list');
+    const limit = limits.find((each) => fieldOf(each, 'Name') === 'nofile');
+    return whole({ min: 0, max })(fieldOf(limit, 'Hard'), `${at}.nofile`);
   };
 }
 

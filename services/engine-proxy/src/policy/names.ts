@@ -1,11 +1,11 @@
 // Which images a worker may ask for and run, and which containers are the fleet's: known ones at once, others by asking the engine.
+import { LABELS } from '@rungrid/sandbox/docker-body';
 import { CONTAINER_ID, IMAGE_ID } from './calls.js';
 import type { EnginePort } from './ports.js';
 import { quoted, Refusal } from './refusal.js';
 
 /** Ids remembered of each kind. A forgotten one costs a question to the engine, nothing else. */
 const REMEMBERED = 8192;
-export const FLEET_LABEL = 'sandbox.fleet';
 
 /** The ids that were seen last, in bounded memory. */
 export class Recent {
@@ -105,7 +105,7 @@ export class Containers {
   }
 
   isOurs(labels: unknown): boolean {
-    const fleet = fieldOf(labels, FLEET_LABEL);
+    const fleet = fieldOf(labels, LABELS.fleet);
     return typeof fleet === 'string' && this.#fleets.includes(fleet);
   }
 }

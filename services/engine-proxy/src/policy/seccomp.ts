@@ -1,5 +1,6 @@
 // Which system call filters a sandbox may be created with.
-import { SECCOMP_PROFILE, SECCOMP_PROFILE_ABSENT_PASSES } from '@rungrid/sandbox/seccomp';
+import type { Runtime } from '@rungrid/sandbox/runtimes';
+import { DENYING_ACTIONS, SECCOMP_PROFILE, SECCOMP_PROFILE_ABSENT_PASSES } from '@rungrid/sandbox/seccomp';
 import { closed, listOf, oneOf, refuse, type Shape, whole } from './shape.js';
 
 /**
@@ -8,9 +9,7 @@ import { closed, listOf, oneOf, refuse, type Shape, whole } from './shape.js';
  */
 export type SeccompChoice = 'default' | 'denying' | 'engine';
 
-const NO_NEW_PRIVILEGES = 'no-new-privileges';
 const PREFIX = 'seccomp=';
-const DENYING_ACTIONS = ['SCMP_ACT_ERRNO', 'SCMP_ACT_KILL', 'SCMP_ACT_KILL_THREAD', 'SCMP_ACT_KILL_PROCESS'];
 const anything: Shape<unknown> = (value) => value;
 
 const profile = closed(
@@ -22,26 +21,20 @@ const profile = closed(
   },
 );
 
-/** Shape of HostConfig.SecurityOpt. `absentCallsPass`: a runtime that needs that profile may be named. */
-export function securityOptions(choice: SeccompChoice, absentCallsPass: boolean): Shape<string[]> {
-  const own = [SECCOMP_PROFILE, ...(absentCallsPass ? [SECCOMP_PROFILE_ABSENT_PASSES] : [])].map(
-    (text) => PREFIX + text,
-  );
+/** Shape of the security option that is the filter: the profile's text as it came, and as it goes on. Undefined: the engine's own. */
+export function seccompFilter(
+  choice: SeccompChoice,
+  { absentCallsPass }: Pick<Runtime, 'absentCallsPass'>,
+): Shape<{ given: string | undefined; sent: string | undefined }> {
+  const own = absentCallsPass ? SECCOMP_PROFILE_ABSENT_PASSES : SECCOMP_PROFILE;
   return (value, at) => {
-    if (!Array.isArray(value) || value[0] !== NO_NEW_PRIVILEGES)
-      return refuse(at, `must begin with ${NO_NEW_PRIVILEGES}`);
-    if (choice === 'engine' && value.length === 1) return [NO_NEW_PRIVILEGES];
-    if (value.length !== 2) return refuse(at, 'must have a seccomp profile beside it, and nothing else');
-    return [NO_NEW_PRIVILEGES, filter({ choice, own }, value[1], `${at}[1]`)];
+    if (value === undefined && choice === 'engine') return { given: undefined, sent: undefined };
+    if (typeof value !== 'string' || !value.startsWith(PREFIX)) return refuse(at, 'must be a seccomp profile');
+    const given = value.slice(PREFIX.length);
+    // Made anew as well: its reader is the engine's parser too, which takes the last of two keys whatever their case.
+    if (choice === 'denying') return { given, sent: JSON.stringify(profile(parsed(given, at), at)) };
+    return given === own ? { given, sent: own } : refuse(at, 'is not the seccomp profile of this version');
   };
-}
-
-function filter(allowed: { choice: SeccompChoice; own: readonly string[] }, value: unknown, at: string): string {
-  if (allowed.choice !== 'denying')
-    return allowed.own.find((each) => each === value) ?? refuse(at, 'is not the seccomp profile of this version');
-  if (typeof value !== 'string' || !value.startsWith(PREFIX)) return refuse(at, 'must be a seccomp profile');
-  // Made anew as well: its reader is the engine's parser too, which takes the last of two keys whatever their case.
-  return `${PREFIX}${JSON.stringify(profile(parsed(value.slice(PREFIX.length), at), at))}`;
 }
 
 function parsed(text: string, at: string): unknown {

@@ -8,9 +8,21 @@ export function refuse(at: string, why: string): never {
   throw new Refusal('bad_body', `${at}: ${why}`);
 }
 
-/** This string, number or boolean and no other. */
-export function exactly<T extends string | number | boolean>(expected: T): Shape<T> {
-  return (value, at) => (value === expected ? expected : refuse(at, `must be ${JSON.stringify(expected)}`));
+/** Refuses `given` unless it is `expected`, field by field, with nothing missing and nothing more. */
+export function requireSame(given: unknown, expected: unknown, at: string): void {
+  if (typeof expected !== 'object' || expected === null) {
+    if (given !== expected) refuse(at, `must be ${JSON.stringify(expected)}`);
+    return;
+  }
+  const isList = Array.isArray(expected);
+  if (typeof given !== 'object' || given === null || Array.isArray(given) !== isList)
+    return refuse(at, `must be ${isList ? 'a list' : 'an object'}`);
+  const fields = new Map<string, unknown>(Object.entries(given));
+  for (const key of fields.keys()) if (!Object.hasOwn(expected, key)) refuse(`${at}.${quoted(key)}`, 'is not allowed');
+  for (const [key, value] of Object.entries(expected)) {
+    if (!fields.has(key)) refuse(`${at}.${key}`, 'is missing');
+    requireSame(fields.get(key), value, `${at}.${key}`);
+  }
 }
 
 export function oneOf(allowed: readonly string[]): Shape<string> {

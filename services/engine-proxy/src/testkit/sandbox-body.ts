@@ -1,5 +1,4 @@
-// For tests: the create body as a worker sends it, and what may be changed in it.
-import { SANDBOX_RLIMITS } from '@rungrid/sandbox/rlimits';
+// For tests: the create body as a worker sends it, written out, so that a change of the specification shows here.
 import { SECCOMP_PROFILE } from '@rungrid/sandbox/seccomp';
 import type { CreatePolicy } from '../policy/create-body.js';
 
@@ -12,7 +11,7 @@ export const POLICY: CreatePolicy & { images: readonly string[] } = {
   seccomp: 'default',
   runtimes: [],
   cgroupParent: undefined,
-  ceilings: {
+  maxLimits: {
     memoryBytes: 536_870_912,
     cpus: 1,
     pids: 256,
@@ -67,11 +66,16 @@ export function sandboxBody(): Body {
       Privileged: false,
       CgroupnsMode: 'private',
       LogConfig: { Type: 'none', Config: {} },
-      Ulimits: Object.entries({ ...SANDBOX_RLIMITS, fsize: TMP_BYTES }).map(([Name, value]) => ({
-        Name,
-        Soft: value,
-        Hard: value,
-      })),
+      Ulimits: [
+        { Name: 'core', Soft: 0, Hard: 0 },
+        { Name: 'nofile', Soft: 256, Hard: 256 },
+        { Name: 'memlock', Soft: 65_536, Hard: 65_536 },
+        { Name: 'msgqueue', Soft: 0, Hard: 0 },
+        { Name: 'sigpending', Soft: 256, Hard: 256 },
+        { Name: 'rtprio', Soft: 0, Hard: 0 },
+        { Name: 'nice', Soft: 0, Hard: 0 },
+        { Name: 'fsize', Soft: TMP_BYTES, Hard: TMP_BYTES },
+      ],
       Init: false,
     },
   };

@@ -3,15 +3,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { DockerBody } from '@rungrid/sandbox/docker-body';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DockerApi, parseEvent } from './api.js';
 import { resolveDockerOptions } from './options.js';
-import type { CreateOptions } from './spec.js';
 
 const CALLS: readonly [string, (api: DockerApi) => Promise<unknown>][] = [
   ['info', (api) => api.info()],
   ['inspect image', (api) => api.imageId('a:b')],
-  ['create', (api) => api.create('name', {} as CreateOptions)],
+  ['create', (api) => api.create('name', {} as DockerBody)],
   ['attach', (api) => api.attach('abc')],
   ['start', (api) => api.start('abc')],
   ['rename', (api) => api.rename('abc', 'name')],

@@ -3,11 +3,10 @@ import { Agent } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { inspect } from 'node:util';
+import { type DockerBody, LABELS } from '@rungrid/sandbox/docker-body';
 import Docker from 'dockerode';
 import { EngineError } from '../run/ports.js';
-import { FLEET_LABEL, OWNER_LABEL, UID_LABEL } from './names.js';
 import { engineAddress, type ResolvedDockerOptions } from './options.js';
-import type { CreateOptions } from './spec.js';
 import type { StatsAnswer } from './stats.js';
 
 /** What a listing says about a container. */
@@ -39,7 +38,7 @@ interface DialRequest {
   path: string;
   statusCodes: Record<number, boolean | string>;
   abortSignal: AbortSignal;
-  options?: { _query: Record<string, string | number>; _body?: CreateOptions };
+  options?: { _query: Record<string, string | number>; _body?: DockerBody };
   headers?: Record<string, string>;
   file?: Buffer;
   isStream?: boolean;
@@ -133,7 +132,7 @@ export class DockerApi {
   }
 
   /** Creates a container and returns its id. dockerode's own method repeats the whole body in the address. */
-  async create(name: string, body: CreateOptions): Promise<string> {
+  async create(name: string, body: DockerBody): Promise<string> {
     const reply = await this.#dial('create', {
       method: 'POST',
       path: '/containers/create?',
@@ -231,14 +230,14 @@ export class DockerApi {
   /** Every sandbox on this engine, whoever owns it and whatever its state. */
   async list(): Promise<ListedContainer[]> {
     const listed = await this.#call('list', (abortSignal) =>
-      this.#calls.docker.listContainers({ all: true, filters: { label: [OWNER_LABEL] }, abortSignal }),
+      this.#calls.docker.listContainers({ all: true, filters: { label: [LABELS.owner] }, abortSignal }),
     );
     return listed.map((entry) => ({
       id: entry.Id,
       name: entry.Names[0] ?? '',
-      owner: entry.Labels[OWNER_LABEL] ?? '',
-      fleet: entry.Labels[FLEET_LABEL] ?? '',
-      uid: Number(entry.Labels[UID_LABEL] ?? Number.NaN),
+      owner: entry.Labels[LABELS.owner] ?? '',
+      fleet: entry.Labels[LABELS.fleet] ?? '',
+      uid: Number(entry.Labels[LABELS.uid] ?? Number.NaN),
     }));
   }
 
@@ -247,7 +246,7 @@ export class DockerApi {
     const filters = {
       type: ['container'],
       event: ['oom', 'die', 'destroy'],
-      label: [`${OWNER_LABEL}=${owner}`],
+      label: [`${LABELS.owner}=${owner}`],
     };
     return (await this.#dial('events', {
       method: 'GET',

@@ -1,14 +1,14 @@
 // The Docker engine against a real one: the suite of all engines, then what is Docker's own.
 import { readFileSync } from 'node:fs';
+import { LABELS } from '@rungrid/sandbox/docker-body';
 import { BASE_IMAGE } from '@rungrid/sandbox/images';
 import Docker from 'dockerode';
 import { afterAll, expect, it } from 'vitest';
 import type { SandboxSpec } from '../run/ports.js';
 import { DockerEngine } from './engine.js';
 import { engineBehavior } from './engine-behavior.js';
-import { OWNER_LABEL } from './names.js';
 import { resolveDockerOptions } from './options.js';
-import { createOptions } from './spec.js';
+import { createBody } from './spec.js';
 
 const docker = new Docker();
 /** Nobody else on this engine reaps these, and these reap nobody else's. */
@@ -45,7 +45,7 @@ it('names and labels a container so that others can tell whose it is and until w
   expect(inspected.Config.Labels).toMatchObject({ 'sandbox.owner': WORKER_ID, 'sandbox.language': 'c++' });
   // Everything that was asked for is what the engine says it made.
   const uid = Number(inspected.Config.User.split(':')[0]);
-  const { HostConfig, Env, Cmd, ...asked } = createOptions(SPEC, {
+  const { HostConfig, Env, Cmd, ...asked } = createBody(SPEC, {
     uid,
     options: resolveDockerOptions({ workerId: WORKER_ID, fleet }),
   });
@@ -118,5 +118,5 @@ function readRoutes(pid: number): string[] {
 }
 
 async function own(workerId: string): Promise<Docker.ContainerInfo[]> {
-  return docker.listContainers({ all: true, filters: { label: [`${OWNER_LABEL}=${workerId}`] } });
+  return docker.listContainers({ all: true, filters: { label: [`${LABELS.owner}=${workerId}`] } });
 }

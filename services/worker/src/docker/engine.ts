@@ -2,15 +2,16 @@
 import { randomBytes } from 'node:crypto';
 import { steadyNowMs } from '@rungrid/kit/clock';
 import { ConfigError } from '@rungrid/kit/config';
+import { LABEL_VALUE } from '@rungrid/sandbox/docker-body';
 import { RUNSC_ARGS } from '@rungrid/sandbox/runtimes';
 import { type Engine, EngineError, type SandboxSpec } from '../run/ports.js';
 import { DockerApi, type EngineEvent, type ListedContainer } from './api.js';
 import type { CgroupLayout } from './cgroup.js';
 import { EngineEvents } from './events.js';
 import { deadlineOf, warmName } from './names.js';
-import { type DockerOptions, type ResolvedDockerOptions, resolveDockerOptions, WORKER_ID } from './options.js';
+import { type DockerOptions, type ResolvedDockerOptions, resolveDockerOptions } from './options.js';
 import { DockerSandbox } from './sandbox.js';
-import { createOptions } from './spec.js';
+import { createBody } from './spec.js';
 import { UidSlots } from './uids.js';
 
 /** Removals under way at once in reap() and close(): more only lengthens each on the engine's locks. */
@@ -76,7 +77,7 @@ export class DockerEngine implements Engine {
     const uid = this.#uids.take();
     this.#creating.add(name);
     try {
-      const containerId = await this.#api.create(name, createOptions(spec, { uid, options: this.#options }));
+      const containerId = await this.#api.create(name, createBody(spec, { uid, options: this.#options }));
       return await this.#start({ id, containerId, uid });
     } catch (error) {
       // By name: a call past its deadline may have made the container all the same.
@@ -194,7 +195,7 @@ export class DockerEngine implements Engine {
     if (fleet !== this.#options.fleet) return true;
     // One with this worker's label that this instance did not make is from a life before a restart.
     if (owner === this.#options.workerId) return this.#sandboxes.has(id) || this.#creating.has(name.replace(/^\//, ''));
-    if (!WORKER_ID.test(owner)) return false;
+    if (!LABEL_VALUE.test(owner)) return false;
     const known = life.owners.get(owner) ?? life.isAlive(owner);
     life.owners.set(owner, known);
     return known;

@@ -1,17 +1,5 @@
 // Container names: they carry the deadline, so that a janitor needs nothing but the engine.
 
-/** Label: id of the worker that owns the sandbox. */
-export const OWNER_LABEL = 'sandbox.owner';
-/** Label: the workers that know each other, its owner among them. */
-export const FLEET_LABEL = 'sandbox.fleet';
-/** Label: canonical language name. */
-export const LANGUAGE_LABEL = 'sandbox.language';
-
-/** Label: what it is for: `pipe`, `tty` or `compile`. */
-export const KIND_LABEL = 'sandbox.kind';
-/** Label: the sandbox's uid, so that other workers on the engine keep clear of it. */
-export const UID_LABEL = 'sandbox.uid';
-
 /** `warm-<language>-<id>-<deadline, unix s>`. */
 export function warmName(sandbox: { language: string; id: string; deadlineMs: number }): string {
   return `warm-${safe(sandbox.language)}-${sandbox.id}-${unixSeconds(sandbox.deadlineMs)}`;

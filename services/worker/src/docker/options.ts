@@ -1,7 +1,8 @@
 // Options of the Docker engine: what each means, its unit, default and range; checked once.
-import { SANDBOX_RLIMITS } from '@rungrid/sandbox/rlimits';
+import { LABEL_VALUE } from '@rungrid/sandbox/docker-body';
 import { type Runtime, type RuntimeName, runtimeOf } from '@rungrid/sandbox/runtimes';
-import { SECCOMP_PROFILE, SECCOMP_PROFILE_ABSENT_PASSES } from '@rungrid/sandbox/seccomp';
+import { OPEN_FILES, SANDBOX_UIDS } from '@rungrid/sandbox/sandbox-spec';
+import { DENYING_ACTIONS, SECCOMP_PROFILE, SECCOMP_PROFILE_ABSENT_PASSES } from '@rungrid/sandbox/seccomp';
 
 export interface DockerOptions {
   /** Id of this worker, `[A-Za-z0-9_-]{1,64}`: the owner label of every sandbox, so that others can tell whose it is. */
@@ -59,10 +60,10 @@ export type ResolvedDockerOptions = Readonly<
 
 /** Fills in defaults. Throws RangeError naming the option that is out of its range. */
 export function resolveDockerOptions(options: DockerOptions): ResolvedDockerOptions {
-  if (!WORKER_ID.test(options.workerId)) throw new RangeError('workerId: must be 1-64 of A-Z a-z 0-9 _ -');
+  if (!LABEL_VALUE.test(options.workerId)) throw new RangeError('workerId: must be 1-64 of A-Z a-z 0-9 _ -');
   const needs = runtimeOf(options.runtime ?? 'runc');
   const profile = needs.absentCallsPass ? SECCOMP_PROFILE_ABSENT_PASSES : SECCOMP_PROFILE;
-  if (!WORKER_ID.test(options.fleet ?? 'rungrid')) throw new RangeError('fleet: must be 1-64 of A-Z a-z 0-9 _ -');
+  if (!LABEL_VALUE.test(options.fleet ?? 'rungrid')) throw new RangeError('fleet: must be 1-64 of A-Z a-z 0-9 _ -');
   return Object.freeze({
     workerId: options.workerId,
     fleet: options.fleet ?? 'rungrid',
@@ -74,13 +75,13 @@ export function resolveDockerOptions(options: DockerOptions): ResolvedDockerOpti
     seccompProfile: seccompProfile(options.seccompProfile ?? profile),
     cgroupParent: options.cgroupParent || undefined,
     cgroupRoot: options.cgroupRoot ?? '/sys/fs/cgroup',
-    uidBase: within('uidBase', options.uidBase ?? 20_000, [1000, 4_000_000]),
+    uidBase: within('uidBase', options.uidBase ?? 20_000, [SANDBOX_UIDS.min, 4_000_000]),
     uidCount: within('uidCount', options.uidCount ?? 45_056, [1, 65_536]),
     uidLane: within('uidLane', options.uidLane ?? 2_048, [1, 65_536]),
     idleDeadlineMs: within('idleDeadlineMs', options.idleDeadlineMs ?? 1_800_000, [60_000, 86_400_000]),
     assignDelayMs: within('assignDelayMs', options.assignDelayMs ?? 300, [0, 60_000]),
     oomScoreAdj: within('oomScoreAdj', options.oomScoreAdj ?? 500, [0, 1000]),
-    openFiles: within('openFiles', options.openFiles ?? SANDBOX_RLIMITS.nofile, [16, 65_536]),
+    openFiles: within('openFiles', options.openFiles ?? OPEN_FILES, [16, 65_536]),
   });
 }
 
@@ -88,7 +89,7 @@ export function resolveDockerOptions(options: DockerOptions): ResolvedDockerOpti
 function seccompProfile(given: string): string | undefined {
   if (given === 'engine') return undefined;
   const action = defaultAction(given);
-  if (action !== undefined && DENYING_ACTIONS.has(action)) return given;
+  if (action !== undefined && DENYING_ACTIONS.includes(action)) return given;
   throw new RangeError('seccompProfile: must be "engine" or the JSON text of a profile that denies by default');
 }
 
@@ -110,11 +111,6 @@ export function engineAddress(host: string): { socketPath: string } | { host: st
     throw new RangeError('host: must be unix:///path or tcp://host:port');
   return { host: url.hostname, port: Number(url.port || 2375), protocol: 'http' };
 }
-
-const DENYING_ACTIONS = new Set(['SCMP_ACT_ERRNO', 'SCMP_ACT_KILL', 'SCMP_ACT_KILL_THREAD', 'SCMP_ACT_KILL_PROCESS']);
-
-/** What an owner label may hold. */
-export const WORKER_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
 function within(name: string, value: number, [low, high]: readonly [number, number]): number {
   if (!Number.isInteger(value) || value < low || value > high)

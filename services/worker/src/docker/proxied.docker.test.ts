@@ -7,13 +7,13 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { LABELS } from '@rungrid/sandbox/docker-body';
 import { BASE_IMAGE } from '@rungrid/sandbox/images';
 import Docker from 'dockerode';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { EngineError } from '../run/ports.js';
 import { DockerEngine } from './engine.js';
 import { engineBehavior } from './engine-behavior.js';
-import { OWNER_LABEL } from './names.js';
 
 const docker = new Docker();
 const fleet = `proxied-${process.pid}`;
@@ -52,7 +52,7 @@ engineBehavior({
   },
   make: (workerId) => new DockerEngine({ workerId, fleet, host, assignDelayMs: 0 }),
   count: async (workerId) =>
-    (await docker.listContainers({ all: true, filters: { label: [`${OWNER_LABEL}=${workerId}`] } })).length,
+    (await docker.listContainers({ all: true, filters: { label: [`${LABELS.owner}=${workerId}`] } })).length,
   ownerProgram: ({ workerId, spec }) => `
     import { DockerEngine } from ${JSON.stringify(new URL('../../dist/docker/engine.js', import.meta.url).href)};
     await new DockerEngine(${JSON.stringify({ workerId, fleet, host })}).create(${JSON.stringify(spec)});

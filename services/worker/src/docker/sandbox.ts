@@ -11,6 +11,10 @@ import { usageFromStats } from './stats.js';
 const EARLY_BYTES = 65_536;
 /** How long an ended stream waits for the engine's `die` event before it asks, ms: the event is usually there first. */
 const DIE_EVENT_MS = 1000;
+/** Exit status of a PID 1 that died of SIGKILL. */
+const KILLED = 137;
+/** How long a SIGKILL of unknown origin waits for the engine's `oom` event, ms: the engine may send it after `die`. */
+const LATE_OOM_MS = 150;
 /** More processes than this are killed with the CPU quota lifted: a warm interpreter with its threads and a few children are fewer. */
 const CROWD = 10;
 
@@ -40,9 +44,10 @@ export class DockerSandbox implements Sandbox {
   #ended = false;
   #settleExit!: (exit: SandboxExit) => void;
   #exitTimer: NodeJS.Timeout | undefined;
-  #exitSettled = false;
+  #exiting = false;
   #dieStatus: { status: number | undefined } | undefined;
   #oom = false;
+  #onLateOom: (() => void) | undefined;
   /** null: tried, not readable. */
   #cgroup: CgroupReader | null | undefined;
   #assignTimer: NodeJS.Timeout | undefined;
@@ -133,7 +138,10 @@ export class DockerSandbox implements Sandbox {
 
   /** What the engine's event stream says about this container. */
   onEvent(event: EngineEvent): void {
-    if (event.action === 'oom') this.#oom = true;
+    if (event.action === 'oom') {
+      this.#oom = true;
+      this.#onLateOom?.();
+    }
     if (event.action === 'die') {
       this.#dieStatus = { status: event.exitCode };
       if (this.#ended) this.#exit(event.exitCode);
@@ -196,9 +204,17 @@ export class DockerSandbox implements Sandbox {
   }
 
   #exit(status: number | undefined): void {
-    if (this.#exitSettled) return;
-    this.#exitSettled = true;
+    if (this.#exiting) return;
+    this.#exiting = true;
     clearTimeout(this.#exitTimer);
-    this.#settleExit({ oom: this.#oom, status });
+    // The kernel's own counter, as long as the group exists.
+    this.usage();
+    const settle = (): void => {
+      clearTimeout(this.#exitTimer);
+      this.#settleExit({ oom: this.#oom, status });
+    };
+    if (status !== KILLED || this.#oom || this.#destroying !== undefined) return settle();
+    this.#onLateOom = settle;
+    this.#exitTimer = setTimeout(settle, LATE_OOM_MS);
   }
 }

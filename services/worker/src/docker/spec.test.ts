@@ -1,10 +1,10 @@
-// The create options, whole: every change to how a sandbox is hardened shows here.
+// The create body, whole: every change to how a sandbox is hardened shows here.
 import type { SandboxKind } from '@rungrid/sandbox/languages';
 import { SECCOMP_PROFILE, SECCOMP_PROFILE_ABSENT_PASSES } from '@rungrid/sandbox/seccomp';
 import { describe, expect, it } from 'vitest';
 import type { SandboxSpec } from '../run/ports.js';
 import { resolveDockerOptions } from './options.js';
-import { createOptions } from './spec.js';
+import { createBody } from './spec.js';
 
 interface Profile {
   readonly defaultAction: string;
@@ -21,10 +21,10 @@ const SPEC: SandboxSpec = {
   limits: { memoryBytes: 134_217_728, cpus: 0.2, pids: 64, tmpBytes: 10_485_760, tmpInodes: 1024 },
 };
 
-describe('createOptions', () => {
-  it('is exactly this', () => {
+describe('createBody', () => {
+  it('makes exactly this body', () => {
     const options = resolveDockerOptions({ workerId: 'w1', host: 'unix:///run/docker.sock' });
-    expect(createOptions(SPEC, { uid: 20_001, options })).toEqual({
+    expect(createBody(SPEC, { uid: 20_001, options })).toEqual({
       Image: 'rungrid/cpp:dev',
       Cmd: ['--warm', 'x'],
       Env: ['LANG=C.UTF-8'],
@@ -81,9 +81,9 @@ describe('createOptions', () => {
     });
   });
 
-  it('shows terminals to a program that has one, and to no other', () => {
+  it('shows pseudo terminals only to a program on a terminal', () => {
     const options = resolveDockerOptions({ workerId: 'w1', host: 'unix:///run/docker.sock' });
-    const made = (kind: SandboxKind) => createOptions({ ...SPEC, ...kind }, { uid: 20_001, options });
+    const made = (kind: SandboxKind) => createBody({ ...SPEC, ...kind }, { uid: 20_001, options });
     const tty = made({ class: 'run', mode: 'tty' });
     expect(tty.Labels).toMatchObject({ 'sandbox.kind': 'tty' });
     expect(Object.keys(tty.HostConfig.Tmpfs ?? {})).toEqual(['/tmp']);
@@ -92,25 +92,25 @@ describe('createOptions', () => {
     expect(Object.keys(compile.HostConfig.Tmpfs ?? {})).toEqual(['/tmp', '/dev/pts']);
   });
 
-  it('leaves the filter to the engine only when told to, and never goes without', () => {
+  it('leaves the filter to the engine only where configured, and never goes without', () => {
     const options = resolveDockerOptions({ workerId: 'w1', seccompProfile: 'engine' });
-    expect(createOptions(SPEC, { uid: 20_001, options }).HostConfig.SecurityOpt).toEqual(['no-new-privileges']);
+    expect(createBody(SPEC, { uid: 20_001, options }).HostConfig.SecurityOpt).toEqual(['no-new-privileges']);
     for (const seccompProfile of ['unconfined', '', '{}', 'null', '{"defaultAction":"SCMP_ACT_ALLOW"}', '[1'])
       expect(() => resolveDockerOptions({ workerId: 'w1', seccompProfile })).toThrow('seccompProfile');
   });
 
   it('names a runtime and a parent cgroup only when they are configured', () => {
     const options = resolveDockerOptions({ workerId: 'w1', runtime: 'runsc', cgroupParent: '/rungrid' });
-    const { HostConfig } = createOptions(SPEC, { uid: 20_001, options });
+    const { HostConfig } = createBody(SPEC, { uid: 20_001, options });
     expect(HostConfig).toMatchObject({ Runtime: 'runsc', CgroupParent: '/rungrid' });
-    const plain = createOptions(SPEC, { uid: 20_001, options: resolveDockerOptions({ workerId: 'w1' }) });
+    const plain = createBody(SPEC, { uid: 20_001, options: resolveDockerOptions({ workerId: 'w1' }) });
     expect(Object.keys(plain.HostConfig)).not.toContain('Runtime');
     expect(Object.keys(plain.HostConfig)).not.toContain('CgroupParent');
   });
 
   it('gives gVisor what it needs on top, and its form of our filter, which refuses the same by default', () => {
     const options = resolveDockerOptions({ workerId: 'w1', runtime: 'runsc' });
-    const { Entrypoint, HostConfig } = createOptions(SPEC, { uid: 20_001, options });
+    const { Entrypoint, HostConfig } = createBody(SPEC, { uid: 20_001, options });
     expect(Entrypoint).toEqual(['/rungrid/agent-readable']);
     expect(HostConfig).toMatchObject({ Memory: 201_326_592, MemorySwap: 201_326_592, PidsLimit: 576 });
     expect(HostConfig.SecurityOpt).toEqual(['no-new-privileges', `seccomp=${SECCOMP_PROFILE_ABSENT_PASSES}`]);

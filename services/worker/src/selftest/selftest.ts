@@ -1,6 +1,6 @@
 // Verifies on real sandboxes that they are what the spec says, before the worker joins and again when the engine changes.
 import { ConfigError } from '@rungrid/kit/config';
-import { SANDBOX_RLIMITS } from '@rungrid/sandbox/rlimits';
+import { OPEN_FILES } from '@rungrid/sandbox/sandbox-spec';
 import { judgeSandbox, type SandboxPromise, type Verdict } from '@rungrid/sandbox/selftest';
 import { type Engine, type SandboxSpec, shelfName } from '../run/ports.js';
 import { probeSandbox } from './probe.js';
@@ -91,7 +91,7 @@ export class SelfTest {
 
 function promiseOf({ limits, env, mode }: SandboxSpec): Omit<SandboxPromise, keyof SelfTestParts['kind']> {
   const names = env.map((entry) => entry.slice(0, entry.indexOf('=')));
-  return { ...limits, openFiles: SANDBOX_RLIMITS.nofile, terminals: mode === 'tty', env: names };
+  return { ...limits, openFiles: OPEN_FILES, terminals: mode === 'tty', env: names };
 }
 
 interface PoolVerdict {
