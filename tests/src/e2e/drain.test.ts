@@ -5,7 +5,8 @@ import { useStack } from '../testkit/use-stack.js';
 import type { Gateway } from '../testkit/stack.js';
 import { until } from '@rungrid/testkit/until';
 
-const stack = useStack({ afterEach: 'clean',
+const stack = useStack({
+  afterEach: 'clean',
   gateways: 2,
   gatewayEnv: { GATEWAY_DRAIN_MS: '2000' },
   workerEnv: { WORKER_DRAIN_MS: '20000', WORKER_RESUME_MS: '2000' },

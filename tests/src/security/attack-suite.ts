@@ -92,7 +92,9 @@ export function attackTests(which: 'quick' | 'slow'): void {
     const listed = [...Object.keys(KEPT), ...Object.keys(SLOW), ...COSTLY, ...DIFFERING];
     expect(listed.filter((name) => !names.includes(name))).toEqual([]);
     // One that would be neither measured nor run beside others would not be run at all.
-    const flat = all.filter(({ after }) => ['rss_flat', 'disk_flat', 'host_flat'].some((rule) => after.has(rule as After)));
+    const flat = all.filter(({ after }) =>
+      ['rss_flat', 'disk_flat', 'host_flat'].some((rule) => after.has(rule as After)),
+    );
     expect(flat.filter(({ name }) => !COSTLY.has(name))).toEqual([]);
     expect(names.length).toBeGreaterThanOrEqual(70);
   });

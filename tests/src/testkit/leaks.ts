@@ -12,7 +12,10 @@ const SETTLE_MS = 30_000;
 
 /** Resolves when nothing leaks; rejects, naming each leak, when something still does after a while. */
 export function assertNoLeaks(stack: Stack, options: { settleMs?: number } = {}): Promise<void> {
-  return assertNone(stack, { ...options, find: async () => [...(await busyParts(stack)), ...(await containers(stack))] });
+  return assertNone(stack, {
+    ...options,
+    find: async () => [...(await busyParts(stack)), ...(await containers(stack))],
+  });
 }
 
 /** The same without a look at the containers, which takes the engine's time. */
