@@ -123,7 +123,7 @@ export class Box {
   }
 
   /** For aroundEach: closes what a test has opened, whatever tests go on beside it. */
-  static async scope(runTest: () => Promise<void>): Promise<void> {
+  static async scope(this: void, runTest: () => Promise<void>): Promise<void> {
     const boxes = new Set<Box>();
     try {
       await Box.#opened.run(boxes, runTest);
