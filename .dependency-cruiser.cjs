@@ -55,6 +55,13 @@ module.exports = {
       to: { path: '^(services/(?!kit/)|packages/(?!bus/)|tests|loadtest)' },
     },
     {
+      name: 'client-knows-types-of-proto-only',
+      comment: 'It runs in browsers as it is. tools/house.mjs checks that these are imports of types.',
+      severity: 'error',
+      from: { path: '^packages/client/', pathNot: '[.]test[.]ts$' },
+      to: { pathNot: '^(packages/client/|proto/dist/(frames|limits)[.]d[.]ts$)' },
+    },
+    {
       name: 'testkit-knows-nobody',
       severity: 'error',
       from: { path: '^packages/testkit/' },

@@ -12,6 +12,8 @@ const FOLDERS = ['proto', 'services', 'packages', 'tests', 'loadtest'];
 const MAX_LINES = 350;
 /** Fewer modules than this mean that the tool has not seen the project, whatever it says. */
 const MIN_MODULES = 60;
+/** An import of more than types, from another package. */
+const LOADING_IMPORT = /^import (?!type\b)[^;]*? from '(?![.])/m;
 /** How a comment starts, by extension; a file without one of these is not checked. */
 const COMMENT = {
   '.ts': /^\/\/ \S/,
@@ -70,8 +72,10 @@ function headFaults(file, lines) {
 
 function sourceFaults(file, lines) {
   if (!isSource(file)) return [];
+  const loads = /^packages\/client\/src\/(?!.*[.]test[.]ts$)/.test(file) && LOADING_IMPORT.test(lines.join('\n'));
   const barrel = lines.some((line) => line.startsWith('export * from'));
   return [
+    ...(loads ? [`${file}: loads another package; browsers have its own files only`] : []),
     ...(barrel ? [`${file}: a barrel (export * from); import the file itself`] : []),
     ...(!file.endsWith('.test.ts') && lines.length > MAX_LINES
       ? [`${file}: ${lines.length} lines; find the seam`]

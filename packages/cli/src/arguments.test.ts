@@ -1,4 +1,4 @@
-// The command line: what is understood, and what a fault says.
+// The command line: what is accepted, and what an error says.
 import { describe, expect, test } from 'vitest';
 import { parseCommandLine } from './arguments.js';
 import { COMMANDS } from './commands.js';
@@ -29,10 +29,10 @@ describe('parseCommandLine', () => {
     expect(parse(...argv).kind).toBe('overview');
   });
 
-  test('help is there for every command, in both forms', () => {
+  test('every command has help, in both forms', () => {
     for (const { name, passThrough } of COMMANDS) {
       expect(parse('help', name)).toMatchObject({ kind: 'help', command: { name } });
-      // A command that hands its words over leaves --help to who gets them.
+      // A command that passes its arguments on leaves --help to the program that gets them.
       expect(parse(name, '--help').kind).toBe(passThrough === true ? 'run' : 'help');
     }
   });
@@ -47,25 +47,25 @@ describe('parseCommandLine', () => {
     expect(options.flag('workers')).toBe(false);
   });
 
-  test('a text that looks like a number stays as it is', () => {
+  test('a text option that looks like a number stays text', () => {
     expect(input('token', '--user', '007').options.text('user')).toBe('007');
   });
 
-  test('what follows -- is the program’s, --help too', () => {
+  test('everything after -- belongs to the program, --help too', () => {
     expect(input('run', 'a.py', '--', '--help', '-x').positionals).toEqual(['a.py', '--help', '-x']);
   });
 
-  test('bench gets everything unread', () => {
+  test('bench gets its arguments unparsed', () => {
     expect(input('bench', '--json', '--help').positionals).toEqual(['--json', '--help']);
   });
 
   test.each([
-    [['frobnicate'], 'there is no command "frobnicate"'],
+    [['frobnicate'], 'unknown command "frobnicate"'],
     [['up', '--gateways', '0'], '--gateways takes a whole number from 1 to 32, not "0"'],
     [['up', '--gateways', '1e3'], '--gateways takes a whole number from 1 to 32, not "1e3"'],
     [['up', '--languages', 'a,,b'], '--languages takes names separated by commas'],
     [['up', '--nonsense'], "Unknown option '--nonsense'"],
-    [['up', 'now'], '"now" is one word too many'],
+    [['up', 'now'], 'unexpected argument "now"'],
     [['run'], 'FILE is missing'],
   ])('%j is refused with a message that says why', (argv, message) => {
     const fault = faultOf(...argv);

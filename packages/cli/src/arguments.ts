@@ -1,4 +1,4 @@
-// The command line, checked against the commands' own tables; a fault names the word and says where help is.
+// Parses the command line by the commands' own tables; an error names the word and points to the help.
 import { parseArgs } from 'node:util';
 import type { CommandInput, CommandSpec, Options, OptionSpec } from './command.js';
 import { CliError, EXIT_USAGE, messageOf } from './errors.js';
@@ -10,7 +10,7 @@ export type Request =
 
 type Value = string | boolean | number | string[];
 
-/** Throws CliError with exit code 2 for what it does not understand. */
+/** Throws CliError with exit code 2 for an invalid command line. */
 export function parseCommandLine(argv: readonly string[], commands: readonly CommandSpec[]): Request {
   const [first, ...rest] = argv;
   if (first === undefined || first === '--help' || first === '-h') return { kind: 'overview' };
@@ -26,7 +26,7 @@ export function parseCommandLine(argv: readonly string[], commands: readonly Com
 function find(name: string, commands: readonly CommandSpec[]): CommandSpec {
   const command = commands.find((each) => each.name === name);
   if (command === undefined)
-    throw new CliError(`there is no command "${name}"; \`rungrid help\` lists them`, { exitCode: EXIT_USAGE });
+    throw new CliError(`unknown command "${name}"; \`rungrid help\` lists the commands`, { exitCode: EXIT_USAGE });
   return command;
 }
 
@@ -50,12 +50,12 @@ function parseInput(words: readonly string[], command: CommandSpec): CommandInpu
   try {
     parsed = parseArgs({ args: [...words], options: config, allowPositionals: true, strict: true });
   } catch (error) {
-    // Node's message goes on with advice about its own syntax after the first sentence.
+    // After its first sentence, Node's message gives advice about Node's own syntax.
     throw fail(messageOf(error).split('. ')[0] ?? '');
   }
   const { min, max } = command.positionals;
   if (parsed.positionals.length < min) throw fail(`${command.usage.split(' ')[0]} is missing`);
-  if (parsed.positionals.length > max) throw fail(`"${parsed.positionals[max]}" is one word too many`);
+  if (parsed.positionals.length > max) throw fail(`unexpected argument "${parsed.positionals[max]}"`);
   const values: Record<string, Value> = {};
   for (const [name, value] of Object.entries(parsed.values)) {
     const spec = command.options[name];

@@ -1,4 +1,4 @@
-// What a command is: its help and options as data, and what its module offers.
+// The shape of a command: its help and options as data, and the interface of its module.
 
 export interface OptionSpec {
   readonly type: 'string' | 'integer' | 'boolean' | 'list';
@@ -37,7 +37,7 @@ export interface CommandSpec {
   readonly options: Readonly<Record<string, OptionSpec>>;
   /** How many positionals it takes. */
   readonly positionals: { readonly min: number; readonly max: number };
-  /** Takes everything after its name unread (another tool has its own options). */
+  /** Passes everything after its name on unparsed, since another tool has its own options. */
   readonly passThrough?: boolean;
   readonly load: () => Promise<CommandModule>;
 }

@@ -1,4 +1,4 @@
-// Every command as data: its help and its options; the code behind it is loaded only when it is called.
+// Every command as data: its help and options; its code is loaded only when it is called.
 import { DEFAULT_LANGUAGES } from '@rungrid/sandbox/tested-languages';
 import type { CommandSpec } from './command.js';
 
@@ -8,12 +8,12 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'up',
     usage: '[options]',
-    summary: 'install and start what is missing; print the playground’s address',
-    details: `Finds or starts a Docker engine and a private Redis, makes the sandbox images, starts workers and gateways.
-Safe to repeat: what is there is reused, what died is started again. Stays in the foreground until Ctrl-C, which
-stops everything that it started; with --detach, \`down\` does. State, keys and logs: .rungrid/ (or RUNGRID_STATE).
+    summary: 'start Rungrid, installing what is missing, and print the playground’s address',
+    details: `Finds or starts a Docker engine and a private Redis, builds the sandbox images, starts workers and gateways.
+Safe to repeat: running processes are kept, ended ones are started again. Stays in the foreground until Ctrl-C, which
+stops everything that it started; with --detach, \`down\` stops it. State, keys and logs: .rungrid/ (or RUNGRID_STATE).
 Settings of the services (GATEWAY_…, WORKER_…, RUNGRID_REDIS_URL, DOCKER_HOST) are passed on from the environment.
-SANDBOX_RUNTIME=runsc runs the sandboxes in gVisor; a private engine is given it.`,
+SANDBOX_RUNTIME=runsc runs the sandboxes in gVisor, which a private engine gets installed.`,
     options: {
       detach: { type: 'boolean', help: 'start, then return' },
       gateways: {
@@ -21,9 +21,9 @@ SANDBOX_RUNTIME=runsc runs the sandboxes in gVisor; a private engine is given it
         value: 'N',
         min: 1,
         max: 32,
-        help: 'gateways, on ports counted up from --port (default 1)',
+        help: 'number of gateways, on ports from --port upwards (default 1)',
       },
-      workers: { type: 'integer', value: 'N', min: 1, max: 32, help: 'workers (default 1)' },
+      workers: { type: 'integer', value: 'N', min: 1, max: 32, help: 'number of workers (default 1)' },
       languages: {
         type: 'list',
         value: 'a,b',
@@ -44,8 +44,7 @@ SANDBOX_RUNTIME=runsc runs the sandboxes in gVisor; a private engine is given it
     name: 'down',
     usage: '',
     summary: 'stop everything that `up` started',
-    details:
-      'Stops gateways, workers, Redis and the Docker engine that belong to this state folder; nothing else is touched.',
+    details: 'Stops the gateways, workers, Redis and Docker engine of this state folder, and nothing else.',
     options: {},
     positionals: NONE,
     load: async () => (await import('./commands/down.js')).command,
@@ -53,7 +52,7 @@ SANDBOX_RUNTIME=runsc runs the sandboxes in gVisor; a private engine is given it
   {
     name: 'status',
     usage: '[--json]',
-    summary: 'what runs, where',
+    summary: 'show the running processes and their addresses',
     details: 'Exit code 0 when at least one gateway and one worker run, 1 otherwise.',
     options: {
       json: {
@@ -68,15 +67,15 @@ SANDBOX_RUNTIME=runsc runs the sandboxes in gVisor; a private engine is given it
     name: 'run',
     usage: 'FILE [--language L] [--file F,…] [-- ARGUMENT…]',
     summary: 'run a program in a sandbox, with your terminal as its stdin and stdout',
-    details: `At a terminal the program has a terminal of its own, and every key is the program's: line editing, Ctrl-C, Ctrl-D, the
-window's size. Otherwise it is on pipes: Ctrl-C sends SIGINT, a second one stops it. Text only: bytes that are not UTF-8
-are replaced. The exit code is the program’s; 128+n when signal n ended it; 124 when it ran out of time (wall, CPU, idle);
-137 when it was killed over memory, processes or output; 130 when it was stopped; 125 when Rungrid failed.`,
+    details: `At a terminal the program gets a terminal of its own, and every key goes to the program: line editing, Ctrl-C, Ctrl-D, the
+window's size. Otherwise it runs on pipes: Ctrl-C sends SIGINT, a second one stops it. Text only: bytes that are not UTF-8
+are replaced. The exit code is the program’s; 128+n when signal n ended it; 124 when it hit a time limit (wall, CPU, idle);
+137 when it hit the memory, process or output limit; 130 when it was stopped; 125 when Rungrid failed.`,
     options: {
       language: { type: 'string', value: 'L', help: 'name or alias (default: by the file’s extension)' },
-      file: { type: 'list', value: 'F,…', help: 'more files; the program finds them in its folder' },
-      tty: { type: 'boolean', help: 'insist on a terminal (default: when stdin and stdout are one)' },
-      'no-tty': { type: 'boolean', help: 'pipes, also at a terminal' },
+      file: { type: 'list', value: 'F,…', help: 'more files, placed beside the program' },
+      tty: { type: 'boolean', help: 'require a terminal (default: when stdin and stdout are one)' },
+      'no-tty': { type: 'boolean', help: 'use pipes, even at a terminal' },
       url: {
         type: 'string',
         value: 'URL',
@@ -94,8 +93,8 @@ are replaced. The exit code is the program’s; 128+n when signal n ended it; 12
   {
     name: 'token',
     usage: '[options]',
-    summary: 'mint a token: good for one run, within five minutes',
-    details: 'Signed with the key in .rungrid/keys, or with the one of GATEWAY_TOKEN_KEYS.',
+    summary: 'sign a token, valid for one run within five minutes',
+    details: 'The key is the one in GATEWAY_TOKEN_KEYS, else in .rungrid/keys.',
     options: {
       origin: {
         type: 'string',
@@ -105,7 +104,7 @@ are replaced. The exit code is the program’s; 128+n when signal n ended it; 12
       'key-id': { type: 'string', value: 'ID', help: 'which key signs (default: the first)' },
       user: { type: 'string', value: 'NAME', help: 'claim: your name for the visitor' },
       languages: { type: 'list', value: 'a,b', help: 'claim: only these languages' },
-      'code-file': { type: 'string', value: 'FILE', help: 'claim: only exactly this program' },
+      'code-file': { type: 'string', value: 'FILE', help: 'claim: only this program, unchanged' },
       'wall-ms': { type: 'integer', value: 'MS', min: 1, max: 86_400_000, help: 'claim: at most this wall-clock time' },
       'cpu-ms': { type: 'integer', value: 'MS', min: 1, max: 86_400_000, help: 'claim: at most this CPU time' },
       'output-bytes': {
@@ -141,9 +140,9 @@ part of a file’s path. The slowest files are listed at the end, and the last l
   {
     name: 'doctor',
     usage: '',
-    summary: 'prove that sandboxes hold: network, files, system calls, limits',
-    details: `Starts one sandbox of each language whose image is there, in the engine that \`up\` uses, and tries from inside what must
-fail. The same checks run before a worker joins. Exit code 0 when all hold, 1 otherwise. Settings: WORKER_… as for \`up\`.`,
+    summary: 'verify the isolation of sandboxes: network, files, system calls, limits',
+    details: `Starts one sandbox of each language that has an image, in the engine that \`up\` uses, and attempts from inside what must
+fail. A worker runs the same checks before it joins. Exit code 0 when all pass, 1 otherwise. Settings: WORKER_… as for \`up\`.`,
     options: {},
     positionals: NONE,
     load: async () => (await import('./commands/doctor.js')).command,
@@ -151,9 +150,9 @@ fail. The same checks run before a worker joins. Exit code 0 when all hold, 1 ot
   {
     name: 'language',
     usage: 'list | add NAME | test NAME [SAMPLE…]',
-    summary: 'list the languages; begin a new one; run the samples of one',
-    details: `A language is a folder: services/sandbox/languages/NAME. \`add\` makes one from a template, with everything marked TODO that is
-to be filled in; \`test\` makes its image and runs its samples in real sandboxes, on pipes and on a terminal.`,
+    summary: 'list the languages, add one, or run the samples of one',
+    details: `A language is a folder, services/sandbox/languages/NAME. \`add\` creates one from a template, in which TODO marks every gap;
+\`test\` builds its image and runs its samples in real sandboxes, on pipes and on a terminal.`,
     options: {},
     positionals: { min: 1, max: 64 },
     load: async () => (await import('./commands/language.js')).command,
@@ -161,9 +160,9 @@ to be filled in; \`test\` makes its image and runs its samples in real sandboxes
   {
     name: 'images',
     usage: '[--languages a,b]',
-    summary: 'make the sandbox images only, in the engine of DOCKER_HOST (for machines that run just a worker)',
-    details: 'Images are named by their content: what is there is up to date, and is not built again.',
-    options: { languages: { type: 'list', value: 'a,b', help: 'languages to make images for (default: all)' } },
+    summary: 'build only the sandbox images, in the engine of DOCKER_HOST (for a machine that runs only a worker)',
+    details: 'Images are named by the hash of their content: an existing one is up to date, and is not rebuilt.',
+    options: { languages: { type: 'list', value: 'a,b', help: 'languages to build images for (default: all)' } },
     positionals: NONE,
     load: async () => (await import('./commands/images.js')).command,
   },
@@ -171,7 +170,7 @@ to be filled in; \`test\` makes its image and runs its samples in real sandboxes
     name: 'bench',
     usage: '[options]',
     summary: 'measure click to first byte, keystroke to echo, runs per second',
-    details: 'Hands everything over to the load test; `bench --help` shows its options.',
+    details: 'Passes all arguments to the load test; `bench --help` lists its options.',
     options: {},
     positionals: { min: 0, max: Number.MAX_SAFE_INTEGER },
     passThrough: true,
@@ -180,11 +179,11 @@ to be filled in; \`test\` makes its image and runs its samples in real sandboxes
   {
     name: 'logs',
     usage: '[NAME] [--follow] [--lines N]',
-    summary: 'show what the parts wrote (gateway-1, worker-1, redis, dockerd …)',
-    details: 'Without NAME: the end of each log. Logs of the start before are kept as NAME.log.1.',
+    summary: 'show the logs of the processes (gateway-1, worker-1, redis, dockerd …)',
+    details: 'Without NAME: the last lines of each log. The log of the previous start is NAME.log.1.',
     options: {
-      follow: { type: 'boolean', help: 'go on as lines come, until Ctrl-C' },
-      lines: { type: 'integer', value: 'N', min: 1, max: 1_000_000, help: 'how many lines of the end (default 20)' },
+      follow: { type: 'boolean', help: 'keep showing new lines, until Ctrl-C' },
+      lines: { type: 'integer', value: 'N', min: 1, max: 1_000_000, help: 'number of last lines (default 20)' },
     },
     positionals: { min: 0, max: 1 },
     load: async () => (await import('./commands/logs.js')).command,

@@ -1,8 +1,9 @@
-// Faults that the person at the terminal can do something about: the message says what.
+// Errors that the user can act on: the message says what is wrong and what to do next.
+import { readFileSync } from 'node:fs';
 
 /** The command line was not understood. */
 export const EXIT_USAGE = 2;
-/** Rungrid itself failed, whatever the program did (as docker run and timeout do it). */
+/** Rungrid itself failed, whatever the program did; docker run and timeout use the same code. */
 export const EXIT_FAULT = 125;
 
 export class CliError extends Error {
@@ -24,4 +25,14 @@ export function messageOf(error: unknown): string {
 export function codeOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' ? code : undefined;
+}
+
+/** The text of a file; undefined when it does not exist. */
+export function readIfExists(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }

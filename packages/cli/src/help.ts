@@ -1,15 +1,15 @@
-// Help texts, made from the commands' tables: one screen for all, one for each.
+// Help texts, generated from the commands' tables: one screen for the overview, one for each command.
 import type { CommandSpec } from './command.js';
 
 export function overview(commands: readonly CommandSpec[]): string {
   const rows = commands.map((command) => [command.name, command.summary] as const);
-  return `Rungrid runs untrusted programs interactively, each in a sandbox of its own.
+  return `Rungrid runs untrusted programs interactively, each in its own sandbox.
 
 Usage: ./rungrid COMMAND [options]
 
 ${table(rows)}
 
-\`./rungrid COMMAND --help\` tells a command's options.
+\`./rungrid COMMAND --help\` lists a command's options.
 First steps: ./rungrid up --detach, open the address that it prints, ./rungrid run hello.py, ./rungrid down.
 `;
 }
@@ -21,7 +21,7 @@ export function commandHelp(command: CommandSpec): string {
   const options = rows.length === 0 ? '' : `\nOptions\n${table(rows)}\n`;
   return (
     `Usage: ./rungrid ${command.name} ${command.usage}`.trimEnd() +
-    `\n\n${capitalised(command.summary)}.\n\n${command.details}\n${options}`
+    `\n\n${capitalized(command.summary)}.\n\n${command.details}\n${options}`
   );
 }
 
@@ -30,6 +30,6 @@ function table(rows: readonly (readonly [string, string])[]): string {
   return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join('\n');
 }
 
-function capitalised(text: string): string {
+function capitalized(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

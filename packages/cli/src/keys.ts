@@ -1,8 +1,8 @@
-// Keys and secrets of this installation: made once, readable by their owner only. Token keys are in the form of GATEWAY_TOKEN_KEYS.
+// Keys and secrets of this installation: created once, readable by their owner only. Token keys have the form of GATEWAY_TOKEN_KEYS.
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CliError, codeOf } from './errors.js';
+import { CliError, codeOf, readIfExists } from './errors.js';
 import type { Paths } from './paths.js';
 
 /** `id:secret,id2:secret2`; the first signs. */
@@ -12,19 +12,19 @@ export function ensureKeys(paths: Paths, env: NodeJS.ProcessEnv = process.env): 
   return make(paths.keysFile, `local:${randomBytes(32).toString('hex')}`);
 }
 
-/** RUNGRID_GRPC_SECRET, or a secret of this installation: gateways and workers get the same one. */
+/** RUNGRID_GRPC_SECRET, else a secret of this installation; gateways and workers share it. */
 export function ensureGrpcSecret(paths: Paths, env: NodeJS.ProcessEnv = process.env): string {
   return given(env['RUNGRID_GRPC_SECRET']) ?? ensureSecret('grpc', paths);
 }
 
-/** A secret of this installation, 64 hex digits: made at the first call, the same afterwards. `name`: one of ours, `[a-z-]+`. */
+/** A secret of this installation, 64 hex digits, created at the first call. `name` matches `[a-z-]+`. */
 export function ensureSecret(name: string, paths: Paths): string {
   const file = join(paths.secrets, name);
   mkdirSync(paths.secrets, { recursive: true, mode: 0o700 });
   return readSecret(file) ?? make(file, randomBytes(32).toString('hex'));
 }
 
-/** The keys of GATEWAY_TOKEN_KEYS or of the state folder; undefined when there are none yet. */
+/** The keys in GATEWAY_TOKEN_KEYS or in the state folder; undefined when there are none yet. */
 export function readKeys(paths: Paths, env: NodeJS.ProcessEnv = process.env): string | undefined {
   return given(env['GATEWAY_TOKEN_KEYS']) ?? readSecret(paths.keysFile);
 }
@@ -54,11 +54,10 @@ function make(file: string, secret: string): string {
 
 function readSecret(file: string): string | undefined {
   try {
-    return readFileSync(file, 'utf8').trim();
+    return readIfExists(file)?.trim();
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
     if (codeOf(error) === 'EACCES')
-      throw new CliError(`you may not read ${file}: it belongs to who ran \`rungrid up\`.`);
+      throw new CliError(`no permission to read ${file}: it belongs to the user who ran \`rungrid up\`.`);
     throw error;
   }
 }

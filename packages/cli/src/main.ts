@@ -1,4 +1,4 @@
-// The CLI's entry: finds the command, and turns whatever goes wrong into one message and an exit code.
+// The CLI's entry: finds the command, and turns any error into one message and an exit code.
 import { parseCommandLine } from './arguments.js';
 import { COMMANDS } from './commands.js';
 import { CliError, EXIT_FAULT, messageOf } from './errors.js';
@@ -20,7 +20,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-// Who reads our output may go at any time (`| head`): what can't be written is not missed.
+// The reader of our output may close it at any time (`| head`): the rest is dropped.
 process.stdout.on('error', () => undefined);
 process.stderr.on('error', () => undefined);
 try {
@@ -29,10 +29,10 @@ try {
   process.stderr.write(`rungrid: ${describe(error)}\n`);
   process.exitCode = error instanceof CliError ? error.exitCode : EXIT_FAULT;
 }
-// Sockets to an engine that hangs must not keep a finished command alive; what was written goes out first.
+// Flush the output, then exit: sockets to a hung engine must not keep a finished command alive.
 process.stdout.write('', () => process.stderr.write('', () => process.exit()));
 
-/** A fault that somebody can act on is one message; any other one is ours, and its place matters. */
+/** An error that the user can act on is one message; any other one is a bug, and shows its stack. */
 function describe(error: unknown): string {
   if (error instanceof CliError || !(error instanceof Error)) return messageOf(error);
   return error.stack ?? error.message;

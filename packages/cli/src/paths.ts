@@ -1,4 +1,4 @@
-// Where things are: the project's folder, and the one state folder with everything that `up` makes.
+// Paths: the project's folder, and the state folder that holds everything that `up` creates.
 import { createHash } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -10,7 +10,7 @@ export const ROOT = fileURLToPath(new URL('../../../', import.meta.url)).replace
 
 /** sun_path holds 107 bytes and a NUL (unix(7)). */
 const MAX_SOCKET_PATH = 107;
-/** The longest path of a socket below the run folder: containerd makes it, and a longer one fails deep inside. */
+/** The longest socket path below the run folder. containerd creates it, and fails obscurely when it is too long. */
 const LONGEST_SOCKET = '/docker/exec/containerd/containerd-debug.sock.ttrpc';
 
 export interface Paths {
@@ -19,17 +19,17 @@ export interface Paths {
   readonly stateFile: string;
   readonly lockFile: string;
   readonly keysFile: string;
-  /** What the parts show each other. */
+  /** Secrets between the services. */
   readonly secrets: string;
   readonly logs: string;
   readonly tmp: string;
   /** Images and containers of the private Docker engine. */
   readonly dockerData: string;
-  /** Sockets and pid files: inside the state folder where their paths fit, else a short folder of the same owner. */
+  /** Sockets and pid files: in the state folder when their paths fit, else in a short folder of the same owner. */
   readonly run: string;
 }
 
-/** Where things are; makes nothing. */
+/** Resolves the paths; creates nothing. */
 export function resolvePaths(env: NodeJS.ProcessEnv = process.env): Paths {
   const given = env['RUNGRID_STATE'];
   const state = given === undefined || given === '' ? join(ROOT, '.rungrid') : resolve(given);
@@ -51,23 +51,28 @@ export function runFolder(state: string): string {
   const inside = join(state, 'run');
   if (Buffer.byteLength(inside + LONGEST_SOCKET) <= MAX_SOCKET_PATH) return inside;
   const base = process.getuid?.() === 0 ? '/run' : '/tmp';
-  return `${base}/rungrid-${createHash('sha256').update(state).digest('hex').slice(0, 10)}`;
+  return `${base}/rungrid-${installationId(state)}`;
 }
 
-/** Makes the folders. Throws CliError when they cannot be made, or when somebody else owns the short one. */
+/** Tells two installations on one machine apart: 10 hex digits of their state folder's path. */
+export function installationId(state: string): string {
+  return createHash('sha256').update(state).digest('hex').slice(0, 10);
+}
+
+/** Creates the folders. Throws CliError when that fails, or when another user owns the run folder. */
 export function makeFolders(paths: Paths): void {
   try {
     for (const folder of [paths.state, paths.logs, paths.tmp]) mkdirSync(folder, { recursive: true });
     mkdirSync(paths.run, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw new CliError(
-      `cannot make ${paths.state}: ${(error as Error).message}. Set RUNGRID_STATE to a folder that you may write to.`,
+      `cannot create ${paths.state}: ${(error as Error).message}. Set RUNGRID_STATE to a writable folder.`,
       { cause: error },
     );
   }
   const info = lstatSync(paths.run);
   if (!info.isDirectory() || info.uid !== process.getuid?.()) {
-    throw new CliError(`${paths.run} belongs to somebody else. Remove it, or set RUNGRID_STATE to a shorter path.`);
+    throw new CliError(`${paths.run} belongs to another user. Remove it, or set RUNGRID_STATE to a shorter path.`);
   }
   chmodSync(paths.run, 0o700);
 }

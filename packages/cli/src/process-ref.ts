@@ -1,14 +1,14 @@
-// Processes by identity, not by number: a recycled pid is never taken for the process that had it before.
+// Identifies processes by pid and start time, so that a recycled pid is never mistaken for its previous owner.
 import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf } from './errors.js';
+import { poll } from './poll.js';
 
-/** How often the end of a process is looked for, ms. */
+/** How often stop() checks whether the process has ended, ms. */
 const POLL_MS = 20;
 
 export interface ProcessRef {
   readonly pid: number;
-  /** Start time in clock ticks since boot (proc(5), stat field 22), with the boot's id: together never used twice. */
+  /** Boot id and start time in clock ticks since boot (proc(5), stat field 22); never used twice. */
   readonly start: string;
 }
 
@@ -19,7 +19,7 @@ export function identify(pid: number): ProcessRef | undefined {
   return { pid, start: `${bootId()}:${ticks}` };
 }
 
-/** Start time of a process that lives; undefined for a zombie, and for what is not a stat line. */
+/** Start time of a live process; undefined for a zombie, and for text that is not a stat line. */
 export function startTicks(stat: string): string | undefined {
   // The command's name may hold spaces and parentheses: fields are counted from the last one.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -31,7 +31,7 @@ export function isAlive(process: ProcessRef): boolean {
   return identify(process.pid)?.start === process.start;
 }
 
-/** Sends a signal to exactly this process. False when it is gone. */
+/** Sends a signal to exactly this process. False when it has ended. */
 export function signal(target: ProcessRef, name: NodeJS.Signals): boolean {
   if (!isAlive(target)) return false;
   try {
@@ -42,22 +42,18 @@ export function signal(target: ProcessRef, name: NodeJS.Signals): boolean {
   }
 }
 
-/** SIGTERM, then SIGKILL after `graceMs`. True when it ended by itself. */
+/** SIGTERM, then SIGKILL after `graceMs`. True when SIGTERM was enough. */
 export async function stop(target: ProcessRef, options: { graceMs: number }): Promise<boolean> {
   if (!signal(target, 'SIGTERM')) return true;
-  if (await goneWithin(target, options.graceMs)) return true;
+  if (await endedWithin(target, options.graceMs)) return true;
   signal(target, 'SIGKILL');
-  await goneWithin(target, 5_000);
+  await endedWithin(target, 5_000);
   return false;
 }
 
-async function goneWithin(target: ProcessRef, timeoutMs: number): Promise<boolean> {
-  const deadline = performance.now() + timeoutMs;
-  while (isAlive(target)) {
-    if (performance.now() > deadline) return false;
-    await sleep(POLL_MS);
-  }
-  return true;
+async function endedWithin(target: ProcessRef, timeoutMs: number): Promise<boolean> {
+  const ended = await poll(() => (isAlive(target) ? undefined : true), { timeoutMs, everyMs: POLL_MS });
+  return ended === true;
 }
 
 let boot: string | undefined;
@@ -71,7 +67,7 @@ function readProc(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch {
-    // The process went, or never was: /proc says so by ENOENT or ESRCH.
+    // ENOENT or ESRCH: the process has ended, or never existed.
     return undefined;
   }
 }

@@ -1,15 +1,15 @@
-// Progress for people, on stderr: one line a step, with its time when it took a while.
+// Progress messages on stderr: one line per step, with its duration when it is long.
 
-/** Steps quicker than this are not worth their time, seconds. */
-const WORTH_TELLING_S = 1;
-/** How often a long step says that it is still at it, ms: CI logs and people want to see life. */
+/** Shorter steps are reported without their duration, ms. */
+const MIN_REPORTED_MS = 1_000;
+/** How often a long step reports that it is still running, ms. */
 const STILL_MS = 20_000;
 
 export function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** Says `doing …`, does it, says how long it took. */
+/** Prints `doing …`, does it, prints how long it took. */
 export async function step<T>(doing: string, work: () => Promise<T>): Promise<T> {
   say(`  ${doing} …`);
   const start = performance.now();
@@ -18,7 +18,7 @@ export async function step<T>(doing: string, work: () => Promise<T>): Promise<T>
     return await work();
   } finally {
     clearInterval(still);
-    if (performance.now() - start > WORTH_TELLING_S * 1000) say(`    took ${seconds(start)} s`);
+    if (performance.now() - start > MIN_REPORTED_MS) say(`    took ${seconds(start)} s`);
   }
 }
 

@@ -106,7 +106,7 @@ describe('rungrid', () => {
     const before = await status();
     const again = await rungrid(['up', '--detach']);
     expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining(before.gateways[0]?.url ?? 'no gateway') });
-    expect(again.stderr).toContain('up already');
+    expect(again.stderr).toContain('already up');
     expect(await status()).toEqual(before);
   });
 

@@ -1,5 +1,5 @@
 // The state file: whole or not at all, without the dead, one writer at a time.
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -9,6 +9,7 @@ import {
   EMPTY_STATE,
   parseState,
   readState,
+  removeStaleLock,
   type State,
   takeLock,
   updateState,
@@ -86,6 +87,25 @@ describe('lock', () => {
 
   test.each(['', '{"pid":4194305,"start":"boot:1"}'])('a holder that is gone (%j) does not count', (text) => {
     writeFileSync(paths.lockFile, text);
+    takeLock(paths)();
+  });
+});
+
+describe('a stale lock', () => {
+  const DEAD = { pid: 4194305, start: 'boot:1' };
+
+  test('is removed once: a slow command leaves the lock that a quick one has taken since', () => {
+    writeFileSync(paths.lockFile, JSON.stringify(DEAD));
+    const unlock = takeLock(paths);
+    removeStaleLock(paths, DEAD);
+    expect(() => takeLock(paths)).toThrow(`pid ${process.pid}`);
+    unlock();
+  });
+
+  test('is removed although a command died while it did so', () => {
+    writeFileSync(paths.lockFile, JSON.stringify(DEAD));
+    writeFileSync(`${paths.lockFile}.stale`, '');
+    utimesSync(`${paths.lockFile}.stale`, 0, 0);
     takeLock(paths)();
   });
 });

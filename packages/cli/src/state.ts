@@ -1,15 +1,21 @@
-// What `up` started, in state.json: written whole or not at all, read with a check.
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+// state.json: the processes that `up` started. Written atomically, and validated when it is read.
+import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type Static, Type } from 'typebox';
 import { Check } from 'typebox/value';
-import { CliError, codeOf } from './errors.js';
+import { CliError, codeOf, readIfExists } from './errors.js';
 import type { Paths } from './paths.js';
 import { identify, isAlive, type ProcessRef } from './process-ref.js';
+
+/** How often a command tries to take the lock while others remove a stale one, and the pause between two tries, ms. */
+const LOCK_TRIES = 20;
+const LOCK_PAUSE_MS = 10;
+/** How old the permit to remove a stale lock may be, ms, before its owner counts as dead. */
+const STALE_PERMIT_MS = 10_000;
 
 const ProcessRefSchema = Type.Object({ pid: Type.Integer({ minimum: 2 }), start: Type.String() });
 const StateSchema = Type.Object({
   version: Type.Literal(1),
-  /** What `up` was asked for last. */
+  /** The options of the last `up`. */
   wanted: Type.Optional(
     Type.Object({
       gateways: Type.Integer(),
@@ -18,7 +24,7 @@ const StateSchema = Type.Object({
       port: Type.Optional(Type.Integer()),
     }),
   ),
-  /** `process`: ours to stop; absent: it was there before. */
+  /** `process`: present when this installation started it and stops it. */
   engine: Type.Optional(
     Type.Object({
       host: Type.String(),
@@ -26,7 +32,7 @@ const StateSchema = Type.Object({
       cgroupParent: Type.Optional(Type.String()),
     }),
   ),
-  /** Between the workers and the engine, where it was asked for. */
+  /** Between the workers and the engine, when requested. */
   engineProxy: Type.Optional(Type.Object({ socket: Type.String(), process: ProcessRefSchema })),
   redis: Type.Optional(Type.Object({ url: Type.String(), process: Type.Optional(ProcessRefSchema) })),
   gateways: Type.Array(
@@ -43,20 +49,13 @@ export type WorkerState = State['workers'][number];
 
 export const EMPTY_STATE: State = { version: 1, gateways: [], workers: [] };
 
-/** The state as written; empty when there is none. Throws CliError when the file is not one of ours. */
+/** The recorded state; empty when there is none. Throws CliError when the file is malformed. */
 export function readState(paths: Paths): State {
-  let text: string;
-  try {
-    text = readFileSync(paths.stateFile, 'utf8');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return EMPTY_STATE;
-    throw error;
-  }
+  const text = readIfExists(paths.stateFile);
+  if (text === undefined) return EMPTY_STATE;
   const value = parseState(text);
   if (value === undefined) {
-    throw new CliError(
-      `${paths.stateFile} cannot be read. Look for processes that it names, end them, then remove the file.`,
-    );
+    throw new CliError(`${paths.stateFile} is malformed. End the processes that it names, then remove the file.`);
   }
   return value;
 }
@@ -70,7 +69,7 @@ export function parseState(text: string): State | undefined {
   }
 }
 
-/** The state without what has died since. */
+/** The state without the processes that have ended since. */
 export function withoutTheDead(state: State, alive: (process: ProcessRef) => boolean = isAlive): State {
   const { engine, engineProxy, redis, ...rest } = state;
   const keep = (part: { process?: ProcessRef } | undefined) =>
@@ -85,7 +84,7 @@ export function withoutTheDead(state: State, alive: (process: ProcessRef) => boo
   };
 }
 
-/** Replaces the file in one step: a reader sees the old state or the new one. */
+/** Replaces the file atomically: a reader sees the old state or the new one. */
 export function writeState(paths: Paths, state: State): void {
   const temporary = `${paths.stateFile}.${process.pid}`;
   writeFileSync(temporary, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
@@ -99,27 +98,67 @@ export function updateState(paths: Paths, change: (state: State) => State): Stat
   return state;
 }
 
-/**
- * Takes the state folder for one command that changes it; the returned function gives it back. A holder that died does not count.
- * Throws CliError when another command holds it.
- */
-export function takeLock(paths: Paths): () => void {
-  for (let tries = 0; tries < 2; tries++) {
-    try {
-      writeFileSync(paths.lockFile, JSON.stringify(identify(process.pid)), { flag: 'wx' });
-      return () => rmSync(paths.lockFile, { force: true });
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error;
-      const holder = readHolder(paths);
-      if (holder !== undefined && isAlive(holder)) {
-        throw new CliError(
-          `another rungrid command (pid ${holder.pid}) is at work on ${paths.state}. Wait for it, or end it, then try again.`,
-        );
-      }
-      rmSync(paths.lockFile, { force: true });
-    }
+/** Does `work` while no other command may change the state folder. Throws CliError when another command holds the lock. */
+export async function withLock<T>(paths: Paths, work: () => Promise<T>): Promise<T> {
+  const unlock = takeLock(paths);
+  try {
+    return await work();
+  } finally {
+    unlock();
   }
-  throw new CliError(`cannot take ${paths.lockFile}. Try again.`);
+}
+
+/** Locks the state folder; the returned function unlocks it. The lock of a dead process is taken over. Throws CliError when it is held. */
+export function takeLock(paths: Paths): () => void {
+  for (let tries = 0; tries < LOCK_TRIES; tries++) {
+    if (createLock(paths.lockFile)) return () => rmSync(paths.lockFile, { force: true });
+    const holder = readHolder(paths);
+    if (holder !== undefined && isAlive(holder)) {
+      throw new CliError(
+        `another rungrid command (pid ${holder.pid}) is using ${paths.state}. Wait for it, or end it, then try again.`,
+      );
+    }
+    removeStaleLock(paths, holder);
+  }
+  throw new CliError(`cannot lock ${paths.lockFile}. Try again.`);
+}
+
+/** Creates the file whole, or not at all: link(2) fails where there is one. */
+function createLock(file: string): boolean {
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, JSON.stringify(identify(process.pid)));
+  try {
+    linkSync(draft, file);
+    return true;
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    return false;
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+/**
+ * Removes the lock of a holder that died. Of several commands that found it one may: otherwise a slow one would remove the lock that a quick one
+ * has taken since. The permit of one that died on the way expires.
+ */
+export function removeStaleLock(paths: Paths, holder: ProcessRef | undefined): void {
+  const permit = `${paths.lockFile}.stale`;
+  try {
+    writeFileSync(permit, '', { flag: 'wx' });
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    if (Date.now() - (statSync(permit, { throwIfNoEntry: false })?.mtimeMs ?? 0) > STALE_PERMIT_MS)
+      rmSync(permit, { force: true });
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOCK_PAUSE_MS);
+    return;
+  }
+  try {
+    const now = readHolder(paths);
+    if (now?.pid === holder?.pid && now?.start === holder?.start) rmSync(paths.lockFile, { force: true });
+  } finally {
+    rmSync(permit, { force: true });
+  }
 }
 
 function readHolder(paths: Paths): ProcessRef | undefined {
@@ -127,7 +166,7 @@ function readHolder(paths: Paths): ProcessRef | undefined {
     const value: unknown = JSON.parse(readFileSync(paths.lockFile, 'utf8'));
     return Check(ProcessRefSchema, value) ? value : undefined;
   } catch {
-    // Gone meanwhile, or its writer died between making and filling it.
+    // Removed meanwhile, or its writer died before it wrote the content.
     return undefined;
   }
 }

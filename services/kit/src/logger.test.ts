@@ -36,6 +36,11 @@ describe('a log line', () => {
     });
   });
 
+  it('shows the code of an error', () => {
+    const { entry } = logged({ err: Object.assign(new Error('connect failed'), { code: 'ECONNREFUSED' }) });
+    expect(entry['err']).toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
   it('is bounded: long messages are cut, endless causes too', () => {
     const error = new Error('x'.repeat(100_000));
     error.cause = error;

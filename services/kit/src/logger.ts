@@ -16,14 +16,24 @@ export function createLogger(options: LoggerOptions): Logger {
     level: options.level,
     base: { service: options.service, pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
-    // A second line of defense: the names under which secrets and strangers' data would travel.
-    redact: {
-      paths: ['token', 'code', 'stdin', 'key', 'text', '*.token', '*.code', '*.stdin', '*.key', '*.text'],
-      censor: '[redacted]',
-    },
+    formatters: { log: redact },
     serializers: { err: describeError },
   };
   return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+}
+
+/** A second line of defense: the names under which secrets and visitors' data would travel, at the top and one level below. */
+const SECRET_NAMES = new Set(['token', 'code', 'stdin', 'key', 'text']);
+
+/** pino's own `redact` cannot spare an error's code, such as ECONNREFUSED, which is what an operator searches for. */
+function redact(fields: Record<string, unknown>, depth = 0): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => {
+      if (SECRET_NAMES.has(name)) return [name, '[redacted]'];
+      const nested = depth === 0 && typeof value === 'object' && value !== null && !(value instanceof Error);
+      return [name, nested && !Array.isArray(value) ? redact(value as Record<string, unknown>, 1) : value];
+    }),
+  );
 }
 
 /** What is logged of an error, chars: messages of libraries may quote what a stranger sent. */

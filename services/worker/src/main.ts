@@ -19,7 +19,7 @@ try {
   };
   try {
     const { id, grpc, metrics } = await startWorker(config, { logger, lifecycle, onFatal });
-    logger.info({ id, grpc, metrics }, 'ready');
+    logger.child({}, { level: 'info' }).info({ id, grpc, metrics }, 'ready');
   } catch (error) {
     await lifecycle.close();
     throw error;

@@ -1,25 +1,12 @@
-// `doctor`: proves on real sandboxes that they hold what is promised, by the same checks that a worker runs before it joins.
-import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+// `doctor`: runs the self-test, the checks that a worker runs before it joins, on a real sandbox of each language.
 import type { CommandModule } from '../command.js';
-import { CliError } from '../errors.js';
+import { builtEntry, runAttached } from '../exec.js';
 import { findEngine } from '../infra/engine.js';
-import { resolvePaths, ROOT } from '../paths.js';
+import { resolvePaths } from '../paths.js';
 
 export const command: CommandModule = { run };
 
 async function run(): Promise<number> {
-  const main = join(ROOT, 'services', 'worker', 'dist', 'doctor.js');
-  if (!existsSync(main))
-    throw new CliError(`${main} is missing. Run ./rungrid help once: it builds what is not built.`);
-  const env = { ...process.env, DOCKER_HOST: await findEngine(resolvePaths()) };
-  const child = spawn(process.execPath, [main], { stdio: 'inherit', env, cwd: ROOT });
-  // A terminal sends Ctrl-C to both; the child removes its sandboxes, and its exit code is ours.
-  process.on('SIGINT', () => undefined);
-  process.on('SIGTERM', () => child.kill('SIGTERM'));
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code) => resolve(code ?? 1));
-  });
+  const command = builtEntry('services', 'worker', 'dist', 'doctor.js');
+  return runAttached(command, { ...process.env, DOCKER_HOST: await findEngine(resolvePaths()) });
 }

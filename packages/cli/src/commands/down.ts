@@ -1,4 +1,4 @@
-// `down`: stops what the state file says is ours, checked against recycled pids, in the order in which work flows.
+// `down`: stops the processes in the state file, gateways first, checked against recycled pids.
 import type { CommandModule } from '../command.js';
 import { stopEngine } from '../infra/engine.js';
 import { makeFolders, type Paths, resolvePaths } from '../paths.js';
@@ -6,7 +6,7 @@ import { stop } from '../process-ref.js';
 import { say, step } from '../progress.js';
 import { stopEngineProxy } from '../services/engine-proxy.js';
 import { stopOne } from '../services/processes.js';
-import { readState, takeLock, updateState, withoutTheDead } from '../state.js';
+import { readState, updateState, withLock, withoutTheDead } from '../state.js';
 
 const REDIS_GRACE_MS = 10_000;
 
@@ -15,20 +15,15 @@ export const command: CommandModule = { run };
 async function run(): Promise<number> {
   const paths = resolvePaths();
   makeFolders(paths);
-  const unlock = takeLock(paths);
-  try {
-    const stopped = await stopEverything(paths);
-    say(stopped === 0 ? 'Rungrid was not up.' : 'Rungrid is down.');
-  } finally {
-    unlock();
-  }
+  const stopped = await withLock(paths, () => stopEverything(paths));
+  say(stopped === 0 ? 'Rungrid was not up.' : 'Rungrid is down.');
   return 0;
 }
 
-/** Stops everything that this state folder owns. The caller holds the lock. Returns how many processes there were. */
+/** Stops every process that this state folder owns. The caller holds the lock. Returns how many there were. */
 export async function stopEverything(paths: Paths): Promise<number> {
   const state = updateState(paths, (now) => withoutTheDead(now));
-  // Gateways first: no new run comes in, and sockets are told; workers then clear their sandboxes while the engine lives.
+  // Gateways first, so that no new run arrives and sockets close cleanly; then workers remove their sandboxes while the engine runs.
   for (const service of [...state.gateways, ...state.workers]) await stopOne(service, paths);
   await stopEngineProxy(paths);
   await stopInfrastructure(paths);
@@ -38,7 +33,7 @@ export async function stopEverything(paths: Paths): Promise<number> {
   return state.gateways.length + state.workers.length + owned.length;
 }
 
-/** Stops the private Redis and the private engine, and forgets those of others. The caller holds the lock. */
+/** Stops the private Redis and engine, and removes both from the state. The caller holds the lock. */
 export async function stopInfrastructure(paths: Paths): Promise<void> {
   const { redis, engine } = readState(paths);
   if (redis?.process !== undefined) {

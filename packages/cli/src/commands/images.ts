@@ -1,4 +1,4 @@
-// `images`: makes the sandbox images in an engine that somebody else runs, and starts nothing.
+// `images`: builds the sandbox images in a running engine, and starts nothing.
 import { builtInLanguages } from '@rungrid/sandbox/languages';
 import type { CommandInput, CommandModule } from '../command.js';
 import { findEngine } from '../infra/engine.js';

@@ -1,4 +1,4 @@
-// `language list|add|test`: the languages that are there, a folder for a new one, and its samples in real sandboxes.
+// `language list|add|test`: lists languages, creates a folder for a new one, runs its samples in real sandboxes.
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { builtInLanguages, LANGUAGES_DIR, languageMode, TEMPLATE_DIR } from '@rungrid/sandbox/languages';
@@ -7,7 +7,7 @@ import { CliError, EXIT_USAGE } from '../errors.js';
 import { pickLanguages } from '../languages.js';
 import { runLanguageSamples } from './test.js';
 
-/** A folder's name and a part of an image's tag. */
+/** A folder name, and part of an image tag. */
 const NAME = /^[a-z][a-z0-9-]{0,31}$/;
 
 export const command: CommandModule = { run };
@@ -17,7 +17,7 @@ async function run(input: CommandInput): Promise<number> {
   if (verb === 'list' && name === undefined) return list();
   if (verb === 'add' && name !== undefined && samples.length === 0) return add(name);
   if (verb === 'test' && name !== undefined) return runLanguageSamples(pickLanguages([name]), samples);
-  throw new CliError('say `language list`, `language add NAME` or `language test NAME [SAMPLE…]`', {
+  throw new CliError('use `language list`, `language add NAME` or `language test NAME [SAMPLE…]`', {
     exitCode: EXIT_USAGE,
   });
 }
@@ -38,9 +38,10 @@ function list(): number {
 }
 
 function add(name: string): number {
-  if (!NAME.test(name)) throw new CliError('a name is up to 32 of a-z 0-9 -, a letter first', { exitCode: EXIT_USAGE });
+  if (!NAME.test(name))
+    throw new CliError('a name is 1 to 32 of a-z 0-9 -, and starts with a letter', { exitCode: EXIT_USAGE });
   const folder = join(LANGUAGES_DIR, name);
-  if (existsSync(folder)) throw new CliError(`${folder} is there already`);
+  if (existsSync(folder)) throw new CliError(`${folder} already exists`);
   cpSync(TEMPLATE_DIR, folder, { recursive: true });
   for (const path of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     if (!path.isFile()) continue;
@@ -48,7 +49,7 @@ function add(name: string): number {
     writeFileSync(file, readFileSync(file, 'utf8').replaceAll('TEMPLATE', name));
   }
   process.stdout.write(
-    `${folder}\n  Fill in what says TODO: language.json, image/setup.sh, and the programs in samples/.\n  Then: ./rungrid language test ${name}\n`,
+    `${folder}\n  Replace every TODO: in language.json, image/setup.sh, and the programs in samples/.\n  Then: ./rungrid language test ${name}\n`,
   );
   return 0;
 }

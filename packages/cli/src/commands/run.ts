@@ -1,4 +1,4 @@
-// `run FILE`: the program runs in a sandbox, and this terminal is its stdin, stdout and stderr.
+// `run FILE`: runs a program in a sandbox, with this terminal as its stdin, stdout and stderr.
 import { basename } from 'node:path';
 import { signToken } from '@rungrid/proto/token';
 import { builtInLanguages, resolveLanguage } from '@rungrid/sandbox/languages';
@@ -30,7 +30,7 @@ async function run(input: CommandInput): Promise<number> {
   });
 }
 
-/** On a terminal when this process is at one, unless it says otherwise. */
+/** On a terminal when this process has one, unless an option says otherwise. */
 function wantsTerminal(input: CommandInput): boolean {
   const here = process.stdin.isTTY && process.stdout.isTTY;
   if (input.options.flag('no-tty')) return false;
@@ -48,11 +48,11 @@ function pickLanguage(file: string, asked: string | undefined): string {
     builtInLanguages()
       .map((language) => language.name)
       .join(', ');
-  // A remote gateway may have languages that are not here: a name that is asked for goes as it is.
+  // A remote gateway may have other languages: an unknown name is sent as it is.
   if (asked !== undefined) return resolveLanguage(asked)?.name ?? asked;
   const found = languageOfFile(file, builtInLanguages());
   if (found === undefined)
-    throw new CliError(`the extension of ${file} names no language; say --language L, one of ${known()}`, {
+    throw new CliError(`unknown extension: ${file}; name its language with --language, one of ${known()}`, {
       exitCode: EXIT_USAGE,
     });
   return found;

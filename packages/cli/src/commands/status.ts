@@ -1,4 +1,4 @@
-// `status`: what runs, where; for people, or as one JSON object for programs.
+// `status`: the running processes and their addresses, as text or as one JSON object.
 import { shownRedisUrl } from '@rungrid/bus/url';
 import type { CommandInput, CommandModule } from '../command.js';
 import { describeEngine, type EngineInfo } from '../infra/engine-client.js';
@@ -9,7 +9,7 @@ export interface Status {
   readonly gateways: readonly { readonly pid: number; readonly url: string }[];
   readonly workers: readonly { readonly pid: number; readonly grpc: string; readonly metrics: string }[];
   readonly redis: { readonly url: string } | null;
-  /** What the engine says of itself; null: none in use, or it does not answer. */
+  /** What the engine reports about itself; null: none in use, or it does not answer. */
   readonly engine: EngineInfo | null;
 }
 
@@ -37,7 +37,7 @@ async function engineOf(state: State): Promise<EngineInfo | null> {
   try {
     return await describeEngine(state.engine.host);
   } catch {
-    // It is part of the answer that it does not answer.
+    // `engine: null` says that it does not answer.
     return null;
   }
 }

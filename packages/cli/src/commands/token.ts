@@ -1,4 +1,4 @@
-// `token`: mints a run token on the command line.
+// `token`: signs a run token on the command line.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { signToken, type TokenClaims } from '@rungrid/proto/token';
@@ -14,7 +14,8 @@ export const command: CommandModule = { run };
 
 async function run(input: CommandInput): Promise<number> {
   const ring = readKeys(resolvePaths());
-  if (ring === undefined) throw new CliError('there is no key yet: ./rungrid up makes one, or set GATEWAY_TOKEN_KEYS.');
+  if (ring === undefined)
+    throw new CliError('there is no key yet: ./rungrid up creates one, or set GATEWAY_TOKEN_KEYS.');
   const picked = pickKey(ring, input.options.text('key-id'));
   const claims = claimsOf(input.options);
   const token = signToken({
@@ -26,20 +27,20 @@ async function run(input: CommandInput): Promise<number> {
   return 0;
 }
 
-/** An origin as browsers send it: scheme, host, port, nothing after. Throws CliError for anything else. */
-export function originOf(text: string | undefined): string {
+/** An origin as browsers send it: scheme, host and port only. Throws CliError for anything else. */
+function originOf(text: string | undefined): string {
   if (text === undefined || text === '') return '';
   const origin = URL.canParse(text) ? new URL(text).origin : 'null';
   if (origin === 'null' || origin !== text.replace(/\/$/, '')) {
     throw new CliError(
-      `"${text}" is not an origin: scheme://host, with a port where it is not the usual one, such as https://example.org`,
+      `"${text}" is not an origin: scheme://host, with a port when it is not the default, such as https://example.org`,
       { exitCode: EXIT_USAGE },
     );
   }
   return origin;
 }
 
-export function claimsOf(options: Options): TokenClaims {
+function claimsOf(options: Options): TokenClaims {
   const user = options.text('user');
   if (user !== undefined && !USER.test(user))
     throw new CliError('--user takes 1 to 64 of A-Z a-z 0-9 . _ @ -', { exitCode: EXIT_USAGE });

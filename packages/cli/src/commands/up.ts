@@ -1,6 +1,5 @@
-// `up`: engine, Redis, images, workers, gateways; then the address, and in the foreground a watch over what runs.
+// `up`: starts engine, Redis, images, workers and gateways, prints the address, and in the foreground watches the processes.
 import { DEFAULT_PREFIX } from '@rungrid/kit/config';
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Language } from '@rungrid/sandbox/languages';
 import { DEFAULT_LANGUAGES } from '@rungrid/sandbox/tested-languages';
@@ -12,15 +11,15 @@ import { ensureImages } from '../infra/images.js';
 import { ensureRedis, redisUrlOf, type RedisState } from '../infra/redis.js';
 import { ensureGrpcSecret, ensureKeys } from '../keys.js';
 import { pickLanguages } from '../languages.js';
-import { makeFolders, type Paths, resolvePaths } from '../paths.js';
+import { installationId, makeFolders, type Paths, resolvePaths } from '../paths.js';
 import { isAlive } from '../process-ref.js';
 import { say } from '../progress.js';
 import { ensureEngineProxy, wantsEngineProxy } from '../services/engine-proxy.js';
 import { converge, type Wanted } from '../services/processes.js';
-import { readState, type State, takeLock, updateState, withoutTheDead } from '../state.js';
+import { readState, type State, takeLock, updateState, withLock, withoutTheDead } from '../state.js';
 import { stopEverything } from './down.js';
 
-/** How often the foreground looks whether everything still runs, ms. */
+/** How often the foreground checks that every process still runs, ms. */
 const WATCH_MS = 500;
 
 export const command: CommandModule = { run };
@@ -33,7 +32,7 @@ async function run(input: CommandInput): Promise<number> {
   const interrupted = () => {
     abandonStarts();
     unlock();
-    say('\ninterrupted; ./rungrid down stops what was started so far');
+    say('\ninterrupted; ./rungrid down stops the processes started so far');
     process.exit(130);
   };
   process.once('SIGINT', interrupted);
@@ -48,7 +47,7 @@ async function run(input: CommandInput): Promise<number> {
   }
   printAddress(state);
   if (input.options.flag('detach')) return 0;
-  say('Ctrl-C stops everything that was started.');
+  say('Ctrl-C stops it.');
   return watch(paths);
 }
 
@@ -56,11 +55,11 @@ async function bringUp(input: CommandInput, paths: Paths): Promise<State> {
   const before = updateState(paths, (state) => withoutTheDead(state));
   const { wanted, languages } = decide(input, before);
   if (isComplete(before, wanted)) {
-    say('Rungrid is up already.');
+    say('Rungrid is already up.');
     return before;
   }
   say(
-    before.gateways.length + before.workers.length === 0 ? 'Rungrid is starting' : 'Rungrid is up already; adapting it',
+    before.gateways.length + before.workers.length === 0 ? 'Rungrid is starting' : 'Rungrid is already up; adapting it',
   );
   const engine = await ensureEngine(paths);
   await ensureImages(languages, { host: engine.host, paths });
@@ -79,7 +78,7 @@ async function bringUp(input: CommandInput, paths: Paths): Promise<State> {
   });
 }
 
-/** What to run: what is asked for now, else what was asked for last, else the defaults. */
+/** What to run: the options of this command, else of the last one, else the defaults. */
 function decide(input: CommandInput, state: State): { wanted: Wanted; languages: Language[] } {
   const names = input.options.list('languages') ?? state.wanted?.languages ?? DEFAULT_LANGUAGES;
   const languages = pickLanguages(names);
@@ -87,7 +86,7 @@ function decide(input: CommandInput, state: State): { wanted: Wanted; languages:
   const live = state.workers.length > 0;
   if (live && state.wanted !== undefined && state.wanted.languages.toSorted().join() !== canonical.toSorted().join()) {
     throw new CliError(
-      `it is up with the languages ${state.wanted.languages.join(', ')}. Run ./rungrid down first to change them.`,
+      `Rungrid is up with the languages ${state.wanted.languages.join(', ')}. Run ./rungrid down first to change them.`,
     );
   }
   const port = input.options.integer('port') ?? state.wanted?.port;
@@ -97,7 +96,7 @@ function decide(input: CommandInput, state: State): { wanted: Wanted; languages:
     input.options.integer('port') !== undefined &&
     new URL(running.url).port !== String(port)
   ) {
-    throw new CliError(`it is up already, at ${running.url}. Run ./rungrid down first to change the port.`);
+    throw new CliError(`Rungrid is already up at ${running.url}. Run ./rungrid down first to change the port.`);
   }
   return {
     wanted: {
@@ -110,12 +109,12 @@ function decide(input: CommandInput, state: State): { wanted: Wanted; languages:
   };
 }
 
-/** With a private Redis this installation is alone, also where it shares an engine with others: workers reap only what has their prefix. */
+/** With a private Redis every installation has its own prefix, so that workers on a shared engine reap only their own sandboxes. */
 function prefixOf(redis: RedisState, paths: Paths): string {
   const given = process.env['RUNGRID_PREFIX'];
   if (given !== undefined && given !== '') return given;
   if (redis.process === undefined) return DEFAULT_PREFIX;
-  return `${DEFAULT_PREFIX}-${createHash('sha256').update(paths.state).digest('hex').slice(0, 10)}`;
+  return `${DEFAULT_PREFIX}-${installationId(paths.state)}`;
 }
 
 function isComplete(state: State, wanted: Wanted): boolean {
@@ -131,19 +130,19 @@ function printAddress(state: State): void {
   Open it in a browser, or run a program here:
     printf 'name = input("Name: ")\\nprint("Hello " + name)\\n' > hello.py
     ./rungrid run hello.py
-  ./rungrid status tells what runs, ./rungrid logs what it says, ./rungrid down stops it.
+  ./rungrid status shows the processes, ./rungrid logs their logs; ./rungrid down stops them.
 `);
 }
 
-/** Until a signal, or until `down` was called elsewhere. */
+/** Runs until a signal, or until `down` is called elsewhere. */
 async function watch(paths: Paths): Promise<number> {
-  const asked = new AbortController();
-  const onSignal = () => asked.abort();
+  const stop = new AbortController();
+  const onSignal = () => stop.abort();
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   process.on('SIGHUP', onSignal);
-  const told = new Set<string>();
-  while (!asked.signal.aborted) {
+  const reported = new Set<string>();
+  while (!stop.signal.aborted) {
     const state = readState(paths);
     if (state.gateways.length + state.workers.length === 0) {
       say('Rungrid was stopped.');
@@ -151,20 +150,15 @@ async function watch(paths: Paths): Promise<number> {
     }
     for (const service of [...state.gateways, ...state.workers]) {
       const key = `${service.name} ${service.process.start}`;
-      if (told.has(key) || isAlive(service.process)) continue;
-      told.add(key);
+      if (reported.has(key) || isAlive(service.process)) continue;
+      reported.add(key);
       say(
-        `${service.name} (pid ${service.process.pid}) has ended; ./rungrid up starts it again. The end of its log:\n${tail(`${paths.logs}/${service.name}.log`, 8)}`,
+        `${service.name} (pid ${service.process.pid}) has ended; ./rungrid up starts it again. Its last log lines:\n${tail(`${paths.logs}/${service.name}.log`, 8)}`,
       );
     }
-    await sleep(WATCH_MS, undefined, { signal: asked.signal }).catch(() => undefined);
+    await sleep(WATCH_MS, undefined, { signal: stop.signal }).catch(() => undefined);
   }
   say('\nstopping');
-  const unlock = takeLock(paths);
-  try {
-    await stopEverything(paths);
-  } finally {
-    unlock();
-  }
+  await withLock(paths, () => stopEverything(paths));
   return 0;
 }

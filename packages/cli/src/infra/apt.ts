@@ -1,4 +1,4 @@
-// Installs Debian packages where that is possible, and says what to install where it is not.
+// Installs Debian packages when possible, and otherwise says what to install.
 import { existsSync } from 'node:fs';
 import { CliError } from '../errors.js';
 import { runLogged, which } from '../exec.js';
@@ -6,14 +6,14 @@ import type { Paths } from '../paths.js';
 import { step } from '../progress.js';
 
 export interface Need {
-  /** Programs of which one is enough. */
+  /** Any one of these programs satisfies the need. */
   readonly programs: readonly string[];
   readonly packages: readonly string[];
-  /** Why it is needed, and what to do without apt or root. */
+  /** Why it is needed, and the alternative without apt or root. */
   readonly otherwise: string;
 }
 
-/** The path of the first program that is there, installed first when none is. Rejects with CliError that says what to install. */
+/** The path of the first program found; installs the packages when none is. Rejects with CliError that says what to install. */
 export async function requireProgram(need: Need, paths: Paths): Promise<string> {
   const find = () => need.programs.map((name) => which(name)).find((path) => path !== undefined);
   const there = find();
@@ -38,7 +38,7 @@ async function install(need: Need, paths: Paths): Promise<void> {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const get = ['apt-get', '-o', 'Dpkg::Use-Pty=0', '-o', 'DPkg::Lock::Timeout=300', '-y'] as const;
   await step(`installing ${list}`, async () => {
-    // Lists may be missing or old: a first try without them is cheaper than always fetching them.
+    // Package lists may be missing or old; a first attempt is cheaper than always fetching them.
     const first = [...get, 'install', '--no-install-recommends', ...need.packages] as const;
     try {
       if (!existsSync('/var/lib/apt/lists/lock')) throw new CliError('no package lists yet');

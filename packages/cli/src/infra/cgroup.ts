@@ -1,9 +1,9 @@
-// One control group above all sandboxes of a private engine: bounds their memory, tasks and CPU together, whatever each may take.
+// One control group above all sandboxes of a private engine: bounds their memory, tasks and CPU together.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { createHash } from 'node:crypto';
 import { codeOf, messageOf } from '../errors.js';
+import { installationId } from '../paths.js';
 import { say } from '../progress.js';
 
 const ROOT = '/sys/fs/cgroup';
@@ -13,23 +13,23 @@ const PERIOD_US = 100_000;
 export interface GroupBounds {
   readonly memoryBytes: number;
   readonly tasks: number;
-  /** CPU time in a period of 100 ms, µs. */
+  /** CPU time per period of 100 ms, µs. */
   readonly quotaUs: number;
 }
 
-/** `memoryBytes`, `cpus`, `tasks`: the machine's. */
+/** The bounds for a machine with this memory, CPUs and task limit. */
 export function boundsOf(machine: { memoryBytes: number; cpus: number; tasks: number }): GroupBounds {
   return {
-    // Pools plan with half of the memory; a quarter stays for the services, the engine and everybody else.
+    // Pools plan with half of the memory; a quarter stays for the services, the engine and the rest of the machine.
     memoryBytes: Math.floor((machine.memoryBytes * 0.75) / 4096) * 4096,
-    // Numbers of processes are the host's: half of them are enough for every sandbox at its limit.
+    // Task numbers are shared with the host: half of them is enough for every sandbox at its limit.
     tasks: Math.floor(machine.tasks / 2),
-    // A tenth is left to who answers a click, also on a machine full of loops.
+    // A tenth stays for gateways and workers, even when every sandbox spins.
     quotaUs: Math.round(machine.cpus * PERIOD_US * 0.9),
   };
 }
 
-/** What is written where, below the mount; in this order. */
+/** The files to write below the mount, and their values, in this order. */
 export function groupFiles(
   version: 1 | 2,
   name: string,
@@ -50,7 +50,7 @@ export function groupFiles(
   ];
 }
 
-/** Makes the group of this state folder. Its path as an engine takes it; undefined, and told, where it cannot be made. */
+/** Creates the group of this state folder and returns its path as an engine takes it; undefined, with a message, when that fails. */
 export function makeGroup(state: string, root = ROOT): string | undefined {
   const version = existsSync(join(root, 'cgroup.controllers')) ? 2 : 1;
   const name = groupName(state);
@@ -64,14 +64,14 @@ export function makeGroup(state: string, root = ROOT): string | undefined {
     return `/${name}`;
   } catch (error) {
     say(
-      `    no common bound of all sandboxes: the control group cannot be made (${messageOf(error)}); each still has its own`,
+      `    no common limit over all sandboxes: cannot create the control group (${messageOf(error)}); each keeps its own limits`,
     );
     removeGroup(state, root);
     return undefined;
   }
 }
 
-/** Removes the group, in every hierarchy in which the engine made it too. What is still in use stays, and is told. */
+/** Removes the group from every hierarchy. A group that is still in use stays, with a message. */
 export function removeGroup(state: string, root = ROOT): void {
   const name = groupName(state);
   const folders = [root, ...hierarchies(root)].map((folder) => join(folder, name));
@@ -79,19 +79,19 @@ export function removeGroup(state: string, root = ROOT): void {
     try {
       rmdirSync(folder);
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT') say(`    ${folder} stays: ${messageOf(error)}`);
+      if (codeOf(error) !== 'ENOENT') say(`    cannot remove ${folder}: ${messageOf(error)}`);
     }
   }
 }
 
-/** One for each installation: two on a machine do not share a bound. */
+/** Each installation has its own group: two on one machine do not share limits. */
 export function groupName(state: string): string {
-  return `rungrid-${createHash('sha256').update(state).digest('hex').slice(0, 10)}`;
+  return `rungrid-${installationId(state)}`;
 }
 
 function hierarchies(root: string): string[] {
   if (existsSync(join(root, 'cgroup.controllers'))) return [];
-  // `cpu` may be a link to `cpu,cpuacct`: the second removal finds nothing, which is as good.
+  // `cpu` may be a link to `cpu,cpuacct`: the second removal then finds nothing.
   return readdirSync(root).map((entry) => join(root, entry));
 }
 

@@ -1,9 +1,9 @@
-// The container engine's API: a client for a DOCKER_HOST, and what the engine says of itself.
+// The container engine's API: a client for a DOCKER_HOST, and what the engine reports about itself.
 import { PassThrough, type Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { CliError, codeOf, messageOf } from '../errors.js';
 
-/** A live engine answers a ping in milliseconds; past this it is as good as absent, ms. */
+/** A live engine answers a ping in milliseconds; one that takes longer than this counts as absent, ms. */
 const PING_TIMEOUT_MS = 5_000;
 
 export interface EngineInfo {
@@ -16,7 +16,7 @@ export interface EngineInfo {
   readonly cgroup_version: string;
 }
 
-/** Throws CliError for a form of address that it does not speak. */
+/** Throws CliError for an unsupported form of address. */
 export function engineClient(host: string, options: { timeoutMs?: number } = {}): Docker {
   const timeout = options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs };
   if (host.startsWith('unix://')) return new Docker({ socketPath: host.slice('unix://'.length), ...timeout });
@@ -24,7 +24,7 @@ export function engineClient(host: string, options: { timeoutMs?: number } = {})
   if (url?.protocol === 'tcp:' || url?.protocol === 'http:') {
     return new Docker({ protocol: 'http', host: url.hostname, port: Number(url.port || 2375), ...timeout });
   }
-  throw new CliError(`DOCKER_HOST=${host} is not understood: unix:///path/to/docker.sock and tcp://host:port are.`);
+  throw new CliError(`DOCKER_HOST=${host} is not supported; use unix:///path/to/docker.sock or tcp://host:port.`);
 }
 
 export type PingResult = { readonly ok: true } | { readonly ok: false; readonly why: string; readonly denied: boolean };
@@ -65,10 +65,10 @@ export async function hasImage(docker: Docker, tag: string): Promise<boolean> {
   }
 }
 
-/** Reads a pull's, import's or build's stream of JSON lines to its end; `onText` gets what it says. Rejects with what it says went wrong. */
+/** Reads the JSON lines of a pull, import or build; `onText` gets their text. Rejects with the error that they report. */
 export async function followProgress(stream: NodeJS.ReadableStream, onText: (text: string) => void): Promise<void> {
   let rest = '';
-  // A PassThrough makes what docker-modem hands out (an IncomingMessage, typed as less) async-iterable, and ends with its errors.
+  // docker-modem's stream is typed without async iteration; a PassThrough has it, and ends with the stream's errors.
   const lines: Readable = stream.pipe(new PassThrough());
   stream.once('error', (error: Error) => lines.destroy(error));
   for await (const chunk of lines) {

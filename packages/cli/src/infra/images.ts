@@ -1,4 +1,4 @@
-// Makes the images that are missing: the Debian base from a registry or from Debian's packages, then what the image plan says.
+// Builds missing images: the Debian base from a registry or from Debian's packages, then the images of the plan.
 import { spawn } from 'node:child_process';
 import { createWriteStream, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -12,15 +12,15 @@ import { say, step } from '../progress.js';
 import { requireProgram } from './apt.js';
 import { engineClient, followProgress, hasImage } from './engine-client.js';
 
-/** A registry that says nothing for this long is given up, ms. */
+/** A pull fails when the registry sends nothing for this long, ms. */
 const PULL_SILENCE_MS = 15_000;
 const DEBIAN_RELEASE = 'trixie';
-/** What a slim image leaves out, as Debian's own does: manual pages, translations and documents (but for the licenses). */
+/** Left out of a slim image, as in Debian's own: manual pages, translations and documents except licenses. */
 const SLIM_OPTIONS = ['/usr/share/man/*', '/usr/share/locale/*', '/usr/share/info/*', '/usr/share/doc/*'].map(
   (path) => `--dpkgopt=path-exclude=${path}`,
 );
 
-/** The same content makes the same archive on every machine, so that the engine's build cache holds. */
+/** The same content yields the same archive on every machine, so that the engine's build cache applies. */
 const REPRODUCIBLE_TAR = [
   '--create',
   '--file=-',
@@ -34,10 +34,10 @@ const REPRODUCIBLE_TAR = [
 const MMDEBSTRAP = {
   programs: ['mmdebstrap'],
   packages: ['mmdebstrap'],
-  otherwise: `It makes ${BASE_IMAGE} where no registry can be reached; with a registry, \`docker pull ${BASE_IMAGE}\` does.`,
+  otherwise: `It builds ${BASE_IMAGE} where no registry is reachable; with one, run \`docker pull ${BASE_IMAGE}\`.`,
 };
 
-/** Makes every image that these languages need and that is not there. */
+/** Builds every missing image of these languages. */
 export async function ensureImages(
   languages: readonly Language[],
   options: { host: string; paths: Paths },
@@ -48,14 +48,14 @@ export async function ensureImages(
     if (!(await hasImage(docker, each.tag))) missing.push(each);
   }
   if (missing.length === 0) {
-    say('  images: all there');
+    say('  images: up to date');
     return;
   }
   await ensureBase(docker, options.paths);
   const make = (image: ImageStep) => build(docker, { image, paths: options.paths });
   const [agent, ...others] = missing[0]?.tag.startsWith('rungrid/agent:') === true ? missing : [undefined, ...missing];
   if (agent !== undefined) await step(`building image ${agent.tag}`, () => make(agent));
-  // Two at once: one unpacks while the other downloads.
+  // Two in parallel: one unpacks while the other downloads.
   for (let at = 0; at < others.length; at += 2) {
     const pair = others.slice(at, at + 2).filter((image) => image !== undefined);
     const names = pair.map(({ tag }) => tag).join(' and ');
@@ -68,17 +68,17 @@ async function ensureBase(docker: Docker, paths: Paths): Promise<void> {
   if (await hasImage(docker, BASE_IMAGE)) return;
   const why = await step(`pulling ${BASE_IMAGE}`, () => pull(docker, BASE_IMAGE));
   if (why === undefined) return;
-  say(`    no registry to be had (${why}): making it from Debian's packages`);
+  say(`    no registry is available (${why}): building it from Debian's packages`);
   if (process.getuid?.() !== 0) {
     throw new CliError(
-      `${BASE_IMAGE} is missing and cannot be pulled. Run this once as root, or pull it by hand (docker pull ${BASE_IMAGE}).`,
+      `${BASE_IMAGE} is missing and cannot be pulled. Run this once as root, or run docker pull ${BASE_IMAGE} yourself.`,
     );
   }
   await requireProgram(MMDEBSTRAP, paths);
-  await step(`making ${BASE_IMAGE} with mmdebstrap`, () => importBase(docker, paths));
+  await step(`building ${BASE_IMAGE} with mmdebstrap`, () => importBase(docker, paths));
 }
 
-/** Undefined when it is there now, else why not. */
+/** Undefined on success, else the reason of the failure. */
 async function pull(docker: Docker, image: string): Promise<string | undefined> {
   const abort = new AbortController();
   let silence = setTimeout(() => abort.abort(), PULL_SILENCE_MS);
@@ -90,14 +90,14 @@ async function pull(docker: Docker, image: string): Promise<string | undefined> 
     });
     return undefined;
   } catch (error) {
-    return abort.signal.aborted ? 'it does not answer' : messageOf(error);
+    return abort.signal.aborted ? 'it does not respond' : messageOf(error);
   } finally {
     clearTimeout(silence);
   }
 }
 
 async function importBase(docker: Docker, paths: Paths): Promise<void> {
-  // To a file first: a tar cut short by a failure would be a valid, broken image.
+  // To a file first: an archive truncated by a failure would be imported as a broken image.
   const archive = join(paths.tmp, 'base.tar');
   try {
     await runLogged(
@@ -116,7 +116,7 @@ async function importBase(docker: Docker, paths: Paths): Promise<void> {
   } catch (error) {
     if (error instanceof CliError) throw error;
     throw new CliError(
-      `the engine does not take ${BASE_IMAGE}: ${messageOf(error)}. ./rungrid logs dockerd may say more.`,
+      `the engine cannot import ${BASE_IMAGE}: ${messageOf(error)}. ./rungrid logs dockerd may say more.`,
       {
         cause: error,
       },
@@ -136,7 +136,7 @@ async function build(docker: Docker, options: { image: ImageStep; paths: Paths }
       t: image.tag,
       dockerfile: context.dockerfile,
       buildargs: image.buildArgs,
-      // The private engine has no bridge; with another one this is as good.
+      // The private engine has no bridge, and other engines accept this too.
       networkmode: 'host',
       rm: true,
       forcerm: true,
@@ -145,17 +145,16 @@ async function build(docker: Docker, options: { image: ImageStep; paths: Paths }
     if ((await context.exited) !== 0) throw new Error('tar failed');
   } catch (error) {
     await new Promise<void>((resolve) => log.end(resolve));
-    throw new CliError(
-      `image ${image.tag} cannot be built: ${messageOf(error)}\n${tail(logPath)}\nThe whole log: ${logPath}`,
-      { cause: error },
-    );
+    throw new CliError(`cannot build image ${image.tag}: ${messageOf(error)}\n${tail(logPath)}\nFull log: ${logPath}`, {
+      cause: error,
+    });
   } finally {
     log.end();
     rmSync(context.folder, { recursive: true, force: true });
   }
 }
 
-/** The build context as a tar stream. The Dockerfile lies elsewhere: it comes along under a name that .dockerignore takes out again. */
+/** The build context as a tar stream. The Dockerfile is elsewhere: it is added under a name that .dockerignore excludes. */
 function packContext(
   image: ImageStep,
   paths: Paths,

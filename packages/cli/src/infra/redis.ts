@@ -1,4 +1,4 @@
-// Finds the Redis that was asked for, or starts a private one on a unix socket in the state folder, with a user for each service.
+// Finds the Redis of RUNGRID_REDIS_URL, or starts a private one on a unix socket in the state folder, with a user per service.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkRedis, connectRedis } from '@rungrid/bus/connection';
@@ -23,20 +23,20 @@ const INSTALL = {
 };
 
 export interface RedisState {
-  /** As given; of a private one with its operator's name and password. */
+  /** As given; a private one's with the operator's name and password. */
   readonly url: string;
-  /** The process when it is ours to stop. */
+  /** The process; present when this installation started it and stops it. */
   readonly process?: ProcessRef;
 }
 
-/** The Redis to use: RUNGRID_REDIS_URL, ours when it runs, else a new private one. Records it. The caller holds the lock. */
+/** The Redis to use: RUNGRID_REDIS_URL, a running private one, else a new private one. Records it. The caller holds the lock. */
 export async function ensureRedis(paths: Paths): Promise<RedisState> {
   const redis = await findOrStart(paths);
   updateState(paths, (state) => ({ ...state, redis }));
   return redis;
 }
 
-/** RUNGRID_REDIS_URL of a service: a private Redis has a user for each. */
+/** RUNGRID_REDIS_URL of a service; a private Redis has a user for each. */
 export function redisUrlOf(
   service: RedisService,
   options: { readonly redis: RedisState; readonly paths: Paths },
@@ -54,7 +54,7 @@ function password(user: RedisUser, paths: Paths): string {
   return ensureSecret(`redis-${user}`, paths);
 }
 
-/** The program alone, for tests that start their own. */
+/** Only the program, for tests that start their own server. */
 export function requireRedisServer(paths: Paths): Promise<string> {
   return requireProgram(INSTALL, paths);
 }
@@ -63,12 +63,12 @@ async function findOrStart(paths: Paths): Promise<RedisState> {
   const given = process.env['RUNGRID_REDIS_URL'];
   if (given !== undefined && given !== '') {
     await checkAnswers(given);
-    say('  Redis: the one of RUNGRID_REDIS_URL');
+    say('  Redis: RUNGRID_REDIS_URL');
     return { url: given };
   }
   const ours = readState(paths).redis;
   if (ours?.process !== undefined && isAlive(ours.process)) {
-    say(`  Redis: private, runs already (${shownRedisUrl(ours.url)})`);
+    say(`  Redis: private, already running (${shownRedisUrl(ours.url)})`);
     return ours;
   }
   const program = await requireRedisServer(paths);
@@ -82,16 +82,16 @@ async function findOrStart(paths: Paths): Promise<RedisState> {
     operator: password('operator', paths),
   };
   return step('starting a private Redis', async () => {
-    // Only this installation is on it, whatever its prefix.
+    // Only this installation uses it, whatever its prefix.
     writeFileSync(aclFile, redisAcl({ passwords, prefix: '*' }), { mode: 0o600 });
     const { process: ref } = await startService({
       paths,
       name: 'redis',
       command: [
         program,
-        // A socket in a folder of ours: no port that other users of the machine could talk to, and a shorter way than TCP.
+        // A socket in a private folder: no port that other users of the machine can reach, and less latency than TCP.
         ...settings({ port: '0', unixsocket: socket, unixsocketperm: '600' }),
-        // Queued runs live for seconds: nothing is worth a write to disk, and none may be evicted.
+        // Queued runs live for seconds: nothing is worth a disk write, and nothing may be evicted.
         ...settings({ save: '', appendonly: 'no', maxmemory: '512mb', 'maxmemory-policy': 'noeviction' }),
         ...settings({ dir, aclfile: aclFile, daemonize: 'no' }),
       ],
@@ -112,7 +112,7 @@ async function checkAnswers(url: string): Promise<void> {
   try {
     await checkRedis(redis, url);
   } catch (error) {
-    throw new CliError(`${messageOf(error)}. Without RUNGRID_REDIS_URL a private one is started.`, { cause: error });
+    throw new CliError(`${messageOf(error)}. Unset RUNGRID_REDIS_URL to start a private one.`, { cause: error });
   } finally {
     redis.disconnect();
   }

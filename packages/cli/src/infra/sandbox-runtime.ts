@@ -1,4 +1,4 @@
-// Makes a private engine know the runtime that SANDBOX_RUNTIME names: installs it, and writes the engine's settings.
+// Installs the runtime of SANDBOX_RUNTIME, and writes the private engine's settings for it.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RUNSC_ARGS, RUNTIMES, type RuntimeName } from '@rungrid/sandbox/runtimes';
@@ -11,10 +11,10 @@ import { engineClient } from './engine-client.js';
 const RUNSC = {
   programs: ['runsc'],
   packages: ['runsc'],
-  otherwise: 'It is gVisor (SANDBOX_RUNTIME=runsc); without that setting runc runs the sandboxes.',
+  otherwise: 'It is gVisor (SANDBOX_RUNTIME=runsc); unset that to run sandboxes with runc.',
 };
 
-/** The runtime that the environment asks for. Throws CliError for one that does not exist. */
+/** The runtime of SANDBOX_RUNTIME. Throws CliError for an unknown one. */
 export function wantedRuntime(env: NodeJS.ProcessEnv = process.env): RuntimeName {
   const given = env['SANDBOX_RUNTIME'] || 'runc';
   const known = RUNTIMES.find((name) => name === given);
@@ -22,11 +22,11 @@ export function wantedRuntime(env: NodeJS.ProcessEnv = process.env): RuntimeName
   throw new CliError(`SANDBOX_RUNTIME takes one of ${RUNTIMES.join(', ')}, not "${given}".`);
 }
 
-/** Writes the settings file of a private engine, and installs what it names. Returns the file's path. */
+/** Writes the settings file of a private engine, and installs the runtime in it. Returns the file's path. */
 export async function writeEngineSettings(paths: Paths, runtime: RuntimeName): Promise<string> {
   if (runtime === 'kata')
     throw new CliError(
-      'SANDBOX_RUNTIME=kata needs an engine that you set up with it (daemon.json, runtimes): point DOCKER_HOST at that one.',
+      'SANDBOX_RUNTIME=kata needs an engine that is set up for it (daemon.json, runtimes): point DOCKER_HOST at that engine.',
     );
   const file = join(paths.state, 'daemon.json');
   const path = runtime === 'runsc' ? await requireProgram(RUNSC, paths) : undefined;
@@ -34,17 +34,17 @@ export async function writeEngineSettings(paths: Paths, runtime: RuntimeName): P
   return file;
 }
 
-/** `runsc`: its path, undefined when it is not asked for. */
+/** `runsc`: its path; undefined when it is not used. */
 export function engineSettings(runsc: string | undefined): object {
   return runsc === undefined ? {} : { runtimes: { runsc: { path: runsc, runtimeArgs: RUNSC_ARGS } } };
 }
 
-/** Rejects with CliError that says what to do when the engine at `host` does not know the runtime. `ours`: it is a private one. */
+/** Rejects with CliError that says what to do when the engine at `host` lacks the runtime. `ours`: it is a private one. */
 export async function requireRuntime(runtime: RuntimeName, engine: { host: string; ours: boolean }): Promise<void> {
   if (runtime === 'runc') return;
   const known = await knownRuntimes(engine.host);
   if (known.includes(runtime)) {
-    say(`  sandboxes are run by ${runtime}`);
+    say(`  sandbox runtime: ${runtime}`);
     return;
   }
   const settings = JSON.stringify(engineSettings('/usr/bin/runsc'));
@@ -52,8 +52,8 @@ export async function requireRuntime(runtime: RuntimeName, engine: { host: strin
     engine.ours
       ? `the private engine was started without ${runtime}. Run ./rungrid down, then this again.`
       : runtime === 'runsc'
-        ? `the Docker engine at ${engine.host} does not know runsc. Install it there (sudo apt-get install runsc), put ${settings} into its daemon.json (/etc/docker/daemon.json), and have it read that again (sudo systemctl reload docker). Or leave SANDBOX_RUNTIME out.`
-        : `the Docker engine at ${engine.host} does not know ${runtime}. Set it up in its daemon.json (runtimes), or leave SANDBOX_RUNTIME out.`,
+        ? `the Docker engine at ${engine.host} does not know runsc. Install it there (sudo apt-get install runsc), put ${settings} into its daemon.json (/etc/docker/daemon.json), and reload it (sudo systemctl reload docker). Or unset SANDBOX_RUNTIME.`
+        : `the Docker engine at ${engine.host} does not know ${runtime}. Set it up in its daemon.json (runtimes), or unset SANDBOX_RUNTIME.`,
   );
 }
 
@@ -62,7 +62,7 @@ async function knownRuntimes(host: string): Promise<string[]> {
     const info = (await engineClient(host).info()) as { Runtimes?: Record<string, unknown> };
     return Object.keys(info.Runtimes ?? {});
   } catch (error) {
-    throw new CliError(`the Docker engine at ${host} does not say which runtimes it knows: ${messageOf(error)}`, {
+    throw new CliError(`the Docker engine at ${host} does not report its runtimes: ${messageOf(error)}`, {
       cause: error,
     });
   }

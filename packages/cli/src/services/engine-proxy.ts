@@ -1,4 +1,4 @@
-// The engine proxy between the local workers and the engine: only where RUNGRID_ENGINE_PROXY=1 asks for it.
+// Starts and stops the engine proxy between the local workers and the engine, when RUNGRID_ENGINE_PROXY=1 requests it.
 import { join } from 'node:path';
 import { CliError } from '../errors.js';
 import { startService } from '../exec.js';
@@ -14,12 +14,12 @@ const READY_TIMEOUT_MS = 20_000;
 /** Longer than its own deadlines for closing. */
 const STOP_GRACE_MS = 20_000;
 
-/** Whether workers are to go through a proxy: asked for now, or they do already. */
+/** Whether workers use the proxy: requested now, or already running. */
 export function wantsEngineProxy(state: State, env: NodeJS.ProcessEnv = process.env): boolean {
   return env['RUNGRID_ENGINE_PROXY'] === '1' || state.engineProxy !== undefined;
 }
 
-/** DOCKER_HOST of the workers: of the proxy, started when it does not run. The caller holds the lock. Throws CliError. */
+/** Starts the proxy when it does not run, and returns the DOCKER_HOST for workers. The caller holds the lock. Throws CliError. */
 export async function ensureEngineProxy(around: {
   paths: Paths;
   engine: EngineState;
@@ -30,9 +30,9 @@ export async function ensureEngineProxy(around: {
   const before = readState(paths);
   if (before.engineProxy !== undefined) return `unix://${before.engineProxy.socket}`;
   if (before.workers.length > 0)
-    throw new CliError('it is up without the engine proxy, or that has ended. Run ./rungrid down first.');
+    throw new CliError('Rungrid is up without the engine proxy, or the proxy has ended. Run ./rungrid down first.');
   if (!dockerHost.startsWith('unix://'))
-    throw new CliError(`the engine proxy takes an engine on a unix socket only, not ${dockerHost}.`);
+    throw new CliError(`the engine proxy supports only an engine on a unix socket, not ${dockerHost}.`);
   const runtime = wantedRuntime();
   const socket = join(paths.run, 'engine.sock');
   const { process: ref } = await step('starting engine-proxy', () =>
@@ -46,7 +46,7 @@ export async function ensureEngineProxy(around: {
         RUNGRID_PREFIX: prefix,
         ENGINE_PROXY_SOCKET: socket,
         ENGINE_PROXY_ENGINE: dockerHost.slice('unix://'.length),
-        // What the workers are told to ask for.
+        // The same group that the workers request.
         ENGINE_PROXY_CGROUP_PARENT: process.env['WORKER_CGROUP_PARENT'] || engine.cgroupParent,
         ENGINE_PROXY_RUNTIMES: runtime === 'runc' ? '' : runtime,
       },
@@ -58,13 +58,13 @@ export async function ensureEngineProxy(around: {
   return `unix://${socket}`;
 }
 
-/** Stops and forgets it. Workers are to end first: their sandboxes are removed through it. */
+/** Stops the proxy. Workers must stop first: they remove their sandboxes through it. */
 export async function stopEngineProxy(paths: Paths): Promise<void> {
   const { engineProxy } = readState(paths);
   if (engineProxy === undefined) return;
   await step('stopping engine-proxy', async () => {
     const clean = await stop(engineProxy.process, { graceMs: STOP_GRACE_MS });
-    if (!clean) say('    engine-proxy did not end by itself: killed');
+    if (!clean) say('    engine-proxy did not stop in time: killed');
   });
   updateState(paths, ({ engineProxy: _engineProxy, ...rest }) => rest);
 }

@@ -1,4 +1,4 @@
-// Starts and stops gateways and workers: as many as wanted, each with its log, known by its ready line.
+// Starts and stops gateways and workers until as many run as wanted; each reports that it is ready by a log line.
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { CliError } from '../errors.js';
@@ -8,14 +8,14 @@ import { stop } from '../process-ref.js';
 import { say, step } from '../progress.js';
 import { type GatewayState, type State, updateState, type WorkerState } from '../state.js';
 
-export const DEFAULT_PORT = 8080;
-/** How many ports above the default are tried when nobody asked for one. */
+const DEFAULT_PORT = 8080;
+/** How many ports above the default are tried when --port is absent. */
 const PORT_TRIES = 50;
-/** A worker warms its pool before it says ready: seconds on a slow machine. */
+/** A worker fills its pool before it is ready, which takes seconds on a slow machine. */
 const READY_TIMEOUT_MS = 60_000;
 /** Longer than the services' own deadlines for closing. */
 const STOP_GRACE_MS = 20_000;
-/** What live runs get when it all goes down: whoever types `down` waits for it, and there is nowhere else to go. */
+/** Drain time of live runs at `down`: the user waits for it, and no other gateway could take them over. */
 const DRAIN_MS = '1000';
 
 export interface Wanted {
@@ -30,7 +30,7 @@ export interface Surroundings {
   readonly paths: Paths;
   /** RUNGRID_REDIS_URL by service. */
   readonly redisUrlOf: (service: 'gateway' | 'worker') => string;
-  /** RUNGRID_PREFIX: services with the same one and the same Redis belong together. */
+  /** RUNGRID_PREFIX: services with the same prefix and Redis form one installation. */
   readonly prefix: string;
   readonly dockerHost: string;
   /** Control group above all sandboxes; undefined where there is none. */
@@ -40,11 +40,11 @@ export interface Surroundings {
   readonly grpcSecret: string;
 }
 
-/** Starts what is missing and stops what is too many. Returns the state then. */
+/** Starts missing services and stops surplus ones. Returns the new state. */
 export async function converge(state: State, wanted: Wanted, around: Surroundings): Promise<State> {
   for (const worker of state.workers.slice(wanted.workers)) await stopOne(worker, around.paths);
   for (const gateway of state.gateways.slice(wanted.gateways)) await stopOne(gateway, around.paths);
-  // Workers first: a gateway that says ready has somebody to run programs.
+  // Workers first, so that a gateway that is ready has a worker to run programs.
   const kept = state.workers.slice(0, wanted.workers);
   for (const name of missingNames('worker', kept, wanted.workers)) await startWorker(name, wanted, around);
   const gateways = state.gateways.slice(0, wanted.gateways);
@@ -60,7 +60,7 @@ export async function converge(state: State, wanted: Wanted, around: Surrounding
   return updateState(around.paths, (now) => ({ ...now, wanted: { ...wanted, languages: [...wanted.languages] } }));
 }
 
-/** `gateway-1`, `gateway-2` …: the lowest numbers that are not taken. */
+/** `gateway-1`, `gateway-2` …: the lowest numbers that are free. */
 export function missingNames(kind: string, there: readonly { name: string }[], wanted: number): string[] {
   const names = Array.from({ length: wanted }, (_, index) => `${kind}-${index + 1}`).filter(
     (name) => !there.some((each) => each.name === name),
@@ -68,11 +68,11 @@ export function missingNames(kind: string, there: readonly { name: string }[], w
   return names.slice(0, Math.max(0, wanted - there.length));
 }
 
-/** Stops one service and forgets it. */
+/** Stops one service and removes it from the state. */
 export async function stopOne(service: GatewayState | WorkerState, paths: Paths): Promise<void> {
   await step(`stopping ${service.name}`, async () => {
     const clean = await stop(service.process, { graceMs: STOP_GRACE_MS });
-    if (!clean) say(`    ${service.name} did not end by itself: killed`);
+    if (!clean) say(`    ${service.name} did not stop in time: killed`);
   });
   updateState(paths, (state) => ({
     ...state,
@@ -142,14 +142,14 @@ async function startNode(
     const value = ready[field];
     if (typeof value !== 'string')
       throw new CliError(
-        `${name} says ready without "${field}": its build is not of this version. Run ./rungrid again.`,
+        `${name} is ready, but its log does not say "${field}": its build is out of date. Run ./rungrid again.`,
       );
     return value;
   };
   return { process: ref, line };
 }
 
-/** The fields of the log's ready line, once it is there. */
+/** The fields of the ready line; undefined until the log has one. */
 export function readyLine(log: string): Record<string, unknown> | undefined {
   for (const line of log.split('\n')) {
     if (!line.startsWith('{') || !line.includes('"ready"')) continue;
@@ -157,14 +157,14 @@ export function readyLine(log: string): Record<string, unknown> | undefined {
       const value = JSON.parse(line) as Record<string, unknown>;
       if (value['msg'] === 'ready') return value;
     } catch {
-      // Half a line: its writer is at it.
+      // The service has written only part of the line.
       continue;
     }
   }
   return undefined;
 }
 
-/** Free ports, counted up. Rejects with CliError when one that was asked for is taken. */
+/** Free ports, in ascending order. Rejects with CliError when a requested one is taken. */
 export async function pickPorts(
   count: number,
   options: { wanted: number | undefined; taken: readonly number[] },
@@ -177,7 +177,7 @@ export async function pickPorts(
       ports.push(port);
     } else if (options.wanted !== undefined) {
       throw new CliError(
-        `port ${port} is taken by another program. Choose another one with --port, or leave --port out to take the next free one.`,
+        `port ${port} is taken by another program. Choose another one with --port, or omit --port to use the next free one.`,
       );
     }
   }
