@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, extname, join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cruise } from 'dependency-cruiser';
 
@@ -42,7 +42,7 @@ if (faults.length > 0) {
 
 /** What breaks a rule of .dependency-cruiser.cjs, and whether the tool saw every source file. */
 async function importFaults() {
-  const { options, forbidden } = createRequire(import.meta.url)('../.dependency-cruiser.cjs');
+  const { options, forbidden, layers } = createRequire(import.meta.url)('../.dependency-cruiser.cjs');
   const { output } = await cruise(FOLDERS, { ...options, validate: true, ruleSet: { forbidden } });
   const seen = new Set(output.modules.map((module) => module.source));
   const unseen = files
@@ -52,7 +52,15 @@ async function importFaults() {
   const broken = output.summary.violations.map(
     (violation) => `${violation.from} -> ${violation.to}: ${violation.rule.name}`,
   );
-  return [...broken, ...unseen];
+  return [...broken, ...unseen, ...layerFaults(layers)];
+}
+
+/** Folders of services that no rule about layers covers. */
+function layerFaults(layers) {
+  const folders = files.map((file) => /^services\/[^/]+\/src\/[^/]+(?=\/)/.exec(file)?.[0] ?? '');
+  return [...new Set(folders)]
+    .filter((folder) => folder !== '' && !layers.test(basename(folder)))
+    .map((folder) => `${folder}: is in neither ADAPTERS nor CORE of .dependency-cruiser.cjs`);
 }
 
 function fileFaults() {

@@ -1,4 +1,4 @@
-// Programs that take all they can get, by what they take: what the bench throws at a co-tenant, twenty at once.
+// Programs that exhaust one resource each; the bench runs twenty of them at once beside a co-tenant.
 export interface AbuseProgram {
   readonly name: string;
   readonly language: string;

@@ -1,13 +1,13 @@
-// What this machine's Docker gives at best: a program written straight to an attached warm sandbox, its first byte read straight from it.
+// The lower bound of this machine's Docker: a program written straight to an attached warm sandbox, its first byte read straight back.
 import { request } from 'node:http';
 import type { Socket } from 'node:net';
 import Docker from 'dockerode';
 import { AgentFrameDecoder, encodeFrame, encodeStart, FromAgent, ToAgent } from '@rungrid/sandbox/agent-frames';
 import { untilMs } from './scenario.js';
 
-/** Warm containers at hand. A click that finds none waits for the refill, off the clock. */
-const SHELF = 12;
-/** A pause before the refill, as the worker has one, ms: the program that was just started goes first. */
+/** Warm containers kept. A click that finds none waits for the refill; that wait is not measured. */
+const POOL_SIZE = 12;
+/** Pause before a refill, as in the worker, so that the program that was just started comes first, ms. */
 const REFILL_DELAY_MS = 200;
 const STDCOPY_HEADER_BYTES = 8;
 
@@ -25,10 +25,10 @@ export interface BareOptions {
   readonly warmUp: number;
 }
 
-/** START -> first output byte, at a steady rate, each in a container of its own that is replaced meanwhile; ms. */
+/** START -> first output byte, at a steady rate, each in a container of its own that is then replaced; ms. */
 export async function bareFirstByte(options: BareOptions): Promise<number[]> {
-  const shelf = Array.from({ length: SHELF }, () => openWarm(options.container));
-  await Promise.all(shelf);
+  const pool = Array.from({ length: POOL_SIZE }, () => openWarm(options.container));
+  await Promise.all(pool);
   const used: Promise<unknown>[] = [];
   const refill = async () => {
     await untilMs(performance.now() + REFILL_DELAY_MS);
@@ -39,14 +39,14 @@ export async function bareFirstByte(options: BareOptions): Promise<number[]> {
     const startMs = performance.now();
     for (let i = -options.warmUp; i < options.n; i++) {
       await untilMs(startMs + ((i + options.warmUp) * 1000) / options.rate);
-      const warm = await (shelf.shift() as Promise<Warm>);
+      const warm = await (pool.shift() as Promise<Warm>);
       const timeMs = await firstByte(warm, encodeStart({ files: [options.file], args: [] }));
       if (i >= 0) samples.push(timeMs);
-      shelf.push(refill());
+      pool.push(refill());
       used.push(warm.destroy());
     }
   } finally {
-    const rest = shelf.map(async (warm) => (await warm).destroy());
+    const rest = pool.map(async (warm) => (await warm).destroy());
     await Promise.allSettled([...used, ...rest]);
   }
   return samples;
@@ -62,7 +62,7 @@ function firstByte(warm: Warm, start: Buffer): Promise<number> {
   });
 }
 
-/** line -> its echo from a program that answers each line, one after the other, ms; straight over the attached stream. */
+/** line -> echo from a program that answers each line, sequentially, straight over the attached stream, ms. */
 export async function bareEcho(options: {
   readonly container: Docker.ContainerCreateOptions;
   readonly file: { readonly name: string; readonly content: string };

@@ -1,4 +1,4 @@
-// What this machine's Docker does alone: create, start and remove a container made exactly like a sandbox.
+// Docker's own rate on this machine: creates, starts and removes containers configured exactly like a sandbox.
 import Docker from 'dockerode';
 
 const OWNER_LABEL = 'sandbox.owner';
@@ -10,7 +10,7 @@ export async function copySandbox(language: string): Promise<Docker.ContainerCre
   for (const entry of await docker.listContainers({ filters: { label } })) {
     const { Config, HostConfig } = await docker.getContainer(entry.Id).inspect();
     const { Labels, Hostname: _hostname, ...rest } = Config;
-    // Not ours any more: no worker may reap it, no test count it.
+    // Without the labels no worker reaps the container, and no test counts it.
     const labels = Object.fromEntries(Object.entries(Labels).filter(([name]) => !name.startsWith('sandbox.')));
     return { ...rest, Labels: labels, HostConfig };
   }

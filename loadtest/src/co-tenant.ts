@@ -1,4 +1,4 @@
-// The co-tenant of a bench: a visitor with a process of its own, as each has a machine of its own, who types line after line into a session.
+// The co-tenant of a bench: types lines into a session from a process of its own, as a visitor has a machine of its own.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { constants, setPriority } from 'node:os';
@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { BenchClient } from './client.js';
 import { openSession, untilMs } from './scenario.js';
 
-/** A fast typist's pace, several times over; what would be faster met the sandbox's CPU quota instead. */
+/** Several times a fast typist's pace; a shorter pause would measure the sandbox's CPU quota instead. */
 const PACE_MS = 20;
 const ECHO_TIMEOUT_MS = 20_000;
 
@@ -21,10 +21,10 @@ export interface CoTenant {
 export async function startCoTenant(url: string, token: string): Promise<CoTenant> {
   const child = fork(fileURLToPath(import.meta.url), [url, token]);
   const answer = async () => {
-    const gone = once(child, 'exit').then(([code]) => {
-      throw new Error(`the co-tenant is gone, with ${code}`);
+    const exited = once(child, 'exit').then(([code]) => {
+      throw new Error(`the co-tenant exited with ${code}`);
     });
-    return (await Promise.race([once(child, 'message'), gone]))[0] as number[];
+    return (await Promise.race([once(child, 'message'), exited]))[0] as number[];
   };
   await answer();
   return {
@@ -38,10 +38,10 @@ export async function startCoTenant(url: string, token: string): Promise<CoTenan
 
 async function live(url: string, token: string): Promise<void> {
   try {
-    // Its machine has nothing else to do; this one has.
+    // A visitor's machine has nothing else to do; this one has.
     setPriority(constants.priority.PRIORITY_HIGHEST);
   } catch {
-    // Not for everybody.
+    // Needs root or CAP_SYS_NICE.
   }
   const client = await BenchClient.open(url);
   const run = await openSession(client, token);

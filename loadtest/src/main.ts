@@ -31,8 +31,8 @@ const SCENARIOS: readonly Scenario[] = [
 const HELP = `Usage: bench [options]
   --scenario a,b     only these (default all but \`languages\`):
 ${SCENARIOS.map((each) => `                       ${each.name.padEnd(24)}${each.title}`).join('\n')}
-  --quick            small numbers, to see that everything works
-  --language a,b     of \`languages\`, or \`all\` (default: what \`rungrid up\` serves); one alone: of the first-byte scenarios, too
+  --quick            small numbers, to check that everything works
+  --language a,b     of \`languages\`, or \`all\` (default: as \`rungrid up\`); a single one applies to the first-byte scenarios, too
   --rate N           clicks a second of the first-byte scenarios and \`languages\`
   --n N              measured clicks or echoes
   --json FILE        the same figures for machines (- for standard output)
@@ -74,12 +74,12 @@ async function main(): Promise<number> {
   const rows = await runAll(chosen, { options, languages, foreign });
   process.stdout.write(`\n${formatTable(rows)}\n`);
   if (values.json !== undefined) writeJson(values.json, rows);
-  if (ended.aborted) process.stderr.write('bench: ended before its end; these are the figures until then\n');
+  if (ended.aborted) process.stderr.write('bench: interrupted; these are the figures so far\n');
   const missed = rows.some((row) => row.targets?.some((target) => !meets(row, target)));
   return ended.aborted || (values.strict && missed) ? 1 : 0;
 }
 
-/** Aborted by the first SIGINT or SIGTERM: what was started is stopped, and what was measured is told. The second one ends the bench at once. */
+/** Aborted by the first SIGINT or SIGTERM: the stack is stopped, and the figures so far are printed. The second one exits immediately. */
 function endOnSignals(): AbortSignal {
   const ended = new AbortController();
   const onSignal = () => {
@@ -93,7 +93,7 @@ function endOnSignals(): AbortSignal {
 
 interface Given {
   readonly options: ScenarioOptions;
-  /** Of the scenarios that run once for each. */
+  /** Of the scenarios that run once for each language. */
   readonly languages: readonly string[];
   readonly foreign: Target | undefined;
 }
@@ -113,7 +113,7 @@ async function runAll(chosen: readonly Scenario[], given: Given): Promise<Row[]>
           rows.push(...(await runOne(scenario, { options: own, shared })));
         } catch (error) {
           if (ended.aborted) return rows;
-          // What the other scenarios measured is not thrown away with this one.
+          // A broken scenario must not discard the figures of the others.
           const what = `BROKEN: ${error instanceof Error ? error.message : String(error)}`;
           rows.push({ scenario: scenario.name, what, unit: '', value: 1, targets: [{ of: 'value', under: 1 }] });
         }
@@ -138,7 +138,7 @@ async function runOne(scenario: Scenario, given: { options: ScenarioOptions; sha
   }
 }
 
-/** The stack of the scenarios that need none of their own: started for the first of them, or somebody else's. */
+/** The stack of the scenarios that need none of their own: a foreign target, or one started for the first of them. */
 class SharedStack {
   readonly foreign: boolean;
   readonly #own: { languages: readonly string[]; signal: AbortSignal };
@@ -163,7 +163,7 @@ class SharedStack {
 
 async function measure(scenario: Scenario, given: { target: Target; options: ScenarioOptions }): Promise<Row[]> {
   const before = await readStages(given.target.metrics);
-  // Before the work, not behind it: what is begun must be heard to its end.
+  // Checked before the work starts, because started work must be awaited.
   given.options.ended.throwIfAborted();
   const rows = await unless(given.options.ended, scenario.run(given.target, given.options));
   const after = await readStages(given.target.metrics);
@@ -171,7 +171,7 @@ async function measure(scenario: Scenario, given: { target: Target; options: Sce
   return [...rows, ...stageRows(before, after, name)];
 }
 
-/** What `work` comes to; rejects when `signal` is aborted first, and leaves the work to what takes its target away. */
+/** The result of `work`; rejects when `signal` is aborted first. The work then ends when its target is stopped. */
 async function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   let expire: () => void = () => undefined;
   const aborted = new Promise<never>((_, reject) => {
@@ -202,7 +202,7 @@ function choose(names: string | undefined): readonly Scenario[] {
   });
 }
 
-/** Canonical names. Throws for one that is not there. */
+/** Canonical names. Throws for an unknown one. */
 function languageNames(names: string | undefined): string[] {
   const builtIn = builtInLanguages().map(({ name }) => name);
   if (names === undefined) return [...DEFAULT_LANGUAGES];
@@ -243,7 +243,7 @@ function positive(name: string, text: string): number {
 }
 
 try {
-  // What an ended scenario still waits for is not waited for.
+  // Does not wait for what an interrupted scenario still awaits.
   process.exit(await main());
 } catch (error) {
   process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);

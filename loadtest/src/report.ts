@@ -1,4 +1,4 @@
-// What a bench says: rows of figures with their targets, as a table for people and as JSON for machines.
+// The bench's report: rows of figures with their targets, as a table for people and as JSON for machines.
 import type { Summary } from './summary.js';
 
 export interface FigureTarget {
@@ -27,7 +27,7 @@ export function meets(row: Row, target: FigureTarget): boolean {
   );
 }
 
-export function describeBars(row: Row): string {
+function describeTargets(row: Row): string {
   return (row.targets ?? [])
     .map((target) => {
       const rule = target.under === undefined ? `>= ${target.atLeast}` : `< ${target.under}`;
@@ -47,7 +47,7 @@ export function formatTable(rows: readonly Row[]): string {
     number(row.summary?.p99),
     number(row.summary?.max),
     row.unit,
-    describeBars(row),
+    describeTargets(row),
   ]);
   const head = ['scenario', 'what', 'n', 'p50/value', 'p90', 'p99', 'max', 'unit', 'target'];
   const table = [head, ...cells];

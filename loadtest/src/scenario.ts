@@ -1,4 +1,4 @@
-// What a scenario is, and what several of them share: pacing, clicks, samples.
+// The interface of a scenario, and what several of them share: pacing, clicks, samples.
 import { setTimeout as delay } from 'node:timers/promises';
 import { resolveLanguage } from '@rungrid/sandbox/languages';
 import { BenchClient, type BenchRun, endOf, mintTokens, type Program } from './client.js';
@@ -11,9 +11,9 @@ export interface ScenarioOptions {
   readonly rate?: number;
   /** Measured clicks or echoes. */
   readonly n?: number;
-  /** Small numbers, to see that everything works. */
+  /** Small numbers, to check that everything works. */
   readonly quick: boolean;
-  /** The bench is ended. */
+  /** Aborted when the bench is interrupted. */
   readonly ended: AbortSignal;
 }
 
@@ -22,23 +22,23 @@ export interface Scenario {
   readonly title: string;
   /** Environment of the worker that this scenario needs; absent: the shared stack. */
   readonly workerEnv?: Readonly<Record<string, string>>;
-  /** Of its programs, beside python. */
+  /** Languages of its programs, besides python. */
   readonly languages?: readonly string[];
   /** Needs the bench's own stack (its pids or its engine). */
   readonly ownStack?: boolean;
-  /** Runs once for each language of --language, each time on a stack that serves this one alone. Only when it is named: it takes minutes. */
+  /** Runs once for each language of --language, each time on a stack with only that language. Takes minutes, so it must be named. */
   readonly perLanguage?: boolean;
   run(target: Target, options: ScenarioOptions): Promise<Row[]>;
 }
 
-/** The smallest program that says something. */
+/** The smallest program that writes output. */
 export const HELLO: Readonly<Record<string, string>> = {
   python: "print('x')",
   javascript: "console.log('x')",
   bash: 'echo x',
   c: '#include <stdio.h>\nint main(void) { puts("x"); }',
 };
-/** Echoes lines for ever. */
+/** Echoes lines forever. */
 export const ECHO = { language: 'python', code: 'while True:\n    print(input())' };
 
 export interface ClickOptions {
@@ -47,7 +47,7 @@ export interface ClickOptions {
   readonly n: number;
   /** Clicks before the measured ones. */
   readonly warmUp: number;
-  /** Default: the smallest program that says something. */
+  /** Default: the smallest program that writes output. */
   readonly program?: Program;
 }
 
@@ -75,14 +75,14 @@ export async function clickAtRate(target: Target, options: ClickOptions): Promis
   return clicksOf(measured);
 }
 
-/** The program that the playground shows first. Throws for a language that is not there. */
+/** The program that the playground shows first. Throws for an unknown language. */
 export function helloOf(language: string): string {
   const found = resolveLanguage(language);
-  if (found === undefined) throw new Error(`there is no language "${language}"`);
+  if (found === undefined) throw new Error(`unknown language "${language}"`);
   return found.hello;
 }
 
-/** First-byte times of runs that have ended, and those that did not end well. */
+/** First-byte times of ended runs, and the reasons of those that failed. */
 export function clicksOf(runs: readonly BenchRun[]): Clicks {
   return {
     firstByteMs: runs.flatMap((run) => (run.firstByteMs === undefined ? [] : [run.firstByteMs - run.clickMs])),
@@ -99,7 +99,7 @@ export async function untilMs(timeMs: number): Promise<void> {
   if (leftMs > 0) await delay(leftMs);
 }
 
-/** A session that waits on input(): opened, answered once. */
+/** Opens a session that waits on input(), and waits for its first answer. */
 export async function openSession(client: BenchClient, token: string): Promise<BenchRun> {
   const run = client.click(ECHO, token);
   await client.echo(run, { text: 'warm\n', answer: 'warm\n', timeoutMs: 120_000 });

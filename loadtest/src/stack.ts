@@ -27,11 +27,11 @@ export interface Target {
 export interface StackOptions {
   readonly languages: readonly string[];
   readonly workerEnv?: Readonly<Record<string, string>>;
-  /** Gives the start up. */
+  /** Aborts the start. */
   readonly signal: AbortSignal;
 }
 
-/** Starts it. What was started is stopped again when a part fails, or the start is given up. */
+/** Starts the stack. Stops the started processes when one fails, or when the start is aborted. */
 export async function startStack(options: StackOptions): Promise<Target> {
   const children: ChildProcess[] = [];
   const { signal } = options;
@@ -40,7 +40,7 @@ export async function startStack(options: StackOptions): Promise<Target> {
     for (const child of children.toReversed()) await stop(child);
   };
   try {
-    // A unix socket, as `rungrid up` has it.
+    // A unix socket, as in `rungrid up`.
     const folder = mkdtempSync(join(tmpdir(), 'rungrid-bench-'));
     const socket = join(folder, 'redis.sock');
     const redis = launch(['redis-server', '--port', '0', '--unixsocket', socket, '--save', ''], { signal });
@@ -49,7 +49,7 @@ export async function startStack(options: StackOptions): Promise<Target> {
     await redis.line((line) => /eady to accept connections/.test(line));
     const shared = {
       RUNGRID_REDIS_URL: `unix://${socket}`,
-      // A fleet of its own: workers reap the orphans of their fleet only, and the engine may be shared.
+      // A fleet of its own: workers reap only the orphans of their fleet, and the engine may be shared.
       RUNGRID_PREFIX: `bench-${randomBytes(4).toString('hex')}`,
       RUNGRID_LOG_LEVEL: 'info',
       RUNGRID_GRPC_SECRET: randomBytes(32).toString('hex'),
@@ -59,7 +59,7 @@ export async function startStack(options: StackOptions): Promise<Target> {
       ...shared,
       ...inherited('DOCKER_HOST', 'WORKER_CGROUP_PARENT'),
       WORKER_LANGUAGES: options.languages.join(','),
-      WORKER_POOL_FLOOR_TTY: '0',
+      WORKER_POOL_MIN_IDLE_TTY: '0',
       ...options.workerEnv,
     };
     const worker = launch([process.execPath, 'services/worker/dist/main.js'], { signal, env: workerEnv });
@@ -90,12 +90,12 @@ export async function startStack(options: StackOptions): Promise<Target> {
   }
 }
 
-/** Waits until the pool starts nothing more: what is measured is a pool at rest. */
+/** Waits until the pool starts no more sandboxes: scenarios measure a pool at rest. */
 async function poolFilled(metricsUrl: string, signal: AbortSignal): Promise<void> {
   const deadlineMs = performance.now() + READY_TIMEOUT_MS;
   let quiet = 0;
   while (quiet < 3) {
-    if (performance.now() > deadlineMs) throw new Error('the pool did not fill');
+    if (performance.now() > deadlineMs) throw new Error('timed out waiting for the pool to fill');
     await delay(500, undefined, { signal });
     const text = await (await fetch(`${metricsUrl}/metrics`)).text();
     const starting = [...text.matchAll(/^rungrid_worker_starting_sandboxes\S* (\d+)$/gm)];
@@ -114,7 +114,7 @@ function launch(command: readonly string[], options: { env?: Readonly<Record<str
   const [file = '', ...args] = command;
   const child = spawn(file, args, {
     cwd: ROOT,
-    // A session of its own, as `rungrid up` gives each.
+    // A session of its own, as in `rungrid up`.
     detached: true,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -136,16 +136,16 @@ function launch(command: readonly string[], options: { env?: Readonly<Record<str
       const settle = (found: string | undefined) => {
         clearTimeout(timer);
         watchers.delete(watch);
-        signal.removeEventListener('abort', givenUp);
-        if (found === undefined) reject(new Error(`${command.join(' ')} did not get ready:\n${tail.join('\n')}`));
+        signal.removeEventListener('abort', aborted);
+        if (found === undefined) reject(new Error(`${command.join(' ')} was not ready in time:\n${tail.join('\n')}`));
         else resolve(found);
       };
       const watch = (text: string | undefined) => {
         if (text === undefined || matches(text)) settle(text);
       };
       const timer = setTimeout(() => settle(undefined), READY_TIMEOUT_MS);
-      const givenUp = () => settle(undefined);
-      signal.addEventListener('abort', givenUp);
+      const aborted = () => settle(undefined);
+      signal.addEventListener('abort', aborted);
       watchers.add(watch);
     });
   return { child, line };
@@ -173,6 +173,6 @@ function isReady(line: string): boolean {
 
 function field(line: string, name: string): string {
   const value = (JSON.parse(line) as Record<string, unknown>)[name];
-  if (typeof value !== 'string') throw new Error(`the ready line has no ${name}: ${line}`);
+  if (typeof value !== 'string') throw new Error(`the ready line lacks ${name}: ${line}`);
   return value;
 }

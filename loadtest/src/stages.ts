@@ -1,4 +1,4 @@
-// Time per stage: what the services' own histograms say about the runs of this bench.
+// Time per stage, from the services' own histograms of this bench's runs.
 import type { Row } from './report.js';
 import type { Buckets } from './summary.js';
 import { histogramQuantile } from './summary.js';

@@ -16,7 +16,7 @@ export function summarize(samples: readonly number[]): Summary {
   return { n: sorted.length, p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) };
 }
 
-/** Cumulative counts by upper bound, as Prometheus tells them; the last bound is Infinity. */
+/** Cumulative counts by upper bound, as in Prometheus; the last bound is Infinity. */
 export type Buckets = readonly (readonly [bound: number, count: number])[];
 
 /** A quantile by linear interpolation inside its bucket, as PromQL's histogram_quantile; NaN when empty. */

@@ -1,4 +1,4 @@
-// The floor under our figures, in the same minutes on the same machine: the same programs over a bare attach to the same containers.
+// The lower bound of our figures, in the same minutes on the same machine: the same programs over a bare attach to the same containers.
 import { bareEcho, bareFirstByte } from '../bare-attach.js';
 import { copySandbox } from '../bare-docker.js';
 import { ECHO, HELLO, type Scenario } from '../scenario.js';

@@ -1,4 +1,4 @@
-// stdin -> echo: one session alone, and fifty that wait on input() at once.
+// stdin -> echo: a single session, and fifty that wait on input() at once.
 import { BenchClient, type BenchRun, mintTokens } from '../client.js';
 import { clickAtRate, failureRow, openSession, type Scenario, untilMs } from '../scenario.js';
 import { summarize } from '../summary.js';
@@ -21,7 +21,7 @@ export const echoScenario: Scenario = {
       const text = `line ${i}\n`;
       const timeMs = await client.echo(run, { text, answer: text, timeoutMs: ECHO_TIMEOUT_MS });
       if (i >= 0) samples.push(timeMs);
-      // A person's pace, many times over; a closed loop without a pause would meet the sandbox's CPU quota instead.
+      // Many times a person's pace; without a pause the loop would measure the sandbox's CPU quota instead.
       await untilMs(performance.now() + 10);
     }
     await client.close();

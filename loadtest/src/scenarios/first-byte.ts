@@ -51,7 +51,7 @@ export const firstByteScenarios: readonly Scenario[] = CASES.map((each) => ({
       ...failureRow(each.name, result.failed, n),
       {
         scenario: `first-byte-${each.name}`,
-        what: `click -> first byte, ${language}, ${rate}/s (${result.warm} found it warm)`,
+        what: `click -> first byte, ${language}, ${rate}/s (${result.warm} warm)`,
         unit: 'ms',
         summary: summarize(result.firstByteMs),
         ...(asAsked ? { targets: each.targets } : {}),
@@ -60,11 +60,11 @@ export const firstByteScenarios: readonly Scenario[] = CASES.map((each) => ({
   },
 }));
 
-/** Without a warm sandbox: each click pays for a container and an interpreter. */
+/** Without a warm sandbox: each click waits for a container and an interpreter. */
 export const coldScenario: Scenario = {
   name: 'first-byte-cold',
   title: 'click -> first byte, pool empty',
-  workerEnv: { WORKER_POOL_FLOOR: '0' },
+  workerEnv: { WORKER_POOL_MIN_IDLE: '0' },
   ownStack: true,
   run: async (target, options) => {
     const language = options.language ?? 'python';

@@ -1,4 +1,4 @@
-// Output floods: they end by output_limit, memory stays flat, a co-tenant's echo stays quick.
+// Output floods end by output_limit, memory stays flat, and a co-tenant's echo stays quick.
 import { BenchClient, endOf, mintTokens } from '../client.js';
 import { openSession, type Scenario, untilMs } from '../scenario.js';
 import { rssBytes } from '../stack.js';
@@ -10,7 +10,7 @@ const ECHO_EVERY_MS = 25;
 
 export const floodsScenario: Scenario = {
   name: 'floods',
-  title: "while True: print('x'), beside a co-tenant who types",
+  title: "while True: print('x'), beside a typing co-tenant",
   ownStack: true,
   run: async (target, options) => {
     const floods = options.quick ? 2 : 12;

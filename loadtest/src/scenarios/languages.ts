@@ -1,4 +1,4 @@
-// Click -> first byte language by language: compiled anew, out of the cache or interpreted, on pipes and on a terminal.
+// Click -> first byte by language: cold compile, cache hit or interpreted, on pipes and on a terminal.
 import { randomUUID } from 'node:crypto';
 import { type Language, languageMode, resolveLanguage } from '@rungrid/sandbox/languages';
 import { BenchClient, type BenchRun, endOf, mintTokens } from '../client.js';
@@ -16,27 +16,27 @@ import type { Target } from '../stack.js';
 import { summarize } from '../summary.js';
 
 const NAME = 'languages';
-/** Clicks a second: what a virtual machine's start leaves time for on two cores. */
+/** Clicks a second: two cores leave time for no more starts of a virtual machine. */
 const RATE = 2;
 /** Less for those whose next sandbox takes seconds: at 0.2 CPU, R needs 1.3 s and Clojure 3.8 s. */
 const RATES = new Map([
   ['r', 1],
   ['clojure', 0.4],
 ]);
-/** On terminals, of which one waits. */
+/** Share of that rate on terminals, since the pool holds only one. */
 const TERMINAL_SHARE = 0.5;
 const TERMINAL = { cols: 80, rows: 24 };
 
-/** What the median stays under, ms. */
+/** Target of the median, ms. */
 const FAST = new Map([
   ...['python', 'javascript', 'ruby', 'php', 'perl', 'lua', 'bash'].map((name) => [name, 8] as const),
   ...['c', 'cpp', 'go', 'rust'].map((name) => [name, 15] as const),
   ['java', 30],
 ]);
-/** Where a process waits, and of these compiled ones: what all but one in a hundred stay under, ms. */
+/** Target of p99 for warm languages and for these compiled ones, ms. */
 const TAIL_MS = 30;
 const COMPILED_WITH_TAIL = ['c', 'cpp', 'go', 'rust'];
-/** From the click to the first byte with the compile step between, median, ms. */
+/** Target of the median from the click to the first byte with a compile step between, ms. */
 const COLD = new Map([
   ['c', 300],
   ['cpp', 1500],
@@ -49,11 +49,11 @@ export const languagesScenario: Scenario = {
   name: NAME,
   title: 'click -> first byte: cold compile, cache hit or interpreted, on pipes and on a terminal',
   perLanguage: true,
-  // As a worker by itself has it; the bench's other scenarios have no terminals.
-  workerEnv: { WORKER_POOL_FLOOR_TTY: '1', WORKER_POOL_FLOOR_COMPILE: '1' },
+  // The worker's defaults; the bench's other scenarios have no terminals.
+  workerEnv: { WORKER_POOL_MIN_IDLE_TTY: '1', WORKER_POOL_MIN_IDLE_COMPILE: '1' },
   run: async (target, options) => {
     const language = resolveLanguage(options.language ?? 'python');
-    if (language === undefined) throw new Error(`there is no language "${options.language}"`);
+    if (language === undefined) throw new Error(`unknown language "${options.language}"`);
     const compiled = languageMode(language) === 'compiled';
     return [
       ...(compiled ? await coldCompile(target, { language, options }) : []),
@@ -68,17 +68,17 @@ interface Given {
   readonly options: ScenarioOptions;
 }
 
-/** One after the other, each a program that nobody has compiled. */
+/** Sequential runs, each of a program that is not in the cache. */
 async function coldCompile(target: Target, { language, options }: Given): Promise<Row[]> {
   const { name } = language;
   const n = options.quick ? 3 : 20;
   const client = await BenchClient.open(target.url);
   const runs: BenchRun[] = [];
   for (const [index, token] of mintTokens(target.key, n + 1).entries()) {
-    // A file beside the same code makes it another program, in every language.
+    // An extra file makes the same code another program, in every language.
     const files = [{ name: 'seed.txt', content: randomUUID() }];
     const run = await endOf(client.click({ code: helloOf(name), language: name, files }, token));
-    // The first one pays for what the machine reads from its disk.
+    // The first run is slower: the machine reads the compiler from disk.
     if (index > 0) runs.push(run);
   }
   await client.close();
@@ -99,7 +99,7 @@ async function onPipes(target: Target, { language, options }: Given): Promise<Ro
     ...(tail ? [{ of: 'p99', under: TAIL_MS } as const] : []),
   ];
   const how = { warm: 'warm', start: 'started with the program', compiled: 'cache hit' }[mode];
-  const what = `${name}: ${how}, click -> first byte, ${rate}/s (${clicks.warm} found a sandbox)`;
+  const what = `${name}: ${how}, click -> first byte, ${rate}/s (${clicks.warm} warm)`;
   return rowsOf(clicks, { what, n, targets });
 }
 
@@ -109,7 +109,7 @@ async function onTerminal(target: Target, { language, options }: Given): Promise
   const rate = rateOf({ language, options }) * TERMINAL_SHARE;
   const program = { code: helloOf(name), language: name, tty: TERMINAL };
   const clicks = await clickAtRate(target, { language: name, rate, n, warmUp: 2, program });
-  const what = `${name}: on a terminal, click -> first byte, ${rate}/s (${clicks.warm} found a sandbox)`;
+  const what = `${name}: on a terminal, click -> first byte, ${rate}/s (${clicks.warm} warm)`;
   return rowsOf(clicks, { what, n, targets: medianTarget(FAST.get(name)) });
 }
 

@@ -1,4 +1,4 @@
-// Sustained runs a second in a closed loop, against what this machine's Docker does alone with the same container.
+// Sustained runs a second in a closed loop, compared with bare Docker and the same container.
 import { copySandbox, measureBare } from '../bare-docker.js';
 import { BenchClient, endOf, mintTokens } from '../client.js';
 import { HELLO, type Scenario } from '../scenario.js';
@@ -25,7 +25,7 @@ export const sustainedScenario: Scenario = {
     const sandbox = await copySandbox('python');
     const rates: { ours: Rate; bare: number }[] = [];
     for (const concurrency of options.quick ? [4] : CONCURRENCIES) {
-      // Ours between two halves of bare, so that a drift of the machine meets both.
+      // Between two halves of the bare measurement, so that a drift of the machine affects both.
       const before = await measureBare(sandbox, { concurrency, durationMs: durationMs / 2 });
       const ours = await measureOurs(target, { concurrency, durationMs });
       const after = await measureBare(sandbox, { concurrency, durationMs: durationMs / 2 });
@@ -69,7 +69,7 @@ export const sustainedScenario: Scenario = {
 async function measureOurs(target: Target, options: { concurrency: number; durationMs: number }): Promise<Rate> {
   const sockets = Math.ceil(options.concurrency / RUNS_PER_SOCKET);
   const clients = await Promise.all(Array.from({ length: sockets }, () => BenchClient.open(target.url)));
-  // The warm pool's stock is a head start: it is used up, and the refill in step, before the clock starts.
+  // The full warm pool is a head start: it is used up, and the refill is steady, before the measurement starts.
   const warmUpMs = Math.min(5_000, options.durationMs / 2);
   const startMs = performance.now() + warmUpMs;
   const endMs = startMs + options.durationMs;

@@ -12,7 +12,7 @@ try {
   lifecycle.closeOnSignals();
   try {
     const { socket, metrics } = await startProxy(config, { logger, lifecycle });
-    // Whoever started the proxy waits for this line, so that it comes at every log level.
+    // The process that started the proxy waits for this line, so it is logged at every level.
     logger.child({}, { level: 'info' }).info({ socket, metrics }, 'ready');
   } catch (error) {
     await lifecycle.close();

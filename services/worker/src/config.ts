@@ -1,6 +1,6 @@
 // The worker's configuration: every environment variable, its meaning, unit, default and range.
 import { readConfig } from '@rungrid/kit/config';
-import { GRPC_SECURITY_FIELDS, type GrpcSecurity, readGrpcSecurity, requireSecurity } from '@rungrid/kit/grpc/security';
+import { GRPC_SECURITY_FIELDS, type GrpcSecurity, readGrpcSecurity, requireSecurity } from '@rungrid/kit/grpc-security';
 import { REDIS_URL_PATTERN } from '@rungrid/bus/url';
 import { type Static, Type } from 'typebox';
 
@@ -14,7 +14,7 @@ const WorkerConfigSchema = Type.Object({
    * `unix://[user:password@]/path`, one on this machine;
    * `redis[s]+sentinel://[user:password@]host:port[,host:port…]/master-name[/db]`, the master that these sentinels name, anew after a failover;
    * `redis[s]+cluster://[user:password@]host:port[,host:port…]`, a cluster by some of its nodes; all keys of a RUNGRID_PREFIX are in one slot.
-   * Users that may do what this service does, and no more: kit's redis-acl.ts.
+   * Users that may do what this service does, and no more: packages/bus/src/acl.ts.
    */
   RUNGRID_REDIS_URL: Type.String({ default: 'redis://127.0.0.1:6379', pattern: REDIS_URL_PATTERN }),
   /** Prefix of every Redis key and fleet of the sandboxes, so that installations can share a Redis or an engine. */
@@ -28,7 +28,7 @@ const WorkerConfigSchema = Type.Object({
    * with neither, the worker starts on a loopback address only.
    */
   ...GRPC_SECURITY_FIELDS,
-  /** Where the gRPC server listens. Internal: gateways only. */
+  /** Address the gRPC server listens on. Internal: gateways only. */
   WORKER_GRPC_HOST: Type.String({ default: '127.0.0.1' }),
   /** 0 takes a free port. */
   WORKER_GRPC_PORT: port(0),
@@ -43,33 +43,33 @@ const WorkerConfigSchema = Type.Object({
   DOCKER_HOST: Type.String({ default: 'unix:///var/run/docker.sock', pattern: '^(unix|tcp)://' }),
   /**
    * What runs the sandboxes, by the name under which the engine knows it. `runsc` (gVisor): a kernel of its own in user space, so that
-   * a hole in the host's kernel is no way out; starts are slower, each sandbox takes 64 MiB more, and a program can forge how its own run
-   * is told (services/sandbox/src/runtimes.ts lists what differs). `kata`: a virtual machine each;
-   * never tried, the self-test decides. The engine must know the name (daemon.json, runtimes); `./rungrid up` sees to runsc on its own.
+   * a hole in the host's kernel is no way out; starts are slower, each sandbox takes 64 MiB more, and a program can forge the output and
+   * end of its own run (services/sandbox/src/runtimes.ts lists the differences). `kata`: a virtual machine each;
+   * untested, the self-test decides. The engine must know the name (daemon.json, runtimes); `./rungrid up` sets up runsc itself.
    */
   SANDBOX_RUNTIME: Type.Union([Type.Literal('runc'), Type.Literal('runsc'), Type.Literal('kata')], { default: 'runc' }),
   /**
-   * System call filter of the sandboxes: `default`, the list in services/sandbox/seccomp; or `engine`, the engine's own, which lets more
-   * through (every socket family, 32-bit calls). There is no way to have none.
+   * System call filter of the sandboxes: `default`, the list in services/sandbox/seccomp; or `engine`, the engine's own, which allows more
+   * (every socket family, 32-bit calls). It cannot be switched off.
    */
   WORKER_SECCOMP: Type.Union([Type.Literal('default'), Type.Literal('engine')], { default: 'default' }),
   /**
-   * Control group under which all sandboxes lie, so that one limit bounds them together: `/rungrid` with the cgroupfs driver, or
+   * Parent control group of all sandboxes, so that one limit bounds them together: `/rungrid` with the cgroupfs driver, or
    * `rungrid.slice` with systemd (MemoryMax=, TasksMax=, CPUWeight= there). Default: the engine's own, without such a limit.
    */
   WORKER_CGROUP_PARENT: Type.Optional(
     Type.String({ pattern: '^(/[A-Za-z0-9_.-]{1,64}|[A-Za-z0-9_-]{1,64}\\.slice)$' }),
   ),
-  /** Warm sandboxes kept for each language, 0 to 256. Default: what the machine's memory affords beside those below, 1 to 16. */
-  WORKER_POOL_FLOOR: Type.Optional(Type.Integer({ minimum: 0, maximum: 256 })),
+  /** Warm sandboxes kept for each language, 0 to 256. Default: as many as the machine's memory allows beside those below, 1 to 16. */
+  WORKER_POOL_MIN_IDLE: Type.Optional(Type.Integer({ minimum: 0, maximum: 256 })),
   /**
-   * Warm sandboxes with a terminal kept for each language, 0 to 256. Default: one; none when WORKER_POOL_FLOOR is 0, or when the machine
-   * does not afford two on pipes beside it.
+   * Warm sandboxes with a terminal kept for each language, 0 to 256. Default: one; none when WORKER_POOL_MIN_IDLE is 0, or when the machine
+   * has no room for two on pipes beside it.
    */
-  WORKER_POOL_FLOOR_TTY: Type.Optional(Type.Integer({ minimum: 0, maximum: 256 })),
+  WORKER_POOL_MIN_IDLE_TTY: Type.Optional(Type.Integer({ minimum: 0, maximum: 256 })),
   /** Ready compile sandboxes kept for each compiled language, 0 to 256. Default: one; none in the same cases. */
-  WORKER_POOL_FLOOR_COMPILE: Type.Optional(Type.Integer({ minimum: 0, maximum: 256 })),
-  /** Sandboxes at most, in all states together. Default: as many as fit half of the memory at 128 MB each, 4 to 128. */
+  WORKER_POOL_MIN_IDLE_COMPILE: Type.Optional(Type.Integer({ minimum: 0, maximum: 256 })),
+  /** Most sandboxes, in all states together. Default: as many as fit half of the memory at 128 MB each, 4 to 128. */
   WORKER_MAX_SANDBOXES: Type.Optional(Type.Integer({ minimum: 1, maximum: 2048 })),
   /** Execution sandbox: memory and swap together, bytes (6 MiB is the engine's least). */
   WORKER_MEMORY_BYTES: count(134_217_728, 68_719_476_736, 6_291_456),
@@ -90,8 +90,8 @@ const WorkerConfigSchema = Type.Object({
   /** stdout and stderr together, bytes. */
   WORKER_OUTPUT_BYTES: count(1_048_576, 1_073_741_824),
   /**
-   * Output of all floods of this worker together, bytes a second: what runs write past 64 KB a second each. Past it they are read in
-   * turn, and wait in their writes. 256 KiB go through at once after a quiet time.
+   * Output budget that all runs of this worker share, bytes a second, for what each writes beyond its own 64 KB a second. Past it runs are
+   * read in turn and block in write(2). A burst of 256 KiB passes after a quiet time.
    */
   WORKER_FLOOD_BYTES_PER_SECOND: count(4_194_304, 1_073_741_824, 65_536),
   /** Compile sandbox: memory, swap and /tmp together, bytes. */
@@ -103,27 +103,27 @@ const WorkerConfigSchema = Type.Object({
   /** Compile sandbox: size of /tmp, bytes. */
   WORKER_COMPILE_TMP_BYTES: count(134_217_728, 4_294_967_296, 65_536),
   /**
-   * Wall clock of the compile step, ms. Past it: compile_error, with a text that says so. A gateway's GATEWAY_START_MS must leave room for it
-   * and for up to 50 s of waiting beside it.
+   * Wall clock of the compile step, ms. Past it: compile_error, with a text that says so. A gateway's GATEWAY_START_MS must allow for it
+   * and for up to 50 s of waiting.
    */
   WORKER_COMPILE_MS: count(10_000, 600_000),
-  /** Compile steps at once. Default: one a core. 64 more wait; past it: error overloaded. */
+  /** Concurrent compile steps. Default: one per core. 64 more may wait; past that: error overloaded. */
   WORKER_COMPILES: Type.Optional(Type.Integer({ minimum: 1, maximum: 256 })),
   /** Compiled programs kept in this process, bytes; 0: none. */
   WORKER_COMPILE_CACHE_BYTES: count(67_108_864, 8_589_934_592, 0),
   /** Compiled programs kept in Redis for all workers, bytes; 0: none. Give all workers the same value. */
   WORKER_COMPILE_STORE_BYTES: count(268_435_456, 68_719_476_736, 0),
-  /** How long a compiled program that nobody runs is kept in Redis, ms. */
+  /** How long an unused compiled program is kept in Redis, ms. */
   WORKER_COMPILE_STORE_TTL_MS: count(86_400_000, 2_592_000_000, 1_000),
-  /** Events of a run that are kept for a gateway that attaches later, and for a client that comes back, bytes. */
+  /** Events of a run that are kept for a gateway that attaches late and for a client that resumes, bytes. */
   WORKER_RING_BYTES: count(262_144, 67_108_864, 16_384),
-  /** How long a claimed run goes on without a gateway attached, ms. */
+  /** How long a claimed run continues without a gateway attached, ms. */
   WORKER_UNATTACHED_MS: count(10_000, 600_000),
-  /** The resume window: how long a run whose client was lost goes on, and how long its end is kept, when it asked for that, ms. */
+  /** The resume window: how long a run continues after its client disconnected, and how long its end is kept, if it asked for that, ms. */
   WORKER_RESUME_MS: count(30_000, 600_000),
   /**
-   * How long live runs may go on after SIGTERM, ms, when the worker takes no more: then those that have started end as worker_lost, others are
-   * handed back. Give whatever stops the process twenty seconds more than this.
+   * How long live runs may continue after SIGTERM, ms, while the worker takes no more. After it, started runs end as worker_lost and the
+   * others are returned to the queue. Allow twenty seconds more than this before SIGKILL.
    */
   WORKER_DRAIN_MS: count(300_000, 86_400_000, 0),
 });

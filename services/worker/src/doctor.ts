@@ -1,10 +1,10 @@
-// The self-test for a person (`./rungrid doctor`): prints every check, exits with 1 when one failed.
+// The self-test as a command (`./rungrid doctor`): prints every check, exits with 1 when one failed.
 import { ConfigError } from '@rungrid/kit/config';
 import { newHexId } from '@rungrid/kit/ids';
 import { readWorkerConfig } from './config.js';
 import { selfTestEngine, sandboxKind } from './engine.js';
 import { failureText, verificationTable, verifySandboxes } from './selftest/selftest.js';
-import { provedSpecs, servedLanguages } from './served.js';
+import { specsToVerify, languageSpecs } from './language-specs.js';
 
 async function main(): Promise<boolean> {
   const config = readWorkerConfig();
@@ -12,13 +12,13 @@ async function main(): Promise<boolean> {
   const engine = makeEngine();
   try {
     await engine.ping();
-    const served = await servedLanguages(config, engine);
-    const specs = provedSpecs([...served.values()]);
+    const specs = await languageSpecs(config, engine);
+    const toVerify = specsToVerify([...specs.values()]);
     await engine.requireRuntime();
     process.stdout.write(
-      `engine ${config.DOCKER_HOST}, runtime ${config.SANDBOX_RUNTIME}, languages ${[...served.keys()].join(', ')}\n`,
+      `engine ${config.DOCKER_HOST}, runtime ${config.SANDBOX_RUNTIME}, languages ${[...specs.keys()].join(', ')}\n`,
     );
-    const verifications = await verifySandboxes({ makeEngine, specs, kind: sandboxKind(config) });
+    const verifications = await verifySandboxes({ makeEngine, specs: toVerify, kind: sandboxKind(config) });
     process.stdout.write(verificationTable(verifications));
     return failureText(verifications) === undefined;
   } finally {

@@ -5,13 +5,13 @@ import { DockerEngine } from './docker/engine.js';
 import type { DockerOptions } from './docker/options.js';
 
 /**
- * Age at which a sandbox of the self-test is anybody's to remove, ms: a probe takes seconds, and what one leaves that an engine's trouble cut
- * short has no other end.
+ * Age at which any worker may reap a sandbox of the self-test, ms: a probe takes seconds, and nothing else removes one that an engine
+ * failure orphaned.
  */
 const PROBE_DEADLINE_MS = 120_000;
 
 /**
- * An engine whose sandboxes serve runs; other workers of this installation reap them once their owner is gone. `onDisconnect` as in
+ * An engine whose sandboxes serve runs; other workers of this installation reap them once their owner is dead. `onDisconnect` as in
  * DockerEngine.
  */
 export function servingEngine(
@@ -22,13 +22,13 @@ export function servingEngine(
   return new DockerEngine(engineOptions(config, { workerId, fleet: config.RUNGRID_PREFIX }), { onDisconnect });
 }
 
-/** An engine for the self-test: a fleet apart, so that no worker takes its sandboxes for those of one that is gone. */
+/** An engine for the self-test: a separate fleet, so that no worker takes its sandboxes for those of a dead one. */
 export function selfTestEngine(config: WorkerConfig, workerId: string): DockerEngine {
   const options = engineOptions(config, { workerId, fleet: `${config.RUNGRID_PREFIX}-selftest` });
   return new DockerEngine({ ...options, idleDeadlineMs: PROBE_DEADLINE_MS });
 }
 
-/** Whose system call filter the sandboxes of this configuration have, and what runs them. */
+/** The system call filter and the runtime of this configuration's sandboxes. */
 export function sandboxKind(config: WorkerConfig): Pick<SandboxPromise, 'systemCalls' | 'runtime'> {
   return { systemCalls: config.WORKER_SECCOMP === 'engine' ? 'engine' : 'own', runtime: config.SANDBOX_RUNTIME };
 }

@@ -1,4 +1,4 @@
-// Work that is done again and again while the worker lives.
+// Periodic work, for as long as the worker lives.
 import type { Lifecycle } from '@rungrid/kit/lifecycle';
 
 /** Does `work` every `ms`, until `lifecycle` closes. */

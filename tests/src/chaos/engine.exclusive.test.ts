@@ -31,7 +31,7 @@ afterAll(() => engine?.close());
 
 /** Each trouble gets a stack of its own. */
 async function withStack(options: StackOptions, work: () => Promise<void>): Promise<void> {
-  stack = await Stack.start({ ...options, engine: engine.host, workerEnv: { WORKER_POOL_FLOOR: String(FLOOR) } });
+  stack = await Stack.start({ ...options, engine: engine.host, workerEnv: { WORKER_POOL_MIN_IDLE: String(FLOOR) } });
   try {
     await filled();
     await work();

@@ -41,7 +41,7 @@ export const CHAOS_ENV = {
     GATEWAY_SITE_SHARE: '1',
   },
   workerEnv: {
-    WORKER_POOL_FLOOR: '4',
+    WORKER_POOL_MIN_IDLE: '4',
     WORKER_MAX_SANDBOXES: '12',
     WORKER_RESUME_MS: '20000',
     WORKER_DRAIN_MS: '20000',

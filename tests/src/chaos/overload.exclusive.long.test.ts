@@ -21,7 +21,7 @@ const SOCKETS = 20;
 /** As delivered, but that all visitors share one address here. */
 const SETTINGS = {
   gatewayEnv: { GATEWAY_ADDRESS_SHARE: '1', GATEWAY_SITE_SHARE: '1', GATEWAY_RUNS_PER_SOCKET: '256' },
-  workerEnv: { WORKER_POOL_FLOOR: '6', WORKER_MAX_SANDBOXES: '12' },
+  workerEnv: { WORKER_POOL_MIN_IDLE: '6', WORKER_MAX_SANDBOXES: '12' },
 } as const;
 
 interface Click {

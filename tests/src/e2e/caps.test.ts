@@ -43,7 +43,7 @@ describe('caps', () => {
 describe('overload', () => {
   const small = useStack({
     gatewayEnv: { GATEWAY_MAX_QUEUE: '3', GATEWAY_RUNS_PER_SOCKET: '16', GATEWAY_QUEUE_TTL_MS: '60000' },
-    workerEnv: { WORKER_MAX_SANDBOXES: '2', WORKER_POOL_FLOOR: '1' },
+    workerEnv: { WORKER_MAX_SANDBOXES: '2', WORKER_POOL_MIN_IDLE: '1' },
   });
 
   test('runs past a full queue are refused as overloaded, those in it wait and run', async () => {

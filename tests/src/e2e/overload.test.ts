@@ -12,7 +12,7 @@ const stack = useStack({
     GATEWAY_RUNS_PER_SOCKET: '256',
     GATEWAY_ALLOWED_ORIGINS: 'http://busy.test,http://quiet.test',
   },
-  workerEnv: { WORKER_MAX_SANDBOXES: '3', WORKER_POOL_FLOOR: '1' },
+  workerEnv: { WORKER_MAX_SANDBOXES: '3', WORKER_POOL_MIN_IDLE: '1' },
 });
 
 test('what is refused says when to come back, what is accepted ends; a quiet page is not shut out by a busy one', async () => {

@@ -123,10 +123,10 @@ export class Stack {
       WORKER_GRPC_PORT: '0',
       WORKER_INTERNAL_PORT: '0',
       WORKER_LANGUAGES: this.languages.join(','),
-      WORKER_POOL_FLOOR: minIdleOf(this.languages.length),
+      WORKER_POOL_MIN_IDLE: minIdleOf(this.languages.length),
       // Terminals and compile steps start cold: what tests count is what they started.
-      WORKER_POOL_FLOOR_TTY: '0',
-      WORKER_POOL_FLOOR_COMPILE: '0',
+      WORKER_POOL_MIN_IDLE_TTY: '0',
+      WORKER_POOL_MIN_IDLE_COMPILE: '0',
       // Most tests end workers whose runs nobody waits for any more.
       WORKER_DRAIN_MS: '0',
       ...this.options.workerEnv,
@@ -185,8 +185,8 @@ export class Stack {
   }
   /** Warm sandboxes that the live workers may hold. */
   get mostWarm(): number {
-    const env = { WORKER_POOL_FLOOR: minIdleOf(this.languages.length), ...this.options.workerEnv };
-    return this.workers.length * this.languages.length * Number(env.WORKER_POOL_FLOOR);
+    const env = { WORKER_POOL_MIN_IDLE: minIdleOf(this.languages.length), ...this.options.workerEnv };
+    return this.workers.length * this.languages.length * Number(env.WORKER_POOL_MIN_IDLE);
   }
 
   /** Ends everything. Rejects when a service did not end cleanly, or left a container. */

@@ -1,4 +1,4 @@
-// The cache's bound, and who goes first.
+// Rules of the bound of the cache, and of what it evicts.
 import { expect, test } from 'vitest';
 import type { KeptResult } from '../run/artifacts.js';
 import { ResultCache } from './cache.js';
@@ -30,7 +30,7 @@ test('counts an entry once when it is put again, and empty ones too', () => {
   expect(cache.bytes).toBeLessThanOrEqual(10_000);
 });
 
-test('does not keep one that is larger than all of it, and keeps the others', () => {
+test('does not keep a result larger than the cache, and keeps the others', () => {
   const cache = new ResultCache(2000);
   cache.put('a', compiled(100));
   cache.put('big', compiled(5000));
@@ -38,7 +38,7 @@ test('does not keep one that is larger than all of it, and keeps the others', ()
   expect(cache.get('a')).toBeDefined();
 });
 
-test('of no bytes keeps nothing', () => {
+test('a cache of no bytes keeps nothing', () => {
   const cache = new ResultCache(0);
   cache.put('a', compiled(0));
   expect(cache.get('a')).toBeUndefined();

@@ -1,4 +1,4 @@
-// What this process has compiled lately: bounded in bytes, the least recently used goes first.
+// Recent compile results in memory: an LRU cache bounded in bytes.
 import type { KeptResult } from '../run/artifacts.js';
 
 /** Bookkeeping of one entry, bytes, as an estimate: an empty one is not free. */
@@ -27,7 +27,7 @@ export class ResultCache {
     return result;
   }
 
-  /** One that does not fit alone is not kept. */
+  /** A result larger than the whole cache is not kept. */
   put(key: string, result: KeptResult): void {
     this.#delete(key);
     const size = sizeOf(result);

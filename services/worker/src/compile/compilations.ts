@@ -1,4 +1,4 @@
-// Artifacts for runs: from memory at once, from the store, or compiled; the same program once, however many ask for it.
+// Artifacts for runs: from memory, from the store, or compiled. Concurrent requests for the same program share one compile step.
 import { newHexId } from '@rungrid/kit/ids';
 import type { CompileFollower, CompileResult, KeptResult } from '../run/artifacts.js';
 import type { Lease } from '../run/options.js';
@@ -8,23 +8,27 @@ import { Flight } from './flight.js';
 import type { ArtifactStore, CompileSandboxes } from './ports.js';
 import { Slots } from './slots.js';
 
-/** How long a compile step waits for its turn and its sandbox, ms: with the step itself it stays below what a gateway waits for a start. */
+/** How long a compile step waits for its turn and its sandbox, ms. Together with the step itself it stays below the gateway's start deadline. */
 const WAIT_MS = 20_000;
-/** Compile steps that wait for their turn; past it a run ends with `overloaded`. */
+/** Compile steps that may wait for their turn; past this a run ends with `overloaded`. */
 const MAX_WAITING = 64;
 
-/** Where a result came from, for the metrics. `joined`: another run had asked for it already; `abandoned`: nobody waited for it any more. */
+/** Where a result came from, for the metrics. `joined`: another run's compile step; `abandoned`: its last run left. */
 export type CompileSource = 'memory' | 'store' | 'compiled' | 'joined' | 'refused' | 'abandoned' | 'fault';
 
-const OVERLOADED = { kind: 'fault', code: 'overloaded', message: 'too many programs wait to be compiled' } as const;
-const ABANDONED = { kind: 'fault', code: 'internal', message: 'nobody waits for it' } as const;
+const OVERLOADED = {
+  kind: 'fault',
+  code: 'overloaded',
+  message: 'too many programs are waiting to be compiled',
+} as const;
+const ABANDONED = { kind: 'fault', code: 'internal', message: 'the last run waiting for it left' } as const;
 
 export interface CompileJob {
-  /** artifactKey() of all that goes in. */
+  /** artifactKey() of every input. */
   readonly key: string;
   readonly language: string;
-  /** The shelf of its compile sandboxes. */
-  readonly shelf: string;
+  /** the pool key of its compile sandboxes. */
+  readonly poolKey: string;
   /** The START frame. */
   readonly start: () => Buffer;
   /** Largest artifact, bytes. */
@@ -44,9 +48,9 @@ export interface CompilationsOptions {
   readonly waitMs?: number;
   readonly observer: {
     served(language: string, source: CompileSource): void;
-    /** A compile step ended with a program or diagnostics, ms after its sandbox was there. */
+    /** A compile step ended with a program or diagnostics, ms after it got its sandbox. */
     compiled(language: string, ms: number): void;
-    /** There was no sandbox for a compile step. For the log. */
+    /** No sandbox was available for a compile step. For the log. */
     failed(language: string, error: unknown): void;
   };
 }
@@ -55,7 +59,7 @@ export class Compilations {
   readonly #options: CompilationsOptions;
   readonly #cache: ResultCache;
   readonly #slots: Slots;
-  /** By key. As many as there are live runs at most. */
+  /** By key. At most as many as there are live runs. */
   readonly #flights = new Map<string, Flight>();
 
   constructor(options: CompilationsOptions) {
@@ -68,14 +72,14 @@ export class Compilations {
     return this.#cache.bytes;
   }
 
-  /** What this worker has in memory, at once. */
+  /** The result in memory, if any; synchronous. */
   kept(job: { key: string; language: string }): KeptResult | undefined {
     const result = this.#cache.get(job.key);
     if (result !== undefined) this.#options.observer.served(job.language, 'memory');
     return result;
   }
 
-  /** Has it compiled, or joins those who wait for it. Returns how to leave. */
+  /** Starts a compile step or joins the one in flight. Returns how to leave. */
   follow(job: CompileJob, follower: CompileFollower): () => void {
     const under = this.#flights.get(job.key);
     if (under !== undefined) {
@@ -105,7 +109,7 @@ export class Compilations {
     const { store, observer } = this.#options;
     const stored = await store.get(job.key);
     if (stored !== undefined) {
-      if (stored.diagnostics.length > 0) flight.say(stored.diagnostics);
+      if (stored.diagnostics.length > 0) flight.diagnostics(stored.diagnostics);
       observer.served(job.language, 'store');
       return { kind: 'compiled', artifact: stored };
     }
@@ -120,7 +124,7 @@ export class Compilations {
     const waiting = AbortSignal.any([flight.signal, late]);
     try {
       const result = await this.#slots.run(waiting, async () => {
-        const lease = await this.#options.pool.acquireCold(job.shelf, waiting);
+        const lease = await this.#options.pool.acquireCold(job.poolKey, waiting);
         return this.#compileIn(lease, job, flight);
       });
       return result ?? OVERLOADED;
@@ -135,7 +139,7 @@ export class Compilations {
   async #compileIn(lease: Lease, job: CompileJob, flight: Flight): Promise<CompileResult> {
     const beganMs = performance.now();
     const order = { start: job.start(), maxBytes: job.maxBytes, wallMs: job.wallMs, id: `compile-${newHexId()}` };
-    const onDiagnostics = (bytes: Buffer): void => flight.say(bytes);
+    const onDiagnostics = (bytes: Buffer): void => flight.diagnostics(bytes);
     const result = await compileIn(lease, order, { onDiagnostics, signal: flight.signal });
     if (result.kind !== 'fault') this.#options.observer.compiled(job.language, performance.now() - beganMs);
     return result.kind === 'fault' && flight.signal.aborted ? ABANDONED : result;

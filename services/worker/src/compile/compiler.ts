@@ -1,4 +1,4 @@
-// One compile step in its sandbox: hands it the sources, takes diagnostics and artifact, and decides from outside how it ended.
+// One compile step in its sandbox: sends the sources, collects diagnostics and artifact, and decides the outcome from counters.
 import { steadyNowMs } from '@rungrid/kit/clock';
 import { type AgentEnd, decodeCompiled, decodeEnd } from '@rungrid/sandbox/agent-status';
 import { AgentFrameDecoder, FromAgent } from '@rungrid/sandbox/agent-frames';
@@ -15,11 +15,11 @@ export interface CompileOrder {
   readonly maxBytes: number;
   /** From START to the last frame, ms. */
   readonly wallMs: number;
-  /** Puts the id where a janitor finds it, with the time after which nobody waits for this sandbox. */
+  /** Written to the container name with a deadline, where the reaper finds it. */
   readonly id: string;
 }
 
-/** Settles with how it ended; the sandbox is given back then. Never rejects. `signal`: nobody wants it any more. */
+/** Settles with the result, after releasing the sandbox. Never rejects. `signal`: the last follower left. */
 export function compileIn(
   lease: Lease,
   order: CompileOrder,
@@ -76,7 +76,7 @@ class CompileRun {
   }
 
   abandon(): void {
-    this.#end({ kind: 'fault', code: 'internal', message: 'nobody waits for it' });
+    this.#end({ kind: 'fault', code: 'internal', message: 'the last run waiting for it left' });
   }
 
   #onData(chunk: Buffer): void {
@@ -108,7 +108,7 @@ class CompileRun {
       case FromAgent.STDERR:
       case FromAgent.STDIN_ACK:
       case FromAgent.EXIT:
-        return this.#fail('internal', `a compile sandbox sent frame ${type}`);
+        return this.#fail('internal', `unexpected frame ${type} from a compile sandbox`);
     }
   }
 
@@ -130,7 +130,7 @@ class CompileRun {
   }
 
   #onCompiled(bytes: number): void {
-    if (bytes !== this.#artifactBytes) return this.#fail('internal', 'a part of the artifact is missing');
+    if (bytes !== this.#artifactBytes) return this.#fail('internal', 'the artifact is incomplete');
     const content = Buffer.concat(this.#artifact);
     this.#end({ kind: 'compiled', artifact: { content, diagnostics: Buffer.concat(this.#diagnostics) } });
   }
@@ -140,7 +140,7 @@ class CompileRun {
     this.#meter.final((usage) => {
       const counters = this.#meter.counters(usage);
       const outcome = outcomeOfCompile(status, counters);
-      // What a limit or a signal did may not happen again.
+      // A limit or a signal may not strike again: such a result is not final.
       const final = status.kind === 'exited' && outcome.reason === 'compile_error' && counters.pidsRefused === 0;
       this.#refuse(outcome, { final });
     });

@@ -1,4 +1,4 @@
-// Who hears what of a compile step, whenever they join and leave.
+// Rules of what each follower of a compile step receives.
 import { expect, test } from 'vitest';
 import type { CompileResult } from '../run/artifacts.js';
 import { Flight } from './flight.js';
@@ -6,42 +6,42 @@ import { Flight } from './flight.js';
 const result: CompileResult = { kind: 'fault', code: 'internal', message: 'x' };
 
 function follower() {
-  const heard: string[] = [];
+  const received: string[] = [];
   return {
-    heard,
-    diagnostics: (bytes: Buffer) => void heard.push(bytes.toString()),
-    settled: ({ kind }: CompileResult) => void heard.push(kind),
+    received,
+    diagnostics: (bytes: Buffer) => void received.push(bytes.toString()),
+    settled: ({ kind }: CompileResult) => void received.push(kind),
   };
 }
 
-test('one that joins late hears everything, in order, once', () => {
+test('a late follower receives everything, in order, once', () => {
   const flight = new Flight();
   const [early, late] = [follower(), follower()];
   flight.join(early);
-  flight.say(Buffer.from('a'));
+  flight.diagnostics(Buffer.from('a'));
   flight.join(late);
-  flight.say(Buffer.from('b'));
+  flight.diagnostics(Buffer.from('b'));
   flight.settle(result);
   flight.settle(result);
-  expect([early.heard, late.heard]).toEqual([
+  expect([early.received, late.received]).toEqual([
     ['a', 'b', 'fault'],
     ['a', 'b', 'fault'],
   ]);
 });
 
-test('one that has left hears nothing more', () => {
+test('a follower that left receives nothing more', () => {
   const flight = new Flight();
   const [one, other] = [follower(), follower()];
   const leave = flight.join(one);
   flight.join(other);
   leave();
   leave();
-  flight.say(Buffer.from('a'));
+  flight.diagnostics(Buffer.from('a'));
   expect(flight.signal.aborted).toBe(false);
-  expect([one.heard, other.heard]).toEqual([[], ['a']]);
+  expect([one.received, other.received]).toEqual([[], ['a']]);
 });
 
-test('it is given up with its last follower, unless it is over', () => {
+test('it is aborted with its last follower, unless it is over', () => {
   const given = new Flight();
   given.join(follower())();
   expect(given.signal.aborted).toBe(true);
@@ -53,12 +53,12 @@ test('it is given up with its last follower, unless it is over', () => {
   expect(over.signal.aborted).toBe(false);
 });
 
-test('one that leaves while it is being told does not keep the others from hearing', () => {
+test('a follower that leaves during a call does not affect the others', () => {
   const flight = new Flight();
   const other = follower();
   const leave = flight.join({ diagnostics: () => leave(), settled: () => undefined });
   flight.join(other);
-  flight.say(Buffer.from('a'));
+  flight.diagnostics(Buffer.from('a'));
   flight.settle(result);
-  expect(other.heard).toEqual(['a', 'fault']);
+  expect(other.received).toEqual(['a', 'fault']);
 });

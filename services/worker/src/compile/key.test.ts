@@ -1,4 +1,4 @@
-// Equal inputs have equal keys; whatever differs, also by where one piece ends, has another.
+// Rules of artifact keys: equal inputs have equal keys, different inputs different ones.
 import { expect, test } from 'vitest';
 import { artifactKey, type CompileInput } from './key.js';
 

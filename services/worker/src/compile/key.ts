@@ -1,4 +1,4 @@
-// Names what a compile step makes, by everything that goes into it: equal keys, equal artifacts.
+// The cache key of an artifact: a hash of every input of its compile step.
 import { createHash } from 'node:crypto';
 import type { AgentFile } from '@rungrid/sandbox/agent-frames';
 import type { CompileStep } from '@rungrid/sandbox/languages';

@@ -1,4 +1,4 @@
-// How many at once, how many wait, and how one that waits leaves.
+// Rules of the semaphore: how many run, how many wait, and how a waiter leaves.
 import { expect, test } from 'vitest';
 import { Slots } from './slots.js';
 
@@ -44,15 +44,15 @@ test('refuses one too many without running it', async () => {
   expect(await second).toBe('second');
 });
 
-test('lets one that waits go, and gives its place to the next', async () => {
+test('a waiter that leaves gives its place to the next', async () => {
   const slots = new Slots({ atOnce: 1, waiting: 5 });
   const { promise, open } = gate();
   const first = slots.run(NEVER, () => promise);
   const abort = new AbortController();
-  const gone = slots.run(abort.signal, async () => 'gone');
+  const left = slots.run(abort.signal, async () => 'left');
   const stays = slots.run(NEVER, async () => 'stays');
-  abort.abort(new Error('nobody waits'));
-  await expect(gone).rejects.toThrow('nobody waits');
+  abort.abort(new Error('caller left'));
+  await expect(left).rejects.toThrow('caller left');
   open();
   await first;
   expect(await stays).toBe('stays');

@@ -1,4 +1,4 @@
-// How many compile steps run at once, and how many wait for their turn.
+// A semaphore with a bounded queue: how many compile steps run at once, and how many wait.
 
 interface Waiter {
   readonly enter: () => void;
@@ -14,8 +14,8 @@ export class Slots {
   }
 
   /**
-   * Runs `work` as soon as there is a place. Undefined, and `work` is not run, when too many wait already. Rejects with the signal's
-   * reason when that comes while it waits, and as `work` does.
+   * Runs `work` as soon as a slot is free. Returns undefined without running it when too many are waiting. Rejects with the signal's
+   * reason when that aborts the wait, and as `work` does.
    */
   async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T | undefined> {
     if (this.#taken >= this.#limits.atOnce) {
@@ -28,7 +28,7 @@ export class Slots {
       return await work();
     } finally {
       const next = this.#waiters.shift();
-      // The place goes over to whoever waits longest.
+      // The slot passes to the waiter at the head of the queue.
       if (next === undefined) this.#taken -= 1;
       else next.enter();
     }

@@ -41,7 +41,7 @@ const request: RunRequest = {
   accepted_us: 0,
 };
 
-/** The keys under which artifacts are asked for. */
+/** The keys of the requested artifacts. */
 async function keysOf(requests: readonly RunRequest[], spec = compile): Promise<string[]> {
   const keys: string[] = [];
   const compilations = new Compilations({
@@ -59,7 +59,7 @@ async function keysOf(requests: readonly RunRequest[], spec = compile): Promise<
   });
   const source = artifactSource({
     compilations,
-    languages: new Map([['c', { compile: spec, pipe }]]),
+    specs: new Map([['c', { compile: spec, pipe }]]),
     wallMs: 1000,
   });
   for (const each of requests) {
@@ -70,7 +70,7 @@ async function keysOf(requests: readonly RunRequest[], spec = compile): Promise<
   return keys;
 }
 
-test('who runs it, with which arguments, input, limits and terminal, makes no other program', async () => {
+test('arguments, input, limits and terminal do not change the key', async () => {
   const others: Partial<RunRequest>[] = [
     {},
     { run: 'run-00000002', key: 'q'.repeat(22), gateway: 'gateway-2', accepted_us: 7 },
@@ -81,7 +81,7 @@ test('who runs it, with which arguments, input, limits and terminal, makes no ot
   expect(keys).toHaveLength(3);
 });
 
-test('its code, its files and their order, and the image make another one', async () => {
+test('code, files, their order, and the image do', async () => {
   const [a, b] = [
     { name: 'a.h', content: '1' },
     { name: 'b.h', content: '2' },
@@ -92,7 +92,7 @@ test('its code, its files and their order, and the image make another one', asyn
   expect(new Set(keys).size).toBe(5);
 });
 
-test('a language without a compile sandbox is a fault of ours', () => {
-  const source = artifactSource({ compilations: {} as Compilations, languages: new Map(), wallMs: 1000 });
+test('a language without a compile sandbox is an internal error', () => {
+  const source = artifactSource({ compilations: {} as Compilations, specs: new Map(), wallMs: 1000 });
   expect(() => source.find(request, C)).toThrow(RangeError);
 });

@@ -59,7 +59,7 @@ engineBehavior({
     process.stdout.write('made\\n');`,
 });
 
-it('knows an image by its name, asks for counters, and makes nothing of another fleet', async () => {
+it('finds an image by name, reads counters, and makes no sandbox of another fleet', async () => {
   const engine = new DockerEngine({ workerId: 'w', fleet, host, cgroupRoot: '/not/a/cgroup/mount' });
   const foreign = new DockerEngine({ workerId: 'w', fleet: `${fleet}-other`, host });
   const limits = { memoryBytes: 33_554_432, cpus: 0.2, pids: 16, tmpBytes: 1_048_576, tmpInodes: 64 };

@@ -1,17 +1,17 @@
-// Those who wait until the pool could serve one more sandbox of a shelf.
+// Callers that wait until the pool has capacity for one more sandbox of a pool key.
 
 interface Waiter {
-  readonly shelf: string;
+  readonly poolKey: string;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** One entry per call that waits: one puller a language. */
+/** One entry per waiting call: one puller per language. */
 export class CapacityWaiters {
   #waiters: Waiter[] = [];
 
   /** Settles with wake(); rejects with the signal's reason or refuse()'s error. */
-  wait(shelf: string, signal: AbortSignal): Promise<void> {
+  wait(poolKey: string, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         this.#waiters = this.#waiters.filter((other) => other !== waiter);
@@ -19,7 +19,7 @@ export class CapacityWaiters {
       };
       const stay = (): void => signal.removeEventListener('abort', leave);
       const waiter: Waiter = {
-        shelf,
+        poolKey,
         resolve: () => {
           stay();
           resolve();
@@ -34,21 +34,21 @@ export class CapacityWaiters {
     });
   }
 
-  /** Tells those whose shelf has capacity. */
-  wake(hasCapacity: (shelf: string) => boolean): void {
+  /** Resolves the waiters whose pool key has capacity. */
+  wake(hasCapacity: (poolKey: string) => boolean): void {
     const still: Waiter[] = [];
-    const served: Waiter[] = [];
-    for (const waiter of this.#waiters) (hasCapacity(waiter.shelf) ? served : still).push(waiter);
+    const ready: Waiter[] = [];
+    for (const waiter of this.#waiters) (hasCapacity(waiter.poolKey) ? ready : still).push(waiter);
     this.#waiters = still;
-    for (const waiter of served) waiter.resolve();
+    for (const waiter of ready) waiter.resolve();
   }
 
   refuse(error: unknown): void {
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
   }
 
-  /** The shelves that somebody waits for. */
-  shelves(): string[] {
-    return this.#waiters.map((waiter) => waiter.shelf);
+  /** The pool keys with waiters. */
+  poolKeys(): string[] {
+    return this.#waiters.map((waiter) => waiter.poolKey);
   }
 }

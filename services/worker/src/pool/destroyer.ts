@@ -1,21 +1,21 @@
-// Removes sandboxes in the background, a few at once, and tries again what fails until it is gone.
+// Removes sandboxes in the background, a few at once, and retries failed removals until they succeed.
 import { backoffMs } from '@rungrid/kit/backoff';
 import type { Sandbox, SandboxSpec } from '../run/ports.js';
 
-/** First and longest pause before a removal that failed is tried again, ms, doubling: an engine that hangs may do so for minutes. */
+/** First and longest pause before a failed removal is retried, ms, doubling: an engine may hang for minutes. */
 const RETRY = { firstMs: 500, longestMs: 10_000 };
-/** Tries of each once nothing else is waited for; what is left then falls to another worker's reap. */
+/** Tries of each removal once the pool closes; another worker reaps the leftovers. */
 const LAST_TRIES = 4;
 
 export interface DestroyerOptions {
-  /** How many at once, asked before each: it may depend on who waits. */
+  /** How many at once, read before each removal. */
   readonly atOnce: () => number;
-  /** Not before this time, ms of performance.now(): a click has just come. Ignored by what has waited `longestHoldMs`. */
+  /** No removal before this time, ms of performance.now(), after a checkout. A removal waits at most `longestHoldMs` for it. */
   readonly holdUntilMs: () => number;
   readonly longestHoldMs: number;
   /** The first try failed; more follow. */
-  readonly onFault: (spec: SandboxSpec, error: unknown) => void;
-  /** One is gone, or given up with the last try's error. */
+  readonly onFailed: (spec: SandboxSpec, error: unknown) => void;
+  /** One was removed, or abandoned with the last try's error. */
   readonly onSettled: (result: { spec: SandboxSpec; destroyMs: number; error: unknown }) => void;
 }
 
@@ -28,11 +28,11 @@ interface Job {
   failures: number;
 }
 
-/** Holds at most the sandboxes that exist, which the pool's ceiling bounds. */
+/** Bounded by the sandboxes that exist, at most the pool's maxSize. */
 export class Destroyer {
   readonly #options: DestroyerOptions;
   readonly #queue: Job[] = [];
-  /** Those that failed and wait for their next try: they keep no place from others meanwhile. */
+  /** Failed removals that wait for their next try; they do not count against `atOnce`. */
   readonly #failed = new Map<Job, NodeJS.Timeout>();
   readonly #idle: Array<() => void> = [];
   readonly #running = new Set<Job>();
@@ -43,12 +43,12 @@ export class Destroyer {
     this.#options = options;
   }
 
-  /** Queued, under way, and waiting for another try. */
+  /** Queued, in flight, and waiting for a retry. */
   get size(): number {
     return this.#queue.length + this.#running.size + this.#failed.size;
   }
 
-  /** Those that the engine removes at this moment, first tried at `sinceMs` of performance.now() or later. */
+  /** Removals in flight now that were first tried at `sinceMs` of performance.now() or later. */
   running(sinceMs = 0): number {
     let count = 0;
     for (const job of this.#running) if (job.beganMs >= sinceMs) count += 1;
@@ -60,7 +60,7 @@ export class Destroyer {
     this.pump();
   }
 
-  /** Starts what may start now. */
+  /** Starts the removals that may start now. */
   pump(): void {
     clearTimeout(this.#timer);
     while (this.#queue.length > 0 && this.#running.size < this.#options.atOnce()) {
@@ -74,7 +74,7 @@ export class Destroyer {
     }
   }
 
-  /** What failed is tried now: why it did is over. */
+  /** Retries failed removals now: the engine has recovered. */
   retryNow(): void {
     for (const [job, timer] of this.#failed) {
       clearTimeout(timer);
@@ -85,7 +85,7 @@ export class Destroyer {
     this.pump();
   }
 
-  /** Settles when nothing is left, or nothing more can be done; holds nothing back any more. */
+  /** Settles when everything is removed or abandoned; holds nothing back. */
   async finish(): Promise<void> {
     this.#hurried = true;
     this.retryNow();
@@ -120,7 +120,7 @@ export class Destroyer {
   }
 
   #tryLater(job: Job, error: unknown): void {
-    if (job.failures === 1) this.#options.onFault(job.spec, error);
+    if (job.failures === 1) this.#options.onFailed(job.spec, error);
     const pauseMs = backoffMs(job.failures, { ...RETRY, ...(this.#hurried ? { longestMs: RETRY.firstMs } : {}) });
     const again = (): void => {
       this.#failed.delete(job);

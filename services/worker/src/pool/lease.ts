@@ -1,7 +1,7 @@
-// A sandbox handed out to one run, and the way back: destruction.
+// A sandbox leased to one run; releasing it destroys it.
 import type { Lease } from '../run/options.js';
 import type { Sandbox } from '../run/ports.js';
-import type { Ready } from './shelf.js';
+import type { Ready } from './key-pool.js';
 
 export class PoolLease implements Lease {
   readonly sandbox: Sandbox;

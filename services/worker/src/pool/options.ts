@@ -2,11 +2,11 @@
 import { availableParallelism } from 'node:os';
 import type { Sandbox, SandboxSpec } from '../run/ports.js';
 
-export interface PoolShelf {
-  /** What a sandbox of this shelf is made from; shelfName(spec) is its key in the pool. */
+export interface KeyPoolConfig {
+  /** The spec of its sandboxes; poolKeyOf(spec) is the pool key. */
   readonly spec: SandboxSpec;
-  /** How many warm sandboxes are kept when nothing else limits, 0..1024. */
-  readonly floor: number;
+  /** How many warm sandboxes to keep, 0..1024. */
+  readonly minIdle: number;
 }
 
 /** Settles when the sandbox's PID 1 waits for a program; rejects when it never will. The pool sets the deadline. */
@@ -14,36 +14,36 @@ export type WaitReady = (sandbox: Sandbox, signal: AbortSignal) => Promise<{ ver
 
 export interface PoolTuning {
   /** Most sandboxes that exist at once, whatever their state, 1..4096. Default: as many as fit half of the machine's memory at 128 MB each, 4 to 128. */
-  readonly ceiling?: number;
-  /** Starts under way at once while a shelf is nearly full, 1..32; the emptier, the more, up to `urgentStarts`. Default 1: a start takes most of a core for 100 ms, and one leaves the other core to the clicks. */
+  readonly maxSize?: number;
+  /** Concurrent starts while a pool key is nearly full, 1..32; more as it empties, up to `urgentStarts`. Default 1: a start takes most of a core for 100 ms, which leaves the other core to clicks. */
   readonly calmStarts?: number;
-  /** Starts under way at once while somebody waits or a shelf is below its critical mark, 1..32. Default: one a core, 2 to 8. More does not raise the engine's rate, and takes the cores from those who type. */
+  /** Concurrent starts while a caller waits or a pool key is below its critical mark, 1..32. Default: one per core, 2 to 8. More does not raise the engine's rate, and takes the cores from interactive runs. */
   readonly urgentStarts?: number;
-  /** Starts a second, averaged, 1..1000. Default 50: above what one engine can do, a brake on loops only. */
+  /** Starts a second, averaged, 1..1000. Default 50: more than one engine can do; it only stops runaway loops. */
   readonly startsPerSecond?: number;
-  /** Destroys under way at once, 1..32. Default 2 while calm; doubled while somebody waits for room. */
+  /** Concurrent removals, 1..32. Default 2; doubled while a caller waits for room. */
   readonly destroysAtOnce?: number;
   /**
-   * Starts and destroys together under way at once while somebody types and there are many to do, 1..32. Default: one for each two cores, at
-   * least 1. Each takes most of a core, and all beside each other kept a keystroke waiting twice to three times as long at the 99th
-   * percentile; the price is a third of the rate of starts while it lasts.
+   * Concurrent starts and removals together while a client types and many are pending, 1..32. Default: one per two cores, at least 1.
+   * Each takes most of a core; unlimited, they doubled to tripled a keystroke's 99th percentile. The price is a third of the rate of
+   * starts while it lasts.
    */
   readonly jobsWhileTyping?: number;
-  /** So many to do are many, 1..4096. Default: five for each of `jobsWhileTyping`. Fewer are over sooner side by side, and then disturb nobody. */
+  /** How many pending jobs count as many, 1..4096. Default: five for each of `jobsWhileTyping`. Fewer finish sooner side by side. */
   readonly manyJobs?: number;
-  /** For how long after its last input somebody counts as typing, ms, 0..60000. Default 1000: from one keystroke of a slow typist to the next. */
+  /** How long after its last input a client counts as typing, ms, 0..60000. Default 1000: between two keystrokes of a slow typist. */
   readonly typingMs?: number;
-  /** How long a checkout holds refills and removals back, ms, 0..1000. Default 20: the first byte and most short programs are through by then. */
+  /** How long a checkout delays refills and removals, ms, 0..1000. Default 20: the first byte and most short programs are done by then. */
   readonly refillDelayMs?: number;
-  /** Below this share of its floor a shelf refills at once and with urgency, 0..1. Default 0.5. */
+  /** Below this share of its minIdle a pool key refills urgently, without delay, 0..1. Default 0.5. */
   readonly criticalShare?: number;
   /** Age at which an idle sandbox is replaced, ms, 1000..86400000, each jittered by 20 %. Default 600000. */
   readonly maxAgeMs?: number;
-  /** First and longest pause of a shelf after a failed start, ms, doubling, jittered by 50 %. Default 250 and 30000. */
+  /** First and longest pause of a pool key after a failed start, ms, doubling, jittered by 50 %. Default 250 and 30000. */
   readonly backoffMs?: { readonly first: number; readonly longest: number };
-  /** Deadline from started to READY, ms, 100..600000. Default 15000: an interpreter on 0.2 CPU beside many others. */
+  /** Deadline from started to READY, ms, 100..600000. Default 15000: generous for an interpreter on 0.2 CPU of a busy machine. */
   readonly readyTimeoutMs?: number;
-  /** Callers that may wait for a cold start, 1..4096. Default 32; past it they are refused with EngineError. */
+  /** Callers that may wait for a cold start, 1..4096. Default 32; past this they are refused with EngineError. */
   readonly maxWaiting?: number;
 }
 
@@ -52,7 +52,7 @@ export interface PoolObserver {
   failed?(spec: SandboxSpec, error: unknown): void;
   /** From asking the engine to READY, ms. */
   ready?(spec: SandboxSpec, startMs: number): void;
-  /** Removal of a sandbox took so long, ms. */
+  /** A sandbox was removed, in ms. */
   destroyed?(spec: SandboxSpec, destroyMs: number): void;
 }
 
@@ -63,7 +63,7 @@ export function resolveTuning(tuning: PoolTuning, memoryBytes: number): Resolved
   const backoffMs = tuning.backoffMs ?? { first: 250, longest: 30_000 };
   const jobsWhileTyping = tuning.jobsWhileTyping ?? Math.min(32, Math.max(1, Math.floor(availableParallelism() / 2)));
   return Object.freeze({
-    ceiling: within('ceiling', tuning.ceiling ?? defaultCeiling(memoryBytes), [1, 4096]),
+    maxSize: within('maxSize', tuning.maxSize ?? defaultMaxSize(memoryBytes), [1, 4096]),
     calmStarts: within('calmStarts', tuning.calmStarts ?? 1, [1, 32]),
     urgentStarts: within(
       'urgentStarts',
@@ -88,7 +88,7 @@ export function resolveTuning(tuning: PoolTuning, memoryBytes: number): Resolved
 }
 
 /** As many as fit half of the memory at 128 MB each, 4 to 128. */
-export function defaultCeiling(memoryBytes: number): number {
+export function defaultMaxSize(memoryBytes: number): number {
   return Math.max(4, Math.min(128, Math.floor(memoryBytes / 2 / (128 * 1024 * 1024))));
 }
 

@@ -1,132 +1,147 @@
-// The policy by table: what is there, what it does.
+// The pool's policy by table: counts in, actions out.
 import { describe, expect, it } from 'vitest';
 import { resolveTuning } from './options.js';
-import { decide, HANGS_MS, hasCapacity, type ShelfCounts, type PoolAction, type PoolCounts } from './policy.js';
+import { decide, HANGS_MS, hasCapacity, type KeyPoolCounts, type PoolAction, type PoolCounts } from './policy.js';
 
 const TUNING = resolveTuning(
-  { ceiling: 10, calmStarts: 1, urgentStarts: 4, jobsWhileTyping: 1, manyJobs: 5 },
+  { maxSize: 10, calmStarts: 1, urgentStarts: 4, jobsWhileTyping: 1, manyJobs: 5 },
   8 * 2 ** 30,
 );
 const NOW_MS = 1000;
 
 describe('decide', () => {
   const table: ReadonlyArray<{ it: string; counts: PoolCounts; actions: string[]; wakeAtMs?: number }> = [
-    { it: 'does nothing when the floor is there', counts: pool([shelf({ warm: 4 })]), actions: [] },
+    { it: 'does nothing at minIdle', counts: pool([keyPool({ warm: 4 })]), actions: [] },
     {
-      it: 'fills an empty shelf with urgency',
-      counts: pool([shelf({})]),
+      it: 'fills an empty pool key urgently',
+      counts: pool([keyPool({})]),
       actions: ['start a', 'start a', 'start a', 'start a'],
     },
     {
-      it: 'refills one that is nearly full with one start at once',
-      counts: pool([shelf({ warm: 3 })]),
+      it: 'refills a nearly full pool key one start at a time',
+      counts: pool([keyPool({ warm: 3 })]),
       actions: ['start a'],
     },
-    { it: 'counts what is starting', counts: pool([shelf({ warm: 3, starting: 1 })]), actions: [] },
-    { it: 'refills half a shelf with two starts', counts: pool([shelf({ warm: 2 })]), actions: ['start a', 'start a'] },
+    { it: 'counts what is starting', counts: pool([keyPool({ warm: 3, starting: 1 })]), actions: [] },
     {
-      it: 'holds a refill back for the click that caused it',
-      counts: pool([shelf({ warm: 3 })], { holdUntilMs: 1020 }),
+      it: 'refills a half-full pool key with two starts',
+      counts: pool([keyPool({ warm: 2 })]),
+      actions: ['start a', 'start a'],
+    },
+    {
+      it: 'delays a refill after a checkout',
+      counts: pool([keyPool({ warm: 3 })], { holdUntilMs: 1020 }),
       actions: [],
       wakeAtMs: 1020,
     },
     {
-      it: 'holds nothing back below the critical mark',
-      counts: pool([shelf({ warm: 1, starting: 0 })], { holdUntilMs: 1020 }),
+      it: 'does not delay below the critical mark',
+      counts: pool([keyPool({ warm: 1, starting: 0 })], { holdUntilMs: 1020 }),
       actions: ['start a'],
       wakeAtMs: 1020,
     },
     {
-      it: 'holds nothing back while somebody waits',
-      counts: pool([shelf({ floor: 0, waiting: 1 })], { holdUntilMs: 1020 }),
+      it: 'does not delay while a caller waits',
+      counts: pool([keyPool({ minIdle: 0, waiting: 1 })], { holdUntilMs: 1020 }),
       actions: ['start a'],
     },
-    { it: 'waits for the back-off', counts: pool([shelf({ blockedUntilMs: 1500 })]), actions: [], wakeAtMs: 1500 },
-    { it: 'keeps the start rate', counts: pool([shelf({})], { startTokens: 1 }), actions: ['start a'], wakeAtMs: 1010 },
-    { it: 'stops at the ceiling', counts: pool([shelf({ warm: 1 })], { live: 8 }), actions: ['start a'] },
+    { it: 'waits for the back-off', counts: pool([keyPool({ blockedUntilMs: 1500 })]), actions: [], wakeAtMs: 1500 },
     {
-      it: 'counts the dying towards the ceiling',
-      counts: pool([shelf({ warm: 1 })], { live: 5, destroying: 4 }),
+      it: 'keeps the start rate',
+      counts: pool([keyPool({})], { startTokens: 1 }),
+      actions: ['start a'],
+      wakeAtMs: 1010,
+    },
+    { it: 'stops at maxSize', counts: pool([keyPool({ warm: 1 })], { live: 8 }), actions: ['start a'] },
+    {
+      it: 'counts sandboxes being removed towards maxSize',
+      counts: pool([keyPool({ warm: 1 })], { live: 5, destroying: 4 }),
       actions: [],
     },
     {
-      it: 'evicts an idle one of the fullest other language for a caller who waits at the ceiling',
-      counts: pool([shelf({ floor: 0, waiting: 1 }), shelf({ shelf: 'b', warm: 2 }), shelf({ shelf: 'c', warm: 4 })], {
-        live: 4,
-      }),
+      it: 'at maxSize, evicts an idle sandbox of the fullest other pool key for a waiting caller',
+      counts: pool(
+        [keyPool({ minIdle: 0, waiting: 1 }), keyPool({ poolKey: 'b', warm: 2 }), keyPool({ poolKey: 'c', warm: 4 })],
+        {
+          live: 4,
+        },
+      ),
       actions: ['evict c'],
     },
     {
-      it: 'does not evict another while one is on its way out',
-      counts: pool([shelf({ floor: 0, waiting: 1 }), shelf({ shelf: 'b', warm: 4 })], { live: 5, destroying: 1 }),
+      it: 'does not evict another while a removal is in flight',
+      counts: pool([keyPool({ minIdle: 0, waiting: 1 }), keyPool({ poolKey: 'b', warm: 4 })], {
+        live: 5,
+        destroying: 1,
+      }),
       actions: [],
     },
     {
-      it: 'gives an empty language one place of another that has several',
-      counts: pool([shelf({}), shelf({ shelf: 'b', warm: 4 })], { live: 6 }),
+      it: 'gives an empty pool key one place of another that has several',
+      counts: pool([keyPool({}), keyPool({ poolKey: 'b', warm: 4 })], { live: 6 }),
       actions: ['evict b'],
     },
     {
-      it: 'does not take a last one for a mere refill',
-      counts: pool([shelf({}), shelf({ shelf: 'b', floor: 1, warm: 1 })], { live: 9 }),
+      it: 'does not take the last one of another pool key for a refill',
+      counts: pool([keyPool({}), keyPool({ poolKey: 'b', minIdle: 1, warm: 1 })], { live: 9 }),
       actions: [],
     },
     {
-      it: 'starts the replacement of an expired one first',
-      counts: pool([shelf({ warm: 4, expired: 1 })]),
+      it: 'starts the replacement of an expired sandbox first',
+      counts: pool([keyPool({ warm: 4, expired: 1 })]),
       actions: ['start a'],
     },
     {
-      it: 'evicts what is more than the floor, for its caller has gone',
-      counts: pool([shelf({ warm: 6 })]),
+      it: 'evicts what exceeds minIdle, because its caller left',
+      counts: pool([keyPool({ warm: 6 })]),
       actions: ['evict a', 'evict a'],
     },
     {
-      it: 'keeps it while somebody waits',
-      counts: pool([shelf({ warm: 5, waiting: 1 })]),
+      it: 'keeps it while a caller waits',
+      counts: pool([keyPool({ warm: 5, waiting: 1 })]),
       actions: [],
     },
     {
-      it: 'evicts an expired one once its replacement is there',
-      counts: pool([shelf({ warm: 5, expired: 1 })]),
+      it: 'evicts an expired sandbox once its replacement is ready',
+      counts: pool([keyPool({ warm: 5, expired: 1 })]),
       actions: ['evict a'],
     },
     {
-      it: 'serves callers before shelves',
-      counts: pool([shelf({ shelf: 'b' }), shelf({ floor: 0, waiting: 1 })], { startTokens: 1 }),
+      it: 'starts for callers before refills',
+      counts: pool([keyPool({ poolKey: 'b' }), keyPool({ minIdle: 0, waiting: 1 })], { startTokens: 1 }),
       actions: ['start a'],
       wakeAtMs: 1010,
     },
     {
-      it: 'starts one at a time while somebody types and many wait',
-      counts: pool([shelf({ waiting: 4 })], { typing: true }),
+      it: 'starts one at a time while a client types and many jobs are pending',
+      counts: pool([keyPool({ waiting: 4 })], { typing: true }),
       actions: ['start a'],
       wakeAtMs: NOW_MS + HANGS_MS,
     },
     {
-      it: 'starts what is little at once, whoever types',
-      counts: pool([shelf({ warm: 2 })], { typing: true, destroying: 2, jobs: 2 }),
+      it: 'starts few jobs side by side, even while a client types',
+      counts: pool([keyPool({ warm: 2 })], { typing: true, destroying: 2, jobs: 2 }),
       actions: ['start a', 'start a'],
     },
     {
-      it: 'starts nothing beside a removal while somebody types',
-      counts: pool([shelf({ waiting: 4 })], { typing: true, destroying: 1, jobs: 1 }),
+      it: 'starts nothing beside a removal while a client types',
+      counts: pool([keyPool({ waiting: 4 })], { typing: true, destroying: 1, jobs: 1 }),
       actions: [],
       wakeAtMs: NOW_MS + HANGS_MS,
     },
     {
-      it: 'starts beside removals that wait for their turn, or hang',
-      counts: pool([shelf({ waiting: 4 })], { typing: true, destroying: 2 }),
+      it: 'starts beside removals that are queued or hang',
+      counts: pool([keyPool({ waiting: 4 })], { typing: true, destroying: 2 }),
       actions: ['start a'],
       wakeAtMs: NOW_MS + HANGS_MS,
     },
     {
-      it: 'starts the next while one gets ready',
-      counts: pool([shelf({ waiting: 4, starting: 1 })], { typing: true }),
+      it: 'starts the next while one waits for READY',
+      counts: pool([keyPool({ waiting: 4, starting: 1 })], { typing: true }),
       actions: ['start a'],
       wakeAtMs: NOW_MS + HANGS_MS,
     },
-    { it: 'does nothing while draining', counts: pool([shelf({ waiting: 1 })], { draining: true }), actions: [] },
+    { it: 'does nothing while draining', counts: pool([keyPool({ waiting: 1 })], { draining: true }), actions: [] },
   ];
   for (const row of table) {
     it(row.it, () => {
@@ -139,54 +154,62 @@ describe('decide', () => {
 
 describe('hasCapacity', () => {
   const table: ReadonlyArray<{ it: string; counts: PoolCounts; is: boolean }> = [
-    { it: 'a warm one', counts: pool([shelf({ warm: 1 })], { live: 9 }), is: true },
-    { it: 'a start that nobody waits for', counts: pool([shelf({ starting: 2, waiting: 1 })], { live: 8 }), is: true },
-    { it: 'room for a start', counts: pool([shelf({})]), is: true },
+    { it: 'a warm one', counts: pool([keyPool({ warm: 1 })], { live: 9 }), is: true },
+    {
+      it: 'a start that no caller waits for',
+      counts: pool([keyPool({ starting: 2, waiting: 1 })], { live: 8 }),
+      is: true,
+    },
+    { it: 'room for a start', counts: pool([keyPool({})]), is: true },
     {
       it: 'an idle one of another language',
-      counts: pool([shelf({}), shelf({ shelf: 'b', warm: 1 })], { live: 9 }),
+      counts: pool([keyPool({}), keyPool({ poolKey: 'b', warm: 1 })], { live: 9 }),
       is: true,
     },
     {
-      it: 'not for the last place, which is for a caller whose start has not begun',
-      counts: pool([shelf({ waiting: 1 })], { live: 9 }),
+      it: 'not the last place, which belongs to a caller whose start has not begun',
+      counts: pool([keyPool({ waiting: 1 })], { live: 9 }),
       is: false,
     },
-    { it: 'not at the ceiling', counts: pool([shelf({})], { live: 10 }), is: false },
-    { it: 'not while starts fail', counts: pool([shelf({ blockedUntilMs: 2000 })]), is: false },
-    { it: 'not when enough wait already', counts: pool([shelf({ waiting: 4 })]), is: false },
-    { it: 'not while draining', counts: pool([shelf({ warm: 1 })], { draining: true }), is: false },
-    { it: 'a warm one that is not promised', counts: pool([shelf({ warm: 3, reserved: 2 })]), is: true },
+    { it: 'not at maxSize', counts: pool([keyPool({})], { live: 10 }), is: false },
+    { it: 'not while starts fail', counts: pool([keyPool({ blockedUntilMs: 2000 })]), is: false },
+    { it: 'not when enough wait already', counts: pool([keyPool({ waiting: 4 })]), is: false },
+    { it: 'not while draining', counts: pool([keyPool({ warm: 1 })], { draining: true }), is: false },
+    { it: 'a warm one that is not reserved', counts: pool([keyPool({ warm: 3, reserved: 2 })]), is: true },
     {
-      it: 'not a warm one that is promised, at the ceiling',
-      counts: pool([shelf({ warm: 2, reserved: 2 })], { live: 8 }),
+      it: 'not a reserved warm one, at maxSize',
+      counts: pool([keyPool({ warm: 2, reserved: 2 })], { live: 8 }),
       is: false,
     },
-    { it: 'a start beside promises', counts: pool([shelf({ warm: 2, reserved: 2 })]), is: true },
-    { it: 'not when enough are promised without one', counts: pool([shelf({ warm: 1, reserved: 5 })]), is: false },
+    { it: 'a start beside reservations', counts: pool([keyPool({ warm: 2, reserved: 2 })]), is: true },
     {
-      it: 'not when those who wait and those who were promised one are enough together',
-      counts: pool([shelf({ reserved: 2 }), shelf({ shelf: 'b', waiting: 2 })]),
+      it: 'not when enough places are reserved without a warm one',
+      counts: pool([keyPool({ warm: 1, reserved: 5 })]),
+      is: false,
+    },
+    {
+      it: 'not when waiting callers and reservations are enough together',
+      counts: pool([keyPool({ reserved: 2 }), keyPool({ poolKey: 'b', waiting: 2 })]),
       is: false,
     },
     {
       it: 'a warm one, whatever other languages wait for',
-      counts: pool([shelf({ warm: 1 }), shelf({ shelf: 'b', waiting: 9, reserved: 9 })]),
+      counts: pool([keyPool({ warm: 1 }), keyPool({ poolKey: 'b', waiting: 9, reserved: 9 })]),
       is: true,
     },
     {
       it: 'a warm one while a few wait for a terminal',
-      counts: pool([shelf({ warm: 1 }), shelf({ shelf: 'a/tty', queue: 'a', waiting: 2, reserved: 2, warm: 1 })]),
+      counts: pool([keyPool({ warm: 1 }), keyPool({ poolKey: 'a/tty', queue: 'a', waiting: 2, reserved: 2, warm: 1 })]),
       is: true,
     },
     {
       it: 'not while terminals of the same queue have more callers than starts at once',
-      counts: pool([shelf({ warm: 4 }), shelf({ shelf: 'a/tty', queue: 'a', waiting: 2, reserved: 2 })]),
+      counts: pool([keyPool({ warm: 4 }), keyPool({ poolKey: 'a/tty', queue: 'a', waiting: 2, reserved: 2 })]),
       is: false,
     },
     {
       it: 'whatever compile steps wait for',
-      counts: pool([shelf({ warm: 1 }), shelf({ shelf: 'a/compile', queue: undefined, waiting: 9 })]),
+      counts: pool([keyPool({ warm: 1 }), keyPool({ poolKey: 'a/compile', queue: undefined, waiting: 9 })]),
       is: true,
     },
   ];
@@ -194,19 +217,19 @@ describe('hasCapacity', () => {
     it(row.it, () => expect(hasCapacity('a', { counts: row.counts, tuning: TUNING })).toBe(row.is));
   }
 
-  it('not for a shelf that the pool does not have', () => {
+  it('not for an unknown pool key', () => {
     expect(hasCapacity('a', { counts: pool([]), tuning: TUNING })).toBe(false);
   });
 });
 
-function shelf(counts: Partial<ShelfCounts>): ShelfCounts {
-  const none = { floor: 4, warm: 0, expired: 0, starting: 0, waiting: 0, reserved: 0, blockedUntilMs: 0 };
-  return { shelf: 'a', queue: counts.shelf ?? 'a', ...none, ...counts };
+function keyPool(counts: Partial<KeyPoolCounts>): KeyPoolCounts {
+  const none = { minIdle: 4, warm: 0, expired: 0, starting: 0, waiting: 0, reserved: 0, blockedUntilMs: 0 };
+  return { poolKey: 'a', queue: counts.poolKey ?? 'a', ...none, ...counts };
 }
 
-function pool(shelves: readonly ShelfCounts[], counts: Partial<PoolCounts> = {}): PoolCounts {
+function pool(keyPools: readonly KeyPoolCounts[], counts: Partial<PoolCounts> = {}): PoolCounts {
   return {
-    shelves,
+    keyPools,
     live: 0,
     destroying: 0,
     jobs: 0,
@@ -221,5 +244,5 @@ function pool(shelves: readonly ShelfCounts[], counts: Partial<PoolCounts> = {})
 }
 
 function text(action: PoolAction): string {
-  return `${action.do} ${action.shelf}`;
+  return `${action.do} ${action.poolKey}`;
 }

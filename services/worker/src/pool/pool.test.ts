@@ -1,7 +1,7 @@
-// The pool's machinery over an engine that only pretends, on a clock that only pretends.
+// The pool's machinery over a fake engine, with a fake clock.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Engine, EngineError, type Sandbox, type SandboxListener, type SandboxSpec } from '../run/ports.js';
-import type { PoolTuning } from './options.js';
+import type { PoolTuning, WaitReady } from './options.js';
 import { Pool } from './pool.js';
 
 const NEVER = new AbortController().signal;
@@ -14,21 +14,21 @@ describe('Pool', () => {
     vi.useRealTimers();
   });
 
-  it('fills to the floor, and again after a checkout', async () => {
-    const { pool, engine } = make({ floor: 3 });
+  it('fills to minIdle, and again after a checkout', async () => {
+    const { pool, engine } = make({ minIdle: 3 });
     await filled(pool, 3);
     const lease = pool.tryAcquire('a');
     expect(lease).toMatchObject({ warm: true, version: 'v1' });
     await filled(pool, 3);
     expect(pool.stats()).toMatchObject({ live: 1, warm: 3 });
     lease?.release();
-    await gone(engine, 3);
+    await alive(engine, 3);
     await closed(pool);
     expect(engine.alive.size).toBe(0);
   });
 
   it('never hands a sandbox out twice', async () => {
-    const { pool } = make({ floor: 3 });
+    const { pool } = make({ minIdle: 3 });
     await filled(pool, 3);
     const seen = new Set<string>();
     for (let round = 0; round < 20; round += 1) {
@@ -41,8 +41,8 @@ describe('Pool', () => {
     await closed(pool);
   });
 
-  it('makes a caller wait for a cold start, and says so', async () => {
-    const { pool, engine } = make({ floor: 0 });
+  it('a caller without a warm sandbox waits for a cold start, and its lease says so', async () => {
+    const { pool, engine } = make({ minIdle: 0 });
     expect(pool.tryAcquire('a')).toBeUndefined();
     const lease = await coldNow(pool);
     expect(lease.warm).toBe(false);
@@ -51,18 +51,18 @@ describe('Pool', () => {
     expect(engine.alive.size).toBe(0);
   });
 
-  it('lets a caller who gives up go', async () => {
-    const { pool, engine } = make({ floor: 0 });
+  it('forgets a caller that aborts its wait', async () => {
+    const { pool, engine } = make({ minIdle: 0 });
     engine.hang = true;
     const abort = new AbortController();
     const waiting = pool.acquireCold('a', abort.signal);
     abort.abort(new Error('gave up'));
     await expect(waiting).rejects.toThrow('gave up');
-    expect(pool.stats().shelves[0]?.waiting).toBe(0);
+    expect(pool.stats().keyPools[0]?.waiting).toBe(0);
   });
 
-  it('never has more than the ceiling', async () => {
-    const { pool, engine } = make({ floor: 50, tuning: { ceiling: 5 } });
+  it('never exceeds maxSize', async () => {
+    const { pool, engine } = make({ minIdle: 50, tuning: { maxSize: 5 } });
     await filled(pool, 5);
     await vi.advanceTimersByTimeAsync(5000);
     expect(engine.most).toBe(5);
@@ -70,7 +70,7 @@ describe('Pool', () => {
   });
 
   it('waits for capacity until a run ends', async () => {
-    const { pool } = make({ floor: 1, tuning: { ceiling: 1 } });
+    const { pool } = make({ minIdle: 1, tuning: { maxSize: 1 } });
     await filled(pool, 1);
     const lease = await coldNow(pool);
     expect(pool.hasCapacity('a')).toBe(false);
@@ -87,7 +87,7 @@ describe('Pool', () => {
   });
 
   it('backs off when starts fail, and recovers', async () => {
-    const { pool, engine } = make({ floor: 2 });
+    const { pool, engine } = make({ minIdle: 2 });
     engine.failure = new EngineError('engine is away', { retryable: true });
     await vi.advanceTimersByTimeAsync(60_000);
     // Doubling from 250 ms to 30 s leaves about ten rounds of at most four starts in a minute.
@@ -98,8 +98,8 @@ describe('Pool', () => {
     await closed(pool);
   });
 
-  it('does not spin on an image that is missing, and tells those who wait at once', async () => {
-    const { pool, engine } = make({ floor: 0 });
+  it('backs off on a missing image, and refuses waiting callers at once', async () => {
+    const { pool, engine } = make({ minIdle: 0 });
     engine.failure = new EngineError('no such image', { retryable: false });
     const refused = pool.acquireCold('a', NEVER).catch((error: unknown) => error);
     await vi.advanceTimersByTimeAsync(100);
@@ -111,8 +111,9 @@ describe('Pool', () => {
 
   it('destroys a sandbox that does not get ready in time', async () => {
     const { pool, engine } = make({
-      floor: 1,
-      ready: () => new Promise(() => undefined),
+      minIdle: 1,
+      ready: (_, signal) =>
+        new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
       tuning: { readyTimeoutMs: 1000 },
     });
     await vi.advanceTimersByTimeAsync(1200);
@@ -121,18 +122,18 @@ describe('Pool', () => {
     await closed(pool);
   });
 
-  it('takes an idle sandbox that ends off the shelf', async () => {
-    const { pool, engine } = make({ floor: 2 });
+  it('takes an idle sandbox that ends out of the pool', async () => {
+    const { pool, engine } = make({ minIdle: 2 });
     await filled(pool, 2);
     engine.oldest()?.listener?.end();
     expect(pool.stats().warm).toBe(1);
     await filled(pool, 2);
-    await gone(engine, 2);
+    await alive(engine, 2);
     await closed(pool);
   });
 
   it('replaces idle sandboxes past their age, without a gap', async () => {
-    const { pool, engine } = make({ floor: 2, tuning: { maxAgeMs: 60_000 } });
+    const { pool, engine } = make({ minIdle: 2, tuning: { maxAgeMs: 60_000 } });
     await filled(pool, 2);
     const first = [...engine.alive];
     for (let seconds = 0; seconds < 80; seconds += 1) {
@@ -143,16 +144,16 @@ describe('Pool', () => {
     await closed(pool);
   });
 
-  it('counts a promised place as taken until it is given back', async () => {
-    const { pool } = make({ floor: 1, tuning: { ceiling: 1 } });
+  it('counts a reserved place as taken until it is cancelled', async () => {
+    const { pool } = make({ minIdle: 1, tuning: { maxSize: 1 } });
     await filled(pool, 1);
     const giveBack = pool.reserve('a');
     expect(pool.hasCapacity('a')).toBe(false);
-    const told = vi.fn();
-    const there = pool.whenCapacity('a', NEVER).then(told);
+    const settled = vi.fn();
+    const there = pool.whenCapacity('a', NEVER).then(settled);
     await vi.advanceTimersByTimeAsync(1000);
-    expect(told).not.toHaveBeenCalled();
-    // The sandbox itself is anybody's who asks now.
+    expect(settled).not.toHaveBeenCalled();
+    // The sandbox itself goes to the next caller.
     giveBack();
     giveBack();
     await vi.advanceTimersByTimeAsync(1);
@@ -161,8 +162,8 @@ describe('Pool', () => {
     await closed(pool);
   });
 
-  it('tries again when a removal fails', async () => {
-    const { pool, engine } = make({ floor: 0 });
+  it('retries a failed removal', async () => {
+    const { pool, engine } = make({ minIdle: 0 });
     const lease = await coldNow(pool);
     engine.stuck = 2;
     lease.release();
@@ -171,20 +172,20 @@ describe('Pool', () => {
     await closed(pool);
   });
 
-  it('goes on trying until what an engine away could not remove is gone', async () => {
-    const { pool, engine } = make({ floor: 0 });
+  it('retries removals until an engine that was down has done them', async () => {
+    const { pool, engine } = make({ minIdle: 0 });
     const lease = await coldNow(pool);
     engine.stuck = Number.POSITIVE_INFINITY;
     lease.release();
     await vi.advanceTimersByTimeAsync(300_000);
     expect(pool.stats().destroying).toBe(1);
     engine.stuck = 0;
-    await gone(engine, 0);
+    await alive(engine, 0);
     await closed(pool);
   });
 
   it('removes others while one cannot be removed', async () => {
-    const { pool, engine } = make({ floor: 0, tuning: { destroysAtOnce: 1 } });
+    const { pool, engine } = make({ minIdle: 0, tuning: { destroysAtOnce: 1 } });
     const [stuck, other] = [await coldNow(pool), await coldNow(pool)];
     engine.stuck = 5;
     stuck.release();
@@ -196,9 +197,9 @@ describe('Pool', () => {
     await closed(pool);
   });
 
-  it('has the engine do much one at a time while somebody types, and more at once again afterwards', async () => {
+  it('runs many jobs one at a time while a client types, and more at once afterwards', async () => {
     const { pool, engine } = make({
-      floor: 4,
+      minIdle: 4,
       tuning: { urgentStarts: 4, jobsWhileTyping: 1, manyJobs: 1, typingMs: 1000 },
     });
     await filled(pool, 4);
@@ -208,7 +209,7 @@ describe('Pool', () => {
     engine.busiest = 0;
     for (const lease of others) lease?.release();
     await filled(pool, 4);
-    await gone(engine, 5);
+    await alive(engine, 5);
     expect(engine.busiest).toBe(1);
     await vi.advanceTimersByTimeAsync(1000);
     for (const _ of others) pool.tryAcquire('a')?.release();
@@ -218,8 +219,8 @@ describe('Pool', () => {
     expect(engine.alive.size).toBe(0);
   });
 
-  it('gives the turn on while a removal hangs', async () => {
-    const { pool, engine } = make({ floor: 3, tuning: { jobsWhileTyping: 1, manyJobs: 1, typingMs: 60_000 } });
+  it('a hanging removal does not block the others', async () => {
+    const { pool, engine } = make({ minIdle: 3, tuning: { jobsWhileTyping: 1, manyJobs: 1, typingMs: 60_000 } });
     await filled(pool, 3);
     const [typist, hanging, other] = Array.from({ length: 3 }, () => pool.tryAcquire('a'));
     typist?.typed(performance.now());
@@ -229,35 +230,39 @@ describe('Pool', () => {
     engine.removalsHang = false;
     other?.release();
     await filled(pool, 3);
-    await gone(engine, 5);
+    await alive(engine, 5);
     expect(pool.stats().destroying).toBe(1);
     engine.goOn();
-    await gone(engine, 4);
+    await alive(engine, 4);
     await closed(pool);
   });
 
-  it('gives up what cannot be removed when it closes', async () => {
-    const { pool, engine } = make({ floor: 2 });
+  it('abandons what cannot be removed when it closes', async () => {
+    const { pool, engine } = make({ minIdle: 2 });
     await filled(pool, 2);
     engine.stuck = Number.POSITIVE_INFINITY;
     await closed(pool);
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('suspended, refuses who waits and starts nothing; resumed, goes on with what lives', async () => {
-    const { pool, engine } = make({ floor: 1, tuning: { ceiling: 2 } });
+  it('suspended, refuses waiting callers and starts nothing; resumed, continues with the live sandboxes', async () => {
+    const { pool, engine } = make({ minIdle: 1, tuning: { maxSize: 2 } });
     await filled(pool, 1);
     const leases = [await coldNow(pool), await coldNow(pool)];
     const waiting = pool.acquireCold('a', NEVER).catch((error: unknown) => error);
     pool.suspend();
-    expect(await waiting).toMatchObject({ name: 'EngineError', message: 'the engine is away', retryable: true });
-    await expect(pool.acquireCold('a', NEVER)).rejects.toThrow('the engine is away');
+    expect(await waiting).toMatchObject({
+      name: 'EngineError',
+      message: 'the engine is not reachable',
+      retryable: true,
+    });
+    await expect(pool.acquireCold('a', NEVER)).rejects.toThrow('the engine is not reachable');
     expect(pool.hasCapacity('a')).toBe(false);
-    const told = vi.fn();
-    const capacity = pool.whenCapacity('a', NEVER).then(told);
+    const settled = vi.fn();
+    const capacity = pool.whenCapacity('a', NEVER).then(settled);
     for (const lease of leases) lease.release();
     await vi.advanceTimersByTimeAsync(60_000);
-    expect(told).not.toHaveBeenCalled();
+    expect(settled).not.toHaveBeenCalled();
     expect(engine.asked).toBe(2);
     pool.resume();
     await capacity;
@@ -266,8 +271,8 @@ describe('Pool', () => {
     expect(engine.alive.size).toBe(0);
   });
 
-  it('suspended, keeps idle sandboxes whose streams are open, and hands none out', async () => {
-    const { pool, engine } = make({ floor: 2 });
+  it('suspended, keeps idle sandboxes whose streams are open, and leases none', async () => {
+    const { pool, engine } = make({ minIdle: 2 });
     await filled(pool, 2);
     pool.suspend();
     expect(pool.tryAcquire('a')).toBeUndefined();
@@ -280,8 +285,8 @@ describe('Pool', () => {
     await closed(pool);
   });
 
-  it('fills at once when it is resumed, however often it failed before', async () => {
-    const { pool, engine } = make({ floor: 2 });
+  it('refills at once when it is resumed, whatever its back-off', async () => {
+    const { pool, engine } = make({ minIdle: 2 });
     engine.failure = new EngineError('engine is away', { retryable: true });
     await vi.advanceTimersByTimeAsync(120_000);
     pool.suspend();
@@ -293,7 +298,7 @@ describe('Pool', () => {
   });
 
   it('drains: refuses, destroys the idle, lets live runs finish', async () => {
-    const { pool, engine } = make({ floor: 2 });
+    const { pool, engine } = make({ minIdle: 2 });
     await filled(pool, 2);
     const lease = await coldNow(pool);
     let drained = false;
@@ -312,8 +317,8 @@ describe('Pool', () => {
     expect(engine.alive.size).toBe(0);
   });
 
-  it('leaves nothing when it closes in the middle of everything', async () => {
-    const { pool, engine } = make({ floor: 4 });
+  it('leaves nothing when it closes with everything in flight', async () => {
+    const { pool, engine } = make({ minIdle: 4 });
     await vi.advanceTimersByTimeAsync(15);
     const closing = pool.close();
     await vi.advanceTimersByTimeAsync(1000);
@@ -422,7 +427,7 @@ class FakeSandbox implements Sandbox {
   }
 }
 
-function make(parts: { floor: number; tuning?: PoolTuning; ready?: () => Promise<{ version: string }> }): {
+function make(parts: { minIdle: number; tuning?: PoolTuning; ready?: WaitReady }): {
   pool: Pool;
   engine: FakeEngine;
 } {
@@ -431,9 +436,9 @@ function make(parts: { floor: number; tuning?: PoolTuning; ready?: () => Promise
   const spec: SandboxSpec = { language: 'a', class: 'run', mode: 'pipe', image: 'a', command: [], env: [], limits };
   const pool = new Pool({
     engine,
-    shelves: [{ spec, floor: parts.floor }],
+    keyPools: [{ spec, minIdle: parts.minIdle }],
     waitReady: parts.ready ?? (async () => ({ version: 'v1' })),
-    tuning: { ceiling: 20, ...parts.tuning },
+    tuning: { maxSize: 20, ...parts.tuning },
   });
   pool.start();
   return { pool, engine };
@@ -443,7 +448,7 @@ async function filled(pool: Pool, warm: number): Promise<void> {
   await until(() => pool.stats().warm === warm && pool.stats().starting === 0);
 }
 
-async function gone(engine: FakeEngine, left: number): Promise<void> {
+async function alive(engine: FakeEngine, left: number): Promise<void> {
   await until(() => engine.alive.size === left);
 }
 
@@ -462,11 +467,11 @@ async function coldNow(pool: Pool): Promise<Awaited<ReturnType<Pool['acquireCold
   return lease;
 }
 
-/** Lets pretended time pass until the predicate holds. */
+/** Advances the fake clock until the predicate holds. */
 async function until(predicate: () => boolean): Promise<void> {
   for (let steps = 0; steps < 10_000; steps += 1) {
     if (predicate()) return;
     await vi.advanceTimersByTimeAsync(10);
   }
-  throw new Error('it never came to be');
+  throw new Error('timed out waiting for the predicate');
 }

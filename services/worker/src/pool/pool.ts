@@ -1,13 +1,13 @@
-// The warm pool: keeps started sandboxes ready, shelf by shelf (language, mode, class), hands each out once, and destroys it afterwards.
-import { TokenBucket } from '@rungrid/kit/token-bucket';
+// The warm pool: keeps started sandboxes ready by pool key (language, mode, class), leases each once, and destroys it afterwards.
 import { totalmem } from 'node:os';
+import { TokenBucket } from '@rungrid/kit/token-bucket';
 import type { Lease } from '../run/options.js';
-import { type Engine, EngineError, type SandboxSpec, shelfName } from '../run/ports.js';
+import { type Engine, EngineError, type SandboxSpec, poolKeyOf } from '../run/ports.js';
 import { CapacityWaiters } from './capacity.js';
 import { Destroyer } from './destroyer.js';
 import { PoolLease } from './lease.js';
 import {
-  type PoolShelf,
+  type KeyPoolConfig,
   type PoolObserver,
   type PoolTuning,
   type ResolvedTuning,
@@ -15,14 +15,14 @@ import {
   type WaitReady,
 } from './options.js';
 import { decide, HANGS_MS, hasCapacity, jobsAtOnce, type PoolCounts } from './policy.js';
-import { type Ready, Shelf } from './shelf.js';
+import { type Ready, KeyPool } from './key-pool.js';
 import { Starter } from './starter.js';
 import type { PoolStats } from './stats.js';
 
 export interface PoolOptions {
   readonly engine: Engine;
-  /** Each shelf once. */
-  readonly shelves: readonly PoolShelf[];
+  /** Each pool key once. */
+  readonly keyPools: readonly KeyPoolConfig[];
   readonly waitReady: WaitReady;
   readonly tuning?: PoolTuning;
   readonly observer?: PoolObserver;
@@ -31,7 +31,7 @@ export interface PoolOptions {
 export class Pool {
   readonly #tuning: ResolvedTuning;
   readonly #observer: PoolObserver;
-  readonly #shelves: ReadonlyMap<string, Shelf>;
+  readonly #keyPools: ReadonlyMap<string, KeyPool>;
   readonly #starter: Starter;
   readonly #destroyer: Destroyer;
   readonly #bucket: TokenBucket;
@@ -57,8 +57,8 @@ export class Pool {
         this.#pumpSoon();
       },
     };
-    this.#shelves = new Map(
-      options.shelves.map((config) => [shelfName(config.spec), new Shelf(config, { tuning, hooks })]),
+    this.#keyPools = new Map(
+      options.keyPools.map((config) => [poolKeyOf(config.spec), new KeyPool(config, { tuning, hooks })]),
     );
     this.#bucket = new TokenBucket(
       { perSecond: tuning.startsPerSecond, capacity: tuning.urgentStarts },
@@ -75,7 +75,7 @@ export class Pool {
       atOnce: () => this.#destroysAtOnce(),
       holdUntilMs: () => this.#holdUntilMs,
       longestHoldMs: tuning.refillDelayMs * 2,
-      onFault: (spec, error) => this.#observer.failed?.(spec, error),
+      onFailed: (spec, error) => this.#observer.failed?.(spec, error),
       onSettled: ({ spec, destroyMs, error }) => {
         if (error === undefined) this.#observer.destroyed?.(spec, destroyMs);
         else this.#observer.failed?.(spec, error);
@@ -92,29 +92,29 @@ export class Pool {
   }
 
   /**
-   * The engine is away: nothing is started or handed out, and who waits for a sandbox is refused. Idle sandboxes stay while their streams
-   * are open: an engine that only hung gives them back.
+   * The engine is unreachable: starts and leases nothing, and refuses waiting callers. Idle sandboxes stay while their streams are open,
+   * because they survive an engine that only hung.
    */
   suspend(): void {
     if (this.#state !== 'running') return;
     this.#state = 'suspended';
-    for (const shelf of this.#shelves.values()) shelf.refuse(away());
+    for (const keyPool of this.#keyPools.values()) keyPool.refuse(unreachable());
   }
 
-  /** The engine is back: fills what is missing at once, and removes what could not be removed. */
+  /** The engine has recovered: refills at once and retries failed removals. */
   resume(): void {
     if (this.#state !== 'suspended') return;
     this.#state = 'running';
-    for (const shelf of this.#shelves.values()) shelf.forgive();
+    for (const keyPool of this.#keyPools.values()) keyPool.resetBackoff();
     this.#destroyer.retryNow();
     this.#pump();
   }
 
-  /** A warm sandbox of this shelf (shelfName) at once, or undefined. */
-  tryAcquire(name: string): Lease | undefined {
+  /** A warm sandbox of this pool key (poolKeyOf), or undefined; synchronous. */
+  tryAcquire(poolKey: string): Lease | undefined {
     if (this.#state === 'draining' || this.#state === 'suspended') return undefined;
-    const shelf = this.#shelves.get(name);
-    const ready = shelf?.take();
+    const keyPool = this.#keyPools.get(poolKey);
+    const ready = keyPool?.take();
     if (ready === undefined) return undefined;
     this.#holdUntilMs = performance.now() + this.#tuning.refillDelayMs;
     this.#pumpSoon();
@@ -125,72 +125,72 @@ export class Pool {
    * A sandbox as soon as there is one. Rejects with EngineError when the pool is full, drained, or its starts fail; with the
    * signal's reason when that aborts.
    */
-  async acquireCold(name: string, signal: AbortSignal): Promise<Lease> {
-    const warm = this.tryAcquire(name);
+  async acquireCold(poolKey: string, signal: AbortSignal): Promise<Lease> {
+    const warm = this.tryAcquire(poolKey);
     if (warm !== undefined) return warm;
-    const shelf = this.#shelves.get(name);
-    if (shelf === undefined)
-      throw new EngineError(`no such shelf in the pool: ${name.slice(0, 40)}`, { retryable: false });
-    if (this.#state !== 'running') throw this.#state === 'suspended' ? away() : closing();
+    const keyPool = this.#keyPools.get(poolKey);
+    if (keyPool === undefined)
+      throw new EngineError(`no such key in the pool: ${poolKey.slice(0, 40)}`, { retryable: false });
+    if (this.#state !== 'running') throw this.#state === 'suspended' ? unreachable() : closing();
     if (this.#waiting() >= this.#tuning.maxWaiting)
-      throw new EngineError('too many wait for a sandbox', { retryable: true });
-    const ready = shelf.wait(signal);
+      throw new EngineError('too many callers wait for a sandbox', { retryable: true });
+    const ready = keyPool.wait(signal);
     this.#pumpSoon();
     return this.#lease(await ready, { warm: false });
   }
 
   /**
-   * Promises a place of this shelf to a caller who will ask for it later: hasCapacity() counts it as taken, so that no more are read than can
-   * be served. Returns how to give it back, which whoever asks then does first. Idempotent.
+   * Reserves a place of this pool key for a caller that will acquire later: hasCapacity() counts it as taken. Returns how to cancel, which
+   * the caller does before it acquires. Idempotent.
    */
-  reserve(name: string): () => void {
-    const shelf = this.#shelves.get(name);
-    if (shelf === undefined) return () => undefined;
-    shelf.reserved += 1;
+  reserve(poolKey: string): () => void {
+    const keyPool = this.#keyPools.get(poolKey);
+    if (keyPool === undefined) return () => undefined;
+    keyPool.reserved += 1;
     let held = true;
     return () => {
       if (!held) return;
       held = false;
-      shelf.reserved -= 1;
+      keyPool.reserved -= 1;
       this.#pumpSoon();
     };
   }
 
-  /** Whether a caller of this shelf would get a sandbox soon. */
-  hasCapacity(name: string): boolean {
+  /** Whether a caller of this pool key would get a sandbox soon. */
+  hasCapacity(poolKey: string): boolean {
     if (this.#state !== 'running') return false;
-    return hasCapacity(name, { counts: this.#counts(performance.now()), tuning: this.#tuning });
+    return hasCapacity(poolKey, { counts: this.#counts(performance.now()), tuning: this.#tuning });
   }
 
-  /** Settles when hasCapacity() says so. Rejects with the signal's reason, or EngineError once the pool drains. */
-  async whenCapacity(name: string, signal: AbortSignal): Promise<void> {
+  /** Settles once hasCapacity(). Rejects with the signal's reason, or EngineError once the pool drains. */
+  async whenCapacity(poolKey: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (this.#state === 'draining') throw closing();
-    if (this.hasCapacity(name)) return;
-    const there = this.#capacity.wait(name, signal);
+    if (this.hasCapacity(poolKey)) return;
+    const capacity = this.#capacity.wait(poolKey, signal);
     this.#pumpSoon();
-    await there;
+    await capacity;
   }
 
   stats(): PoolStats {
-    const shelves = [...this.#shelves.values()].map(({ config, warm, starting, waiting }) => ({
+    const keyPools = [...this.#keyPools.values()].map(({ config, warm, starting, waiting }) => ({
       spec: config.spec,
-      floor: config.floor,
+      minIdle: config.minIdle,
       warm,
       starting,
       waiting,
     }));
     return {
-      shelves,
-      warm: shelves.reduce((total, entry) => total + entry.warm, 0),
-      starting: shelves.reduce((total, entry) => total + entry.starting, 0),
+      keyPools,
+      warm: keyPools.reduce((total, entry) => total + entry.warm, 0),
+      starting: keyPools.reduce((total, entry) => total + entry.starting, 0),
       live: this.#live.size,
       destroying: this.#destroyer.size,
-      ceiling: this.#tuning.ceiling,
+      maxSize: this.#tuning.maxSize,
     };
   }
 
-  /** Starts nothing more, destroys the idle ones, and settles when the last run has released its sandbox and all are gone. */
+  /** Starts nothing more, destroys the idle ones, and settles when the last run has released its sandbox and all are removed. */
   async drain(): Promise<void> {
     this.#stop();
     await Promise.all(this.#starts);
@@ -198,7 +198,7 @@ export class Pool {
     await this.#destroyer.finish();
   }
 
-  /** Destroys everything now, live ones too. Nothing of the pool is left when it settles. */
+  /** Destroys everything now, including leased sandboxes, and settles when all are removed. */
   async close(): Promise<void> {
     this.#stop();
     for (const lease of this.#live) lease.release();
@@ -209,9 +209,9 @@ export class Pool {
     this.#state = 'draining';
     clearTimeout(this.#timer);
     clearImmediate(this.#soon);
-    for (const shelf of this.#shelves.values()) {
-      shelf.refuse(closing());
-      for (let ready = shelf.take(); ready !== undefined; ready = shelf.take())
+    for (const keyPool of this.#keyPools.values()) {
+      keyPool.refuse(closing());
+      for (let ready = keyPool.take(); ready !== undefined; ready = keyPool.take())
         this.#destroyer.add(ready.sandbox, ready.spec);
     }
     this.#capacity.refuse(closing());
@@ -235,7 +235,7 @@ export class Pool {
     if (this.#live.size === 0) for (const resolve of this.#liveWaiters.splice(0)) resolve();
   }
 
-  /** Once, after what runs now: a checkout does not pay for the decision. */
+  /** Once, after the current turn: a checkout does not pay for the decision. */
   #pumpSoon(): void {
     this.#soon ??= setImmediate(() => this.#pump());
   }
@@ -243,64 +243,64 @@ export class Pool {
   #pump(): void {
     this.#soon = undefined;
     if (this.#state !== 'running') return;
-    // Removals go before starts where both wait for their turn: they give memory back, and are the shorter ones.
+    // Removals before starts where both wait: they free memory, and are shorter.
     this.#destroyer.pump();
     const nowMs = performance.now();
     const { actions, wakeAtMs } = decide(this.#counts(nowMs), this.#tuning);
     for (const action of actions) {
-      const shelf = this.#shelves.get(action.shelf);
-      if (shelf === undefined) continue;
-      if (action.do === 'start') this.#begin(shelf);
-      else this.#evict(shelf);
+      const keyPool = this.#keyPools.get(action.poolKey);
+      if (keyPool === undefined) continue;
+      if (action.do === 'start') this.#begin(keyPool);
+      else this.#evict(keyPool);
     }
-    this.#capacity.wake((name) => this.hasCapacity(name));
+    this.#capacity.wake((poolKey) => this.hasCapacity(poolKey));
     this.#arm(nowMs, wakeAtMs);
   }
 
   #arm(nowMs: number, wakeAtMs: number | undefined): void {
     let nextMs = wakeAtMs ?? Number.POSITIVE_INFINITY;
-    for (const shelf of this.#shelves.values()) nextMs = Math.min(nextMs, shelf.ages(nowMs).nextMs);
-    for (const name of this.#capacity.shelves()) {
-      const blockedUntilMs = this.#shelves.get(name)?.blockedUntilMs ?? 0;
+    for (const keyPool of this.#keyPools.values()) nextMs = Math.min(nextMs, keyPool.ages(nowMs).nextMs);
+    for (const poolKey of this.#capacity.poolKeys()) {
+      const blockedUntilMs = this.#keyPools.get(poolKey)?.blockedUntilMs ?? 0;
       if (blockedUntilMs > nowMs) nextMs = Math.min(nextMs, blockedUntilMs);
     }
     clearTimeout(this.#timer);
     if (Number.isFinite(nextMs)) this.#timer = setTimeout(() => this.#pump(), Math.max(1, Math.ceil(nextMs - nowMs)));
   }
 
-  #begin(shelf: Shelf): void {
-    shelf.starting += 1;
+  #begin(keyPool: KeyPool): void {
+    keyPool.starting += 1;
     this.#bucket.take(performance.now());
-    const start = this.#start(shelf).finally(() => {
-      shelf.starting -= 1;
+    const start = this.#start(keyPool).finally(() => {
+      keyPool.starting -= 1;
       this.#starts.delete(start);
       this.#pumpSoon();
     });
     this.#starts.add(start);
   }
 
-  async #start(shelf: Shelf): Promise<void> {
+  async #start(keyPool: KeyPool): Promise<void> {
     const beganMs = performance.now();
-    const { spec } = shelf.config;
+    const { spec } = keyPool.config;
     try {
       const ready = await this.#starter.start(spec);
       this.#observer.ready?.(spec, performance.now() - beganMs);
-      if (this.#state !== 'draining') shelf.put(ready);
+      if (this.#state !== 'draining') keyPool.put(ready);
       else this.#destroyer.add(ready.sandbox, spec);
     } catch (error) {
       this.#observer.failed?.(spec, error);
-      shelf.failed(error);
+      keyPool.failed(error);
     }
   }
 
-  #evict(shelf: Shelf): void {
-    const ready = shelf.evict();
+  #evict(keyPool: KeyPool): void {
+    const ready = keyPool.evict();
     if (ready !== undefined) this.#destroyer.add(ready.sandbox, ready.spec);
   }
 
   #waiting(): number {
     let total = 0;
-    for (const shelf of this.#shelves.values()) total += shelf.waiting;
+    for (const keyPool of this.#keyPools.values()) total += keyPool.waiting;
     return total;
   }
 
@@ -308,23 +308,23 @@ export class Pool {
     const { destroysAtOnce } = this.#tuning;
     const pressed = this.#waiting() > 0 || this.#state === 'draining';
     const counts = this.#counts(performance.now());
-    const turns = jobsAtOnce(counts, this.#tuning) - counts.jobs;
-    return Math.min(pressed ? destroysAtOnce * 2 : destroysAtOnce, this.#destroyer.running() + turns);
+    const spare = jobsAtOnce(counts, this.#tuning) - counts.jobs;
+    return Math.min(pressed ? destroysAtOnce * 2 : destroysAtOnce, this.#destroyer.running() + spare);
   }
 
   #counts(nowMs: number): PoolCounts {
     const { tokens, nextMs } = this.#bucket.look(nowMs);
     return {
-      shelves: [...this.#shelves.values()].map((shelf) => ({
-        shelf: shelf.name,
-        queue: shelf.config.spec.class === 'compile' ? undefined : shelf.config.spec.language,
-        floor: shelf.config.floor,
-        warm: shelf.warm,
-        expired: shelf.ages(nowMs).expired,
-        starting: shelf.starting,
-        waiting: shelf.waiting,
-        reserved: shelf.reserved,
-        blockedUntilMs: shelf.blockedUntilMs,
+      keyPools: [...this.#keyPools.values()].map((keyPool) => ({
+        poolKey: keyPool.key,
+        queue: keyPool.config.spec.class === 'compile' ? undefined : keyPool.config.spec.language,
+        minIdle: keyPool.config.minIdle,
+        warm: keyPool.warm,
+        expired: keyPool.ages(nowMs).expired,
+        starting: keyPool.starting,
+        waiting: keyPool.waiting,
+        reserved: keyPool.reserved,
+        blockedUntilMs: keyPool.blockedUntilMs,
       })),
       live: this.#live.size,
       destroying: this.#destroyer.size,
@@ -343,6 +343,6 @@ function closing(): EngineError {
   return new EngineError('the pool is closing', { retryable: true });
 }
 
-function away(): EngineError {
-  return new EngineError('the engine is away', { retryable: true });
+function unreachable(): EngineError {
+  return new EngineError('the engine is not reachable', { retryable: true });
 }

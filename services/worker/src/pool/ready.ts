@@ -1,4 +1,4 @@
-// Waits for the agent's READY: the sandbox's language process is up.
+// Waits for the agent's READY frame: the sandbox's language process is up.
 import { AgentFrameDecoder, FromAgent } from '@rungrid/sandbox/agent-frames';
 import { EngineError, type Sandbox } from '../run/ports.js';
 import type { WaitReady } from './options.js';
@@ -31,17 +31,10 @@ export async function readyWithin(
   { waitReady, timeoutMs }: { waitReady: WaitReady; timeoutMs: number },
 ): Promise<{ version: string }> {
   const deadline = new AbortController();
-  let expire: (error: EngineError) => void = () => undefined;
-  const expired = new Promise<never>((_, reject) => {
-    expire = reject;
-  });
-  const timer = setTimeout(() => {
-    const error = new EngineError(`sandbox not ready within ${timeoutMs} ms`, { retryable: true });
-    expire(error);
-    deadline.abort(error);
-  }, timeoutMs);
+  const late = new EngineError(`sandbox not ready within ${timeoutMs} ms`, { retryable: true });
+  const timer = setTimeout(() => deadline.abort(late), timeoutMs);
   try {
-    return await Promise.race([waitReady(sandbox, deadline.signal), expired]);
+    return await waitReady(sandbox, deadline.signal);
   } finally {
     clearTimeout(timer);
   }

@@ -1,21 +1,20 @@
-// Makes sandboxes, and waits until their PID 1 does.
+// Creates sandboxes and waits until each is READY.
 import type { Engine, Sandbox, SandboxSpec } from '../run/ports.js';
 import type { WaitReady } from './options.js';
 import { readyWithin } from './ready.js';
-import type { Ready } from './shelf.js';
+import type { Ready } from './key-pool.js';
 
 export interface StarterOptions {
   readonly engine: Engine;
   readonly waitReady: WaitReady;
   /** Deadline from started to READY, ms. */
   readonly readyTimeoutMs: number;
-  /** The engine has done its part of a start, or failed at it. */
+  /** The engine's part of a start succeeded or failed. */
   readonly onCreated: () => void;
-  /** One that never got ready, to be removed. */
+  /** A sandbox that never got ready, to be removed. */
   readonly onUnready: (sandbox: Sandbox, spec: SandboxSpec) => void;
 }
 
-/** Bounded by whoever asks for starts. */
 export class Starter {
   readonly #options: StarterOptions;
   #creating = 0;
@@ -24,12 +23,12 @@ export class Starter {
     this.#options = options;
   }
 
-  /** Starts that the engine works on at this moment: not those that only get ready. */
+  /** Starts that the engine works on now: not those that wait for READY. */
   get creating(): number {
     return this.#creating;
   }
 
-  /** Rejects with what the engine says, or with why it did not get ready. */
+  /** Rejects with the engine's error, or with why it did not get ready. */
   async start(spec: SandboxSpec): Promise<Ready> {
     const { waitReady, readyTimeoutMs, onUnready } = this.#options;
     const sandbox = await this.#create(spec);

@@ -1,19 +1,19 @@
-// What the pool says about itself, for metrics.
+// A snapshot of the pool, for metrics.
 import type { SandboxSpec } from '../run/ports.js';
 
-export interface ShelfStats {
+export interface KeyPoolStats {
   readonly spec: SandboxSpec;
-  readonly floor: number;
+  readonly minIdle: number;
   readonly warm: number;
   readonly starting: number;
   readonly waiting: number;
 }
 
 export interface PoolStats {
-  readonly shelves: readonly ShelfStats[];
+  readonly keyPools: readonly KeyPoolStats[];
   readonly warm: number;
   readonly starting: number;
   readonly live: number;
   readonly destroying: number;
-  readonly ceiling: number;
+  readonly maxSize: number;
 }

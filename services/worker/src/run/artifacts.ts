@@ -1,4 +1,4 @@
-// What a run of a compiled language needs: its artifact, from wherever it is, or why there is none. The room compile/ provides it.
+// What a run of a compiled language needs: its artifact, or why there is none. compile/ provides it.
 import type { ErrorCode } from '@rungrid/proto/errors';
 import type { RunRequest } from '@rungrid/proto/stream-entries';
 import type { Language } from '@rungrid/sandbox/languages';
@@ -8,30 +8,30 @@ import type { Outcome } from './outcome.js';
 export interface Artifact {
   /** The file that runs. */
   readonly content: Buffer;
-  /** What the compiler said on the way: warnings. At most 64 KiB. */
+  /** The compiler's warnings, at most 64 KiB. */
   readonly diagnostics: Buffer;
 }
 
-/** A result that holds for every run of the same program. */
+/** A result that is valid for every run of the same program. */
 export type KeptResult =
   | { readonly kind: 'compiled'; readonly artifact: Artifact }
-  /** The program is at fault, or a limit ended the compiler. `final`: another try would end the same way. */
+  /** The program does not compile, or a limit ended the compiler. `final`: another try would end the same way. */
   | { readonly kind: 'refused'; readonly outcome: Outcome; readonly diagnostics: Buffer; readonly final: boolean };
 
 export type CompileResult = KeptResult | { readonly kind: 'fault'; readonly code: ErrorCode; readonly message: string };
 
 export interface CompileFollower {
-  /** A piece of what the compiler says, in order from the first. */
+  /** A piece of the compiler's output, in order from the first. */
   diagnostics(bytes: Buffer): void;
   /** Once, after all diagnostics. */
   settled(result: CompileResult): void;
 }
 
-/** One program's way to its artifact. */
+/** A handle for one program's artifact. */
 export interface ArtifactTicket {
-  /** What is in memory: no waiting. */
+  /** The result in memory, if any: no waiting. */
   readonly kept: KeptResult | undefined;
-  /** Has it fetched or compiled. Returns how to leave: the compile step is given up with its last follower. */
+  /** Fetches or compiles it. Returns how to leave: the compile step is aborted when its last follower leaves. */
   follow(follower: CompileFollower): () => void;
 }
 

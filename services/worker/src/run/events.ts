@@ -1,4 +1,4 @@
-// What a run tells whoever is attached to it, in the shapes of the wire contract but free of gRPC.
+// The events of a run, in the shapes of the wire contract but free of gRPC, and where they go.
 import type { ErrorCode } from '@rungrid/proto/errors';
 import type { EndReason } from '@rungrid/proto/limits';
 
@@ -28,26 +28,26 @@ export type RunEvent =
     }
   | { readonly type: 'error'; readonly code: ErrorCode; readonly message: string };
 
-/** What a client that comes back finds. */
+/** Where a client that resumes continues. */
 export interface ResumePoint {
-  /** seq of the first event that it will get; later than the next one: what lies between is no longer held. */
+  /** seq of the first event that it will get; if later than the next one, the events between are no longer held. */
   readonly replayFrom: number;
   /** Bytes of stdin that the run has received from clients. */
   readonly stdinReceived: number;
   /** Those of them that its program has not read. */
   readonly stdinUnread: number;
-  /** What is left of its wall clock, ms. */
+  /** Wall-clock time left, ms. */
   readonly wallLeftMs: number;
   readonly language: string;
 }
 
-/** Where a run's events go while somebody is attached. */
+/** The attached subscriber: where a run's events go. */
 export interface EventSink {
   /** Takes one event; false: take no more until `attachment.resume()`. */
   event(seq: number, event: RunEvent): boolean;
   /** The program has read that much stdin. */
   stdinConsumed(bytes: number): void;
-  /** No more events: the run is over, another one took over, or what was asked for is no longer held. */
+  /** No more events: the run is over, another sink took over, or the events asked for are no longer held. */
   end(why: 'done' | 'taken_over' | 'gap'): void;
 }
 

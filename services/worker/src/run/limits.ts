@@ -1,4 +1,4 @@
-// The limits of one run: the server's, lowered by the language's manifest and by what the client or its token asked for.
+// The limits of one run: the server's, lowered by the language's manifest and by the request.
 
 /** Limits that the worker enforces; the kernel's are in SandboxLimits. */
 export interface RunLimits {

@@ -1,11 +1,11 @@
-// What is known of a sandbox that is gone as a whole: the last look at its counters says whether a limit did it.
+// The last look at the counters of a sandbox that died as a whole decides whether a limit killed it.
 import { describe, expect, it } from 'vitest';
 import { Meter } from './meter.js';
 import type { Sandbox, SandboxUsage } from './ports.js';
 
 const NONE: SandboxUsage = { cpuMs: 0, memoryPeakBytes: 0, oomKills: 0, pidsRefused: 0 };
 
-/** A meter over counters that the test sets; undefined: the sandbox is gone. */
+/** A meter over counters that the test sets; undefined: the sandbox is removed. */
 function metered(first: Partial<SandboxUsage>): {
   meter: Meter;
   set: (usage: Partial<SandboxUsage> | undefined) => void;
@@ -21,18 +21,18 @@ function metered(first: Partial<SandboxUsage>): {
 }
 
 describe('the last look', () => {
-  it('tells forks that were refused since the program began from those before', () => {
+  it('distinguishes forks refused since the program began from those before', () => {
     const { meter, set } = metered({ pidsRefused: 2 });
     meter.rebase();
     meter.look({ cpuMs: 1000 });
     expect(meter.sawRefusal).toBe(false);
     set({ pidsRefused: 3 });
-    // One reap alone is no limit for a program that lives on.
+    // One look with refusals alone does not end a program.
     expect(meter.look({ cpuMs: 1000 })).toBeUndefined();
     expect(meter.sawRefusal).toBe(true);
   });
 
-  it('stays what it was once the counters are gone', () => {
+  it('remains once the counters are removed', () => {
     const { meter, set } = metered({});
     meter.rebase();
     set({ oomKills: 1, pidsRefused: 1 });

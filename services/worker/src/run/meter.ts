@@ -1,4 +1,4 @@
-// The counters of a run's sandbox: what was spent before the program began, what the limits say, what the end reports.
+// The counters of a run's sandbox: the baseline before the program began, the check against limits, the final usage.
 import type { EndReason } from '@rungrid/proto/limits';
 import { type LastCounters, limitPassed } from './outcome.js';
 import type { Sandbox, SandboxUsage } from './ports.js';
@@ -7,7 +7,7 @@ export class Meter {
   readonly #sandbox: Sandbox;
   #cpuBaseMs = 0;
   #refusedBase = 0;
-  /** pidsRefused at the two looks before. */
+  /** pidsRefused at the two previous looks. */
   #refusedBefore: [number, number] = [0, 0];
   #last: SandboxUsage | undefined;
 
@@ -15,7 +15,7 @@ export class Meter {
     this.#sandbox = sandbox;
   }
 
-  /** What was spent so far is not the program's. */
+  /** Sets the baseline: usage so far is not the program's. */
   rebase(): void {
     const usage = this.#sandbox.usage();
     this.#cpuBaseMs = usage?.cpuMs ?? 0;
@@ -23,7 +23,7 @@ export class Meter {
     this.#refusedBefore = [this.#refusedBase, this.#refusedBase];
   }
 
-  /** Looks at the counters; the limit that is passed, if any. Where they can't be read cheaply, none. */
+  /** Reads the counters and returns the limit that was passed, if any. None where they cannot be read cheaply. */
   look(limits: { readonly cpuMs: number }): EndReason | undefined {
     const usage = this.#sandbox.usage();
     if (usage === undefined) return undefined;
@@ -33,7 +33,7 @@ export class Meter {
     return passed;
   }
 
-  /** A look saw an out-of-memory kill. */
+  /** The last look saw an out-of-memory kill. */
   get sawOom(): boolean {
     return (this.#last?.oomKills ?? 0) > 0;
   }
@@ -43,14 +43,14 @@ export class Meter {
     return (this.#last?.pidsRefused ?? 0) > this.#refusedBase;
   }
 
-  /** Hands over the last counters: at once where they are readable, else when the engine has told them, else as they were last seen. */
+  /** Passes the final counters: synchronously where they are readable, else from the engine, else as last seen. */
   final(use: (usage: SandboxUsage | undefined) => void): void {
     const usage = this.#sandbox.usage();
     if (usage !== undefined) use(usage);
-    else void this.#sandbox.finalUsage().then((told) => use(told ?? this.#last));
+    else void this.#sandbox.finalUsage().then((final) => use(final ?? this.#last));
   }
 
-  /** What decides about an end that the program reports itself. Memory is looked at from the sandbox's beginning: one that lost a process before is no sandbox to begin in. */
+  /** The counters that decide the outcome of an exit. oomKills counts from the sandbox's start: one that lost a process before is unusable. */
   counters(usage: SandboxUsage | undefined): LastCounters {
     return {
       oomKills: usage?.oomKills ?? 0,

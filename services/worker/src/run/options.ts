@@ -1,16 +1,16 @@
-// What a run is made of: its sandbox's lease, its program and limits, and who hears of its milestones.
+// What a run is made of: its sandbox's lease, its options, and the observer of its milestones.
 import type { TokenBucket } from '@rungrid/kit/token-bucket';
 import type { RunLimits } from './limits.js';
 import type { Sandbox } from './ports.js';
 
-/** A sandbox that is the run's own until it is given back. */
+/** A sandbox that belongs to one run until it is released. */
 export interface Lease {
   readonly sandbox: Sandbox;
-  /** It was ready before it was asked for. */
+  /** It was ready before it was requested. */
   readonly warm: boolean;
   /** Language version as the sandbox reported it. */
   readonly version: string;
-  /** Somebody has typed to it, at this time of performance.now(): other work of the engine makes room for a while. */
+  /** The client sent input, at this time of performance.now(): the pool throttles engine work for a while. */
   typed(nowMs: number): void;
   /** Destroys the sandbox, in the background; it is never used again. Idempotent. */
   release(): void;
@@ -18,7 +18,7 @@ export interface Lease {
 
 export interface RunOptions {
   readonly id: string;
-  /** Who shows it may attach. */
+  /** The secret that a stream must present to attach. */
   readonly key: string;
   readonly language: string;
   /** Its version, where the sandbox does not report one. */
@@ -26,31 +26,31 @@ export interface RunOptions {
   /** All of stdin; undefined: interactive. */
   readonly stdin: Buffer | undefined;
   readonly limits: RunLimits;
-  /** Bytes that all runs together may write beyond each one's own. */
-  readonly pace: TokenBucket;
-  /** Events kept for those who attach later, bytes. */
+  /** Output budget shared by all runs, for what each writes beyond its own. */
+  readonly outputBudget: TokenBucket;
+  /** Events kept for a stream that attaches later, bytes. */
   readonly ringBytes: number;
-  /** Whether it goes on for the resume window when its client is lost. */
+  /** Whether it continues for the resume window when its client disconnects. */
   readonly keep: boolean;
-  /** How long it goes on before its gateway attaches, and how long an end that nobody has heard is kept, ms. */
+  /** How long it waits for its gateway to attach, and how long an undelivered end is kept, ms. */
   readonly unattachedMs: number;
   /** The resume window, ms. */
   readonly resumeMs: number;
   readonly observer: RunObserver;
 }
 
-/** Where the run's milestones go: metrics and the registry. Each but `alone` is called at most once. */
+/** Receives the run's milestones. Each but `detached` is called at most once. */
 export interface RunObserver {
-  /** The program runs; microseconds since the hand-over. */
+  /** The program runs; microseconds since it was submitted to the sandbox. */
   started(us: number): void;
-  /** First byte of output; microseconds since the hand-over. */
+  /** First byte of output; microseconds since the program was submitted. */
   firstOutput(us: number): void;
   /** The terminal event is set. `reason` is the exit's reason or the error's code. */
   ended(reason: string): void;
-  /** It goes on without anybody, for a client that may come back; `giveUp` ends it. Undefined: somebody is there again. */
-  alone(expire: (() => void) | undefined): void;
-  /** Its end was heard, and is kept for a client that lost it on the way; `forget` lets go of it. */
+  /** It continues without a subscriber, for a client that may resume; `expire` ends it. Undefined: a subscriber attached again. */
+  detached(expire: (() => void) | undefined): void;
+  /** Its end was delivered, and is kept for a client that may have lost it in transit; `forget` drops it. */
   kept(forget: () => void): void;
-  /** Nothing of the run is needed any more. */
+  /** The run is no longer needed. */
   closed(): void;
 }

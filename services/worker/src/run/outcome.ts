@@ -1,4 +1,4 @@
-// How a run ended, decided from counters taken outside the program; what the agent reports is only its exit status.
+// How a run ended, decided from counters taken outside the program; the agent reports only the exit status.
 import { constants } from 'node:os';
 import type { EndReason } from '@rungrid/proto/limits';
 import type { AgentEnd } from '@rungrid/sandbox/agent-status';
@@ -10,17 +10,17 @@ export interface Outcome {
   readonly signal: string | undefined;
 }
 
-/** What the counters say when the program is over. */
+/** The counters when the program is over. */
 export interface LastCounters {
   /** Out-of-memory kills of any process. */
   readonly oomKills: number;
-  /** Processes and threads that it was refused since it began. */
+  /** Processes and threads refused since it began. */
   readonly pidsRefused: number;
 }
 
 /**
  * The program ended by itself, or something in the sandbox killed it. An out-of-memory kill of any process is the reason; so is a
- * refused process or thread, when the program did not end well: one that meets that limit and copes with it ends as it says.
+ * refused process or thread, unless the program exited with 0: then it coped with the limit.
  */
 export function outcomeOfExit(end: AgentEnd, counters: LastCounters): Outcome {
   const code = end.kind === 'exited' ? end.code : undefined;
@@ -31,24 +31,24 @@ export function outcomeOfExit(end: AgentEnd, counters: LastCounters): Outcome {
   return { reason: end.kind, code, signal };
 }
 
-/** The compiler failed: for want of memory, or because of what it was given. */
+/** The compiler failed: it ran out of memory, or the program does not compile. */
 export function outcomeOfCompile(end: AgentEnd, counters: LastCounters): Outcome {
   const code = end.kind === 'exited' ? end.code : undefined;
   return { reason: counters.oomKills > 0 ? 'memory_limit' : 'compile_error', code, signal: undefined };
 }
 
-/** What the reap sees of a run that is still going. */
+/** One sample of a live run's counters. */
 export interface Sample {
   readonly usage: SandboxUsage;
-  /** CPU time that was spent before the program began (the interpreter's start), ms. */
+  /** CPU time used before the program began (the interpreter's start), ms. */
   readonly cpuBaseMs: number;
-  /** pidsRefused at the two reaps before, oldest first; the counter's start value where there was none. */
+  /** pidsRefused at the two previous samples, oldest first; the baseline where there was none. */
   readonly refusedBefore: readonly [number, number];
 }
 
 /**
- * The limit that a running program has gone over, if any. The process limit ends a run that goes on hitting it, over two
- * reaps: a program that meets it once, says so and ends is an honest program.
+ * The limit that a running program has passed, if any. The process limit ends a run only when two samples in a row see refusals: a
+ * program that hits it once and copes may continue.
  */
 export function limitPassed(sample: Sample, limits: { readonly cpuMs: number }): EndReason | undefined {
   const { usage } = sample;
@@ -60,7 +60,7 @@ export function limitPassed(sample: Sample, limits: { readonly cpuMs: number }):
 }
 
 const names = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
-// These numbers have two names each; the one of signal(7) is ours.
+// These numbers have two names each; we use the one of signal(7).
 names.set(6, 'SIGABRT').set(29, 'SIGIO').set(31, 'SIGSYS');
 
 /** Name of a signal number; real-time signals have none of their own and are SIGRT<n>. */

@@ -1,8 +1,8 @@
-// What running a program needs of the world: an engine that makes sandboxes. Engines implement it; nothing above knows which one.
+// The interfaces that running a program needs: an engine that makes sandboxes. Nothing in the core knows which engine.
 import type { SandboxKind } from '@rungrid/sandbox/languages';
 
-/** Names what may take each other's place in the pool: `python`, `python/tty`, `c/compile`. */
-export function shelfName(spec: SandboxKind & { readonly language: string }): string {
+/** The pool key: sandboxes with equal keys are interchangeable. `python`, `python/tty`, `c/compile`. */
+export function poolKeyOf(spec: SandboxKind & { readonly language: string }): string {
   const { language } = spec;
   if (spec.class === 'compile') return `${language}/compile`;
   return spec.mode === 'tty' ? `${language}/tty` : language;
@@ -12,7 +12,7 @@ export function shelfName(spec: SandboxKind & { readonly language: string }): st
 export interface SandboxSpec extends SandboxKind {
   /** Canonical language name, `[a-z0-9+#-]{1,32}`. */
   readonly language: string;
-  /** Image built by us: its immutable id, so that a tag that is moved changes nothing. */
+  /** Our image by its immutable id, so that moving a tag changes nothing. */
   readonly image: string;
   /** The agent's arguments: `['--warm', 'python3', …]`, or none. */
   readonly command: readonly string[];
@@ -39,7 +39,7 @@ export interface SandboxUsage {
   readonly cpuMs: number;
   /** Peak memory, bytes. */
   readonly memoryPeakBytes: number;
-  /** Processes killed for want of memory. */
+  /** Processes killed because memory ran out. */
   readonly oomKills: number;
   /** fork/clone calls refused by the process limit. */
   readonly pidsRefused: number;
@@ -49,7 +49,7 @@ export interface SandboxUsage {
 export interface SandboxExit {
   /** The engine saw an out-of-memory kill in the sandbox. */
   readonly oom: boolean;
-  /** Exit status of PID 1 as the engine reports it; undefined when the engine could not say. */
+  /** Exit status of PID 1 as the engine reports it; undefined when the engine did not report it. */
   readonly status: number | undefined;
 }
 
@@ -60,22 +60,22 @@ export interface SandboxExit {
 export interface Sandbox {
   /** Unique among the engine's sandboxes; safe in logs. */
   readonly id: string;
-  /** Writes to PID 1's stdin. Bounded by the agent protocol's window, so the result is not asked for. No-op after the end. */
+  /** Writes to PID 1's stdin. Bounded by the agent protocol's window, so the result is not needed. No-op after the end. */
   write(bytes: Uint8Array): void;
-  /** Takes the stream's listeners; bytes that came before are delivered first, in the same turn. Called again, it replaces them. */
+  /** Sets the stream's listener; bytes that arrived before are delivered first, in the same turn. A later call replaces it. */
   listen(listener: SandboxListener): void;
   /** Stops and resumes reading, so that back-pressure reaches the program's write(). */
   pause(): void;
   resume(): void;
-  /** Settles once when the stream has ended and the engine knows why. Never rejects. */
+  /** Settles when the stream has ended and the engine has reported why. Never rejects. */
   readonly exited: Promise<SandboxExit>;
-  /** Counters now; undefined when they are gone. Cheap and synchronous where the cgroup is readable. */
+  /** Current counters; undefined once the cgroup is removed. Cheap and synchronous where the cgroup is readable. */
   usage(): SandboxUsage | undefined;
-  /** The same by any means, also the engine's slower interface. Undefined when the sandbox is gone. Never rejects. */
+  /** The same, falling back to the engine's slower interface. Undefined once the sandbox is removed. Never rejects. */
   finalUsage(): Promise<SandboxUsage | undefined>;
-  /** Puts the run's id and deadline where a janitor that knows nothing but the engine can read them. In the background. */
+  /** Records the run's id and deadline with the engine, for a reaper that knows nothing else. In the background. */
   assign(run: { runId: string; deadlineMs: number }): void;
-  /** Kills and removes it, whatever its state; idempotent; settles when nothing of it is left. Rejects only with EngineError. */
+  /** Kills and removes it, whatever its state; idempotent; settles once it is removed. Rejects only with EngineError. */
   destroy(): Promise<void>;
 }
 
@@ -94,12 +94,12 @@ export interface Engine {
   ping(options?: { timeoutMs?: number }): Promise<void>;
   /** Creates, attaches, then starts a sandbox. Its PID 1 may not be READY yet. */
   create(spec: SandboxSpec): Promise<Sandbox>;
-  /** The immutable id of the image with this name; undefined when it is not there. */
+  /** The immutable id of the image with this name; undefined when it does not exist. */
   imageId(image: string): Promise<string | undefined>;
-  /** What was proved of sandboxes holds while this stays the same: engine, its version, the kernel. Rejects with EngineError. */
+  /** Engine, its version, the kernel: a self-test stays valid while this is unchanged. Rejects with EngineError. */
   identity(): Promise<string>;
   /**
-   * Removes sandboxes that have no owner: those of workers for which `isAlive` says false, and any one past its deadline.
+   * Removes orphaned sandboxes: those of workers for which `isAlive` returns false, and any one past its deadline.
    * Returns how many. The caller's own live sandboxes are only removed past their deadline.
    */
   reap(isAlive: (workerId: string) => Promise<boolean>): Promise<number>;

@@ -1,4 +1,4 @@
-// What each sandbox is sent, and in which order.
+// Rules of the frames that each sandbox is sent.
 import type { RunRequest } from '@rungrid/proto/stream-entries';
 import { encodeFile, encodeStart } from '@rungrid/sandbox/agent-frames';
 import type { Language } from '@rungrid/sandbox/languages';
@@ -38,7 +38,7 @@ const sources = [
 ];
 const artifact = Buffer.from('binary');
 
-test('a file that has the name of the program does not take its place', () => {
+test('a file with the name of the program does not replace it', () => {
   const files = filesOf({ ...request, files: [{ name: 'main.x', content: 'another' }] }, cold);
   expect(files.at(-1)).toEqual({ name: 'main.x', content: 'the program' });
 });
@@ -64,7 +64,7 @@ test('a compiled program comes before its START, executable, beside its sources'
   }
 });
 
-test('a file that has the name of the artifact is left out, and the visitor is told', () => {
+test('a file with the name of the artifact is left out, with a note', () => {
   const rival = { ...request, files: [...request.files, { name: 'main', content: 'mine' }] };
   expect(runFrames(rival, compiled, artifact)).toEqual(runFrames(request, compiled, artifact));
   expect(replacedFile(rival, compiled)).toBe('note: the file main is replaced by the compiled program\n');
@@ -72,7 +72,7 @@ test('a file that has the name of the artifact is left out, and the visitor is t
   expect(replacedFile(rival, cold)).toBeUndefined();
 });
 
-test('a compile step is sent the sources and what to give back, never arguments; the command unless a compiler waits', () => {
+test('a compile step is sent the sources and the artifact’s name, never arguments; the command unless a compiler waits', () => {
   expect(compileFrame(request, compiled)).toEqual(
     encodeStart({ files: sources, artifact: 'main', compile: ['xc', 'main.x'] }),
   );

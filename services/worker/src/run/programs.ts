@@ -1,9 +1,9 @@
-// From a request to what its sandboxes are sent: the frames of the run, and of the compile step before it.
+// From a request to agent frames: those of the run, and of the compile step before it.
 import type { RunRequest } from '@rungrid/proto/stream-entries';
 import { type AgentFile, encodeFile, encodeStart } from '@rungrid/sandbox/agent-frames';
 import type { Language } from '@rungrid/sandbox/languages';
 
-/** Everything in the order in which it is written: the program last, so that no other file takes its place. */
+/** All files in the order in which they are written: the program last, so that no other file replaces it. */
 export function filesOf(request: RunRequest, language: Language): AgentFile[] {
   return [...request.files, { name: language.fileName, content: request.code }];
 }
@@ -12,7 +12,7 @@ export function filesOf(request: RunRequest, language: Language): AgentFile[] {
 export function runFrames(request: RunRequest, language: Language, artifact?: Uint8Array): Uint8Array[] {
   const { compile, run } = language;
   const name = artifact === undefined ? undefined : compile?.artifact;
-  // A file of that name would stand in the artifact's place.
+  // A file of that name would replace the artifact.
   const files = filesOf(request, language).filter((file) => file.name !== name);
   const start = encodeStart({ files, run, args: request.args, terminal: request.tty });
   if (name === undefined || artifact === undefined) return [start];
@@ -27,7 +27,7 @@ export function compileFrame(request: RunRequest, language: Language): Buffer {
   return encodeStart({ files: filesOf(request, language), artifact: compile.artifact, compile: command });
 }
 
-/** What is to be said about a file of the run that its artifact replaces; undefined: there is none. */
+/** A note for the user when the artifact replaces one of the run's files. */
 export function replacedFile(request: RunRequest, language: Language): string | undefined {
   const name = language.compile?.artifact;
   if (!request.files.some((file) => file.name === name)) return undefined;

@@ -1,4 +1,4 @@
-// One run, from the hand-over of the program to its one terminal event. It owns its sandbox, its timers and its outcome.
+// One run, from submitting the program to its one terminal event. It owns its sandbox, its timers and its outcome.
 import type { SignalName } from '@rungrid/proto/limits';
 import { type EndReason, SIGNALS } from '@rungrid/proto/limits';
 import type { ErrorCode } from '@rungrid/proto/errors';
@@ -12,20 +12,20 @@ import {
   ToAgent,
 } from '@rungrid/sandbox/agent-frames';
 import { type AgentEnd, decodeExit, decodeStdinAck } from '@rungrid/sandbox/agent-status';
-import { Audience } from './audience.js';
-import { Brake } from './brake.js';
+import { Subscription } from '../subscription/subscription.js';
+import { OutputThrottle } from '../output/throttle.js';
 import type { ResumePoint, RunEvent, Usage } from './events.js';
 import { type LastCounters, type Outcome, outcomeOfExit } from './outcome.js';
 import type { Lease, RunOptions } from './options.js';
 import type { SandboxUsage } from './ports.js';
 import { Meter } from './meter.js';
-import { type OutputStream, OutputPump } from './pump.js';
+import { type OutputStream, OutputPump } from '../output/pump.js';
 import { StdinWindow } from './stdin-window.js';
 
-/** From the hand-over to the program's start, ms: a fifth of a processor beside many others. */
+/** From submitting the program to its start, ms: generous for a fifth of a core on a busy machine. */
 const START_TIMEOUT_MS = 10_000;
 
-/** Signals kept for a program that has not started; more of them say nothing new. */
+/** Signals kept for a program that has not started; more are dropped. */
 const MAX_EARLY_SIGNALS = 8;
 
 export class Run {
@@ -33,10 +33,10 @@ export class Run {
   readonly key: string;
   readonly language: string;
   readonly #options: RunOptions;
-  readonly #audience: Audience;
+  readonly #subscription: Subscription;
   readonly #pump: OutputPump;
   readonly #compilePump: OutputPump;
-  readonly #brake: Brake;
+  readonly #throttle: OutputThrottle;
   readonly #stdin: StdinWindow;
   readonly #decoder = new AgentFrameDecoder();
   #epoch = 0;
@@ -44,7 +44,7 @@ export class Run {
   #meter: Meter | undefined;
   #state: 'waiting' | 'preparing' | 'running' | 'ended' = 'waiting';
   #ending = false;
-  #handedOverUs = 0;
+  #submittedUs = 0;
   #startedMs = 0;
   #activeMs = 0;
   #sawOutput = false;
@@ -55,24 +55,24 @@ export class Run {
   constructor(options: RunOptions) {
     this.#options = options;
     ({ id: this.id, key: this.key, language: this.language } = options);
-    this.#brake = new Brake(options.pace);
-    this.#audience = new Audience({
+    this.#throttle = new OutputThrottle(options.outputBudget);
+    this.#subscription = new Subscription({
       ...options,
-      onHold: (held) => this.#brake.hold(held),
-      onDeserted: () => this.stop('disconnected'),
-      onAlone: (alone) => options.observer.alone(alone ? () => this.#audience.expire() : undefined),
-      onKept: () => options.observer.kept(() => this.#audience.close()),
+      onHold: (held) => this.#throttle.hold(held),
+      onExpired: () => this.stop('disconnected'),
+      onDetached: (detached) => options.observer.detached(detached ? () => this.#subscription.expire() : undefined),
+      onKept: () => options.observer.kept(() => this.#subscription.close()),
       onClosed: () => options.observer.closed(),
     });
     const onLimit = () => this.#finish('output_limit');
     this.#pump = new OutputPump({
       limitBytes: options.limits.outputBytes,
-      emit: (type, text) => this.#audience.add({ type, text }),
+      emit: (type, text) => this.#subscription.add({ type, text }),
       onLimit,
     });
     this.#compilePump = new OutputPump({
-      limitBytes: Number.POSITIVE_INFINITY, // bounded where they are made
-      emit: (_, text) => this.#audience.add({ type: 'compile', text }),
+      limitBytes: Number.POSITIVE_INFINITY, // bounded by the compiler step
+      emit: (_, text) => this.#subscription.add({ type: 'compile', text }),
       onLimit: () => undefined,
     });
     this.#stdin = new StdinWindow({
@@ -86,23 +86,23 @@ export class Run {
     return this.#epoch;
   }
 
-  /** The claim is ours: frames of this epoch count from now on. */
+  /** The claim succeeded: frames of this epoch count from now on. */
   claimed(epoch: number): void {
     this.#epoch = epoch;
   }
 
-  /** What the compiler says, while the run waits for its sandbox. */
-  compilerSays(bytes: Buffer): void {
+  /** Forwards compiler output, while the run waits for its sandbox. */
+  compilerOutput(bytes: Buffer): void {
     if (this.#state === 'waiting') this.#compilePump.push('stdout', bytes);
   }
 
-  /** The compiler refused it, or a limit ended the compiler. */
+  /** The program does not compile, or a limit ended the compiler. */
   notCompiled(outcome: Outcome): void {
     this.#compilePump.end();
     this.#endWith(() => outcome);
   }
 
-  /** Hands the program (agent frames, START the last) to its sandbox. A run that ended meanwhile gives the sandbox back. */
+  /** Submits the program (agent frames, START last) to its sandbox. A run that has ended releases the sandbox. */
   begin(lease: Lease, frames: readonly Uint8Array[]): void {
     if (this.#state !== 'waiting') {
       lease.release();
@@ -110,17 +110,17 @@ export class Run {
     }
     this.#compilePump.end();
     this.#lease = lease;
-    this.#brake.on(lease.sandbox);
+    this.#throttle.bind(lease.sandbox);
     this.#meter = new Meter(lease.sandbox);
     this.#state = 'preparing';
     lease.sandbox.listen({ data: (chunk) => this.#onData(chunk), end: () => void this.#onSandboxEnd() });
     for (const frame of frames) lease.sandbox.write(frame);
     if (this.#size !== undefined) this.#toAgent(ToAgent.RESIZE, encodeSize(this.#size));
-    this.#handedOverUs = nowUs();
+    this.#submittedUs = nowUs();
     if (this.#options.stdin !== undefined) this.#stdin.preset(this.#options.stdin);
     this.#stdin.open();
     this.#activeMs = performance.now();
-    // What the run does not wait for comes after what it does: the claim is sent in this turn, and no answer can come in it.
+    // Off the critical path: the claim is sent in this turn, and no frame can arrive before the next.
     setImmediate(() => this.#begun(lease));
   }
 
@@ -137,25 +137,24 @@ export class Run {
     });
   }
 
-  /** Who hears it. */
-  get audience(): Audience {
-    return this.#audience;
+  get subscription(): Subscription {
+    return this.#subscription;
   }
 
-  /** What a client that comes back after `afterSeq` finds; undefined: the run's end, which it has heard. */
+  /** Where a client that resumes after `afterSeq` continues; undefined: it has received the run's end. */
   resumePoint(afterSeq: number): ResumePoint | undefined {
-    if (this.#audience.isLast(afterSeq)) return undefined;
-    const spentMs = this.#startedMs === 0 ? 0 : performance.now() - this.#startedMs;
+    if (this.#subscription.isLast(afterSeq)) return undefined;
+    const elapsedMs = this.#startedMs === 0 ? 0 : performance.now() - this.#startedMs;
     return {
-      replayFrom: Math.max(afterSeq + 1, this.#audience.firstSeq),
+      replayFrom: Math.max(afterSeq + 1, this.#subscription.firstSeq),
       stdinReceived: this.#stdin.receivedBytes,
       stdinUnread: this.#stdin.unreadBytes,
-      wallLeftMs: Math.max(0, Math.round(this.#options.limits.wallMs - spentMs)),
+      wallLeftMs: Math.max(0, Math.round(this.#options.limits.wallMs - elapsedMs)),
       language: this.language,
     };
   }
 
-  /** false: past the stdin window, nothing of it was taken. */
+  /** false: past the stdin window, and none of it was accepted. */
   writeStdin(bytes: Buffer): boolean {
     this.#activeMs = performance.now();
     this.#lease?.typed(this.#activeMs);
@@ -167,13 +166,13 @@ export class Run {
     this.#stdin.close();
   }
 
-  /** Sent to the program's processes; one that comes before the start is kept until then. */
+  /** Signals the program's processes; a signal before the start is kept until then. */
   signal(name: SignalName): void {
     if (this.#state === 'running') this.#toAgent(ToAgent.SIGNAL, Buffer.from([SIGNALS[name]]));
     else if (this.#earlySignals.length < MAX_EARLY_SIGNALS) this.#earlySignals.push(name);
   }
 
-  /** New size of its terminal; one that comes before the hand-over is kept until then. Nothing on pipes. */
+  /** New size of its terminal; a size that comes before the sandbox is kept until then. No effect on pipes. */
   resize(size: TerminalSize): void {
     this.#size = size;
     this.#toAgent(ToAgent.RESIZE, encodeSize(size));
@@ -184,22 +183,22 @@ export class Run {
     this.#finish(reason);
   }
 
-  /** Ends it as a fault that is not the program's. */
+  /** Ends it with an error that is not the program's. */
   fail(code: ErrorCode, message: string): void {
     this.#end({ type: 'error', code, message });
   }
 
-  /** The claim was not ours: the run ends without an event, for it is another worker's to tell of. */
+  /** The claim was refused: the run ends without an event, because another worker reports it. */
   abandon(): void {
     if (this.#state !== 'ended') {
       this.#release();
       this.#options.observer.ended('abandoned');
     }
-    this.#audience.close();
+    this.#subscription.close();
   }
 
-  /** The worker's reap looks at the counters: the limits that no timer of the run's own sees. `nowMs`: on performance.now()'s clock. */
-  reap(nowMs: number): void {
+  /** Checks the limits that no timer of the run covers. `nowMs`: on performance.now()'s clock. */
+  checkLimits(nowMs: number): void {
     const { limits } = this.#options;
     if (this.#state !== 'running' && this.#state !== 'preparing') return;
     if (nowMs - this.#activeMs >= limits.idleMs) return this.#finish('idle_limit');
@@ -217,10 +216,10 @@ export class Run {
     try {
       this.#decoder.push(chunk, (type, payload) => this.#onFrame(type, payload));
     } catch (error) {
-      // Only the agent writes this stream; it is ours, so a bad frame is a fault of ours.
+      // Only our agent writes this stream, so a bad frame is an internal error.
       this.fail('internal', error instanceof Error ? error.message : 'bad agent frame');
     }
-    this.#brake.spent(chunk.length);
+    this.#throttle.consume(chunk.length);
   }
 
   #onFrame(type: FromAgent, payload: Buffer): void {
@@ -233,7 +232,7 @@ export class Run {
       case FromAgent.STARTED:
         return this.#onStarted();
       case FromAgent.STDIN_ACK:
-        return this.#audience.stdinConsumed(this.#stdin.acknowledge(decodeStdinAck(payload)));
+        return this.#subscription.stdinConsumed(this.#stdin.acknowledge(decodeStdinAck(payload)));
       case FromAgent.EXIT:
         return this.#onExit(decodeExit(payload).end);
       case FromAgent.FAULT:
@@ -246,7 +245,7 @@ export class Run {
       case FromAgent.COMPILE_FAILED:
       case FromAgent.ARTIFACT:
       case FromAgent.COMPILED:
-        return this.fail('internal', `the agent sent frame ${type}, which is none of a program's`);
+        return this.fail('internal', `unexpected agent frame ${type}`);
     }
   }
 
@@ -254,8 +253,8 @@ export class Run {
     this.#state = 'running';
     const { version: reported, warm } = this.#lease as Lease;
     const version = reported === '' ? this.#options.version : reported;
-    this.#audience.add({ type: 'started', language: this.language, version, warm, atUs: nowUs() });
-    this.#options.observer.started(nowUs() - this.#handedOverUs);
+    this.#subscription.add({ type: 'started', language: this.language, version, warm, atUs: nowUs() });
+    this.#options.observer.started(nowUs() - this.#submittedUs);
     this.#startedMs = this.#activeMs = performance.now();
     clearTimeout(this.#wallTimer);
     this.#wallTimer = setTimeout(() => this.#finish('wall_limit'), this.#options.limits.wallMs);
@@ -267,7 +266,7 @@ export class Run {
     this.#activeMs = performance.now();
     if (this.#sawOutput) return;
     this.#sawOutput = true;
-    this.#options.observer.firstOutput(nowUs() - this.#handedOverUs);
+    this.#options.observer.firstOutput(nowUs() - this.#submittedUs);
   }
 
   #onExit(status: AgentEnd): void {
@@ -277,7 +276,7 @@ export class Run {
 
   /** The byte stream ended without a last frame: PID 1 was killed with everything else. */
   async #onSandboxEnd(): Promise<void> {
-    // Before the engine takes the counters away. A sandbox of gVisor as a whole dies of either limit.
+    // Before the engine removes the counters. With gVisor either limit kills the whole sandbox.
     this.#meter?.look({ cpuMs: Number.POSITIVE_INFINITY });
     const exit = await this.#lease?.sandbox.exited;
     if (this.#state === 'ended') return;
@@ -287,11 +286,11 @@ export class Run {
     else this.fail('start_failed', 'the sandbox ended before the program started');
   }
 
-  /** A limit or a person ends it: everything in the sandbox dies, and that is the outcome. */
+  /** A limit or the client ends it: everything in the sandbox dies, and that is the outcome. */
   #finish(reason: EndReason): void {
     this.#pump.end();
     this.#endWith(() => ({ reason, code: undefined, signal: undefined }));
-    // Its removal may have to wait for others': what it runs ends now, so that twenty abuse programs do not go on while two are cleared away.
+    // Its removal may be queued behind others: kill the program now, so that it does not run on meanwhile.
     this.#toAgent(ToAgent.KILL);
   }
 
@@ -314,7 +313,7 @@ export class Run {
     this.#options.observer.ended(
       event.type === 'exit' ? event.reason : event.type === 'error' ? event.code : event.type,
     );
-    this.#audience.add(event);
+    this.#subscription.add(event);
   }
 
   #release(): void {
@@ -322,7 +321,7 @@ export class Run {
     this.#compilePump.end();
     this.#state = 'ended';
     clearTimeout(this.#wallTimer);
-    this.#brake.release();
+    this.#throttle.release();
     this.#lease?.release();
   }
 

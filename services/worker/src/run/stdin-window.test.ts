@@ -1,4 +1,4 @@
-// Rules of stdin on its way to the agent.
+// Rules of stdin in flight to the agent.
 import { expect, test } from 'vitest';
 import { StdinWindow } from './stdin-window.js';
 
@@ -9,7 +9,7 @@ function setup(open = true) {
   return { window, sent };
 }
 
-test('no more than 64 KiB are under way, the rest follows the acknowledgements in order', () => {
+test('at most 64 KiB are in flight, the rest follows the acknowledgements in order', () => {
   const { window, sent } = setup();
   expect(window.write(Buffer.alloc(100_000))).toBe(true);
   window.close();
@@ -34,7 +34,7 @@ test('what is written after the close is dropped', () => {
   expect(sent).toEqual(['eof']);
 });
 
-test('an acknowledgement of more than was under way counts for that alone', () => {
+test('an acknowledgement of more than was in flight counts only for what was', () => {
   const { window } = setup();
   window.write(Buffer.alloc(10));
   expect(window.acknowledge(4_000_000_000)).toBe(10);
@@ -48,7 +48,7 @@ test('stdin of the request is not reported as consumed', () => {
   expect(window.acknowledge(10)).toBe(0);
 });
 
-test('nothing is sent before the program is handed over, and nothing is lost', () => {
+test('nothing is sent before the program is submitted, and nothing is lost', () => {
   const { window, sent } = setup(false);
   window.write(Buffer.from('abc'));
   window.close();

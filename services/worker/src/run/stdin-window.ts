@@ -1,4 +1,4 @@
-// stdin on its way to the agent: in order, never more under way than the agent can hold, never more waiting than the contract allows.
+// stdin in flight to the agent: in order, never more unacknowledged than the agent can hold, never more queued than the contract allows.
 import { STDIN_WINDOW_BYTES } from '@rungrid/proto/limits';
 import { STDIN_WINDOW_BYTES as AGENT_WINDOW_BYTES } from '@rungrid/sandbox/agent-frames';
 
@@ -13,10 +13,10 @@ export class StdinWindow {
   readonly #options: StdinWindowOptions;
   readonly #queue: (Buffer | typeof EOF)[] = [];
   #queuedBytes = 0;
-  #underWayBytes = 0;
+  #inFlightBytes = 0;
   #opened = false;
   #closed = false;
-  /** Bytes that came with the request: nobody waits for their acknowledgement. */
+  /** Bytes that came with the request: their acknowledgement is not reported to a client. */
   #unreportedBytes = 0;
   #receivedBytes = 0;
 
@@ -31,10 +31,10 @@ export class StdinWindow {
 
   /** What clients have written and the program has not read, bytes. */
   get unreadBytes(): number {
-    return Math.max(0, this.#queuedBytes + this.#underWayBytes - this.#unreportedBytes);
+    return Math.max(0, this.#queuedBytes + this.#inFlightBytes - this.#unreportedBytes);
   }
 
-  /** The program is handed over: what waits goes on its way. */
+  /** The program is submitted: sends what is queued. */
   open(): void {
     this.#opened = true;
     this.#fill();
@@ -47,7 +47,7 @@ export class StdinWindow {
     this.close();
   }
 
-  /** false: more than STDIN_WINDOW_BYTES wait; nothing of it was taken. After close() it is dropped. */
+  /** false: it would exceed STDIN_WINDOW_BYTES, and none of it was accepted. After close() it is dropped. */
   write(bytes: Buffer): boolean {
     if (this.#closed || bytes.length === 0) return true;
     if (this.unreadBytes + bytes.length > STDIN_WINDOW_BYTES) return false;
@@ -56,7 +56,7 @@ export class StdinWindow {
     return true;
   }
 
-  /** EOF after what was written. Idempotent. */
+  /** EOF after everything written. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -64,11 +64,11 @@ export class StdinWindow {
     this.#fill();
   }
 
-  /** The agent has passed that much on. Returns how much of it a client may be told of. */
+  /** The agent acknowledged that many bytes. Returns how many of them to report to the client. */
   acknowledge(acknowledged: number): number {
-    // Under some runtimes a program can forge its agent's frames: more than was under way has not been passed on.
-    const bytes = Math.min(acknowledged, this.#underWayBytes);
-    this.#underWayBytes -= bytes;
+    // Under some runtimes a program can forge its agent's frames: never count more than was in flight.
+    const bytes = Math.min(acknowledged, this.#inFlightBytes);
+    this.#inFlightBytes -= bytes;
     const unreported = Math.min(bytes, this.#unreportedBytes);
     this.#unreportedBytes -= unreported;
     this.#fill();
@@ -89,13 +89,13 @@ export class StdinWindow {
         this.#options.close();
         continue;
       }
-      const room = AGENT_WINDOW_BYTES - this.#underWayBytes;
+      const room = AGENT_WINDOW_BYTES - this.#inFlightBytes;
       if (room <= 0) return;
       const piece = head.subarray(0, room);
       if (piece.length === head.length) this.#queue.shift();
       else this.#queue[0] = head.subarray(room);
       this.#queuedBytes -= piece.length;
-      this.#underWayBytes += piece.length;
+      this.#inFlightBytes += piece.length;
       this.#options.send(piece);
     }
   }

@@ -1,26 +1,26 @@
-// Tests of what the table bounds: runs that wait for a client to come back, and ends that are kept for one.
+// Tests of the bounds of the table: detached runs, and ends kept for a resume.
 import { expect, test } from 'vitest';
 import type { Run } from './run.js';
 import { RunTable } from './table.js';
 
 const run = (id: string) => ({ id }) as unknown as Run;
 
-test('of those that wait, the one that has waited longest is given up; one that was joined does not count', () => {
-  const table = new RunTable({ maxAlone: 2 });
-  const given: string[] = [];
-  const wait = (each: Run) => table.alone(each, () => void given.push(each.id));
+test('past maxDetached the longest detached run expires; a run that was attached again does not count', () => {
+  const table = new RunTable({ maxDetached: 2 });
+  const expired: string[] = [];
+  const wait = (each: Run) => table.detached(each, () => void expired.push(each.id));
   const [a, b, c, d] = ['a', 'b', 'c', 'd'].map(run) as [Run, Run, Run, Run];
   wait(a);
   wait(b);
-  table.alone(a, undefined);
+  table.detached(a, undefined);
   wait(c);
-  expect(given).toEqual([]);
+  expect(expired).toEqual([]);
   wait(d);
-  expect(given).toEqual(['b']);
+  expect(expired).toEqual(['b']);
 });
 
-test('kept ends are bounded, and forgotten in their order', () => {
-  const table = new RunTable({ maxAlone: 1 });
+test('kept ends are bounded, and dropped oldest first', () => {
+  const table = new RunTable({ maxDetached: 1 });
   const forgotten: string[] = [];
   for (let i = 0; i < 258; i++) {
     const each = run(`r${i}`);
@@ -29,8 +29,8 @@ test('kept ends are bounded, and forgotten in their order', () => {
   expect(forgotten).toEqual(['r0', 'r1']);
 });
 
-test('a run that took the place of another is not removed with it', () => {
-  const table = new RunTable({ maxAlone: 1 });
+test('removing a replaced run leaves its replacement', () => {
+  const table = new RunTable({ maxDetached: 1 });
   const [first, second] = [run('same'), run('same')];
   table.add(first);
   table.add(second);

@@ -1,23 +1,23 @@
-// The live runs of this worker: found by id for those who attach, reaped for limits, ended together.
+// The live runs of this worker: looked up by id to attach, checked against limits, ended together.
 import type { Run } from './run.js';
 
-/** How often the counters of all live runs are looked at, ms: a fork bomb must end within a second of the limit (two looks). */
-const SWEEP_MS = 250;
+/** How often the limits of all live runs are checked, ms: a fork bomb must end within a second of the limit (two checks). */
+const CHECK_MS = 250;
 
-/** Ended runs whose events are kept for a client that may come back, at most; past it the one that ended first is forgotten. */
+/** Most ended runs whose events are kept for a client that may resume; past this the one that ended first is dropped. */
 const MAX_KEPT = 256;
 
 export class RunTable {
   readonly #runs = new Map<string, Run>();
-  readonly #maxAlone: number;
-  readonly #alone = new Map<Run, () => void>();
+  readonly #maxDetached: number;
+  readonly #detached = new Map<Run, () => void>();
   readonly #kept = new Map<Run, () => void>();
   #timer: NodeJS.Timeout | undefined;
   #onEmpty: (() => void) | undefined;
 
-  /** `maxAlone`: live runs that wait for a client to come back, at most; past it the one that has waited longest ends as disconnected. */
-  constructor(options: { readonly maxAlone: number }) {
-    this.#maxAlone = options.maxAlone;
+  /** `maxDetached`: most live runs that wait for a client to resume; past this the one that has waited longest ends as disconnected. */
+  constructor(options: { readonly maxDetached: number }) {
+    this.#maxDetached = options.maxDetached;
   }
 
   get size(): number {
@@ -26,13 +26,13 @@ export class RunTable {
 
   add(run: Run): void {
     this.#runs.set(run.id, run);
-    this.#timer ??= setInterval(() => this.#reap(), SWEEP_MS);
+    this.#timer ??= setInterval(() => this.#checkLimits(), CHECK_MS);
   }
 
   remove(run: Run): void {
-    // One that was claimed anew has taken its place.
+    // A newer claim of the same run may have replaced it.
     if (this.#runs.get(run.id) === run) this.#runs.delete(run.id);
-    this.#alone.delete(run);
+    this.#detached.delete(run);
     this.#kept.delete(run);
     if (this.#runs.size > 0) return;
     clearInterval(this.#timer);
@@ -40,23 +40,23 @@ export class RunTable {
     this.#onEmpty?.();
   }
 
-  /** The run goes on without anybody until `giveUp`, which is called when there are too many such; undefined: somebody is there again. */
-  alone(run: Run, expire: (() => void) | undefined): void {
-    if (expire === undefined) this.#alone.delete(run);
-    else bounded(this.#alone, { run, letGo: expire, max: this.#maxAlone });
+  /** The run continues without a subscriber; `expire` is called when there are too many. Undefined: a subscriber attached again. */
+  detached(run: Run, expire: (() => void) | undefined): void {
+    if (expire === undefined) this.#detached.delete(run);
+    else bounded(this.#detached, { run, drop: expire, max: this.#maxDetached });
   }
 
-  /** The run has ended and its events are kept until `forget`, which is called when there are too many. */
+  /** The run has ended and its events are kept; `forget` is called when there are too many. */
   keep(run: Run, forget: () => void): void {
-    this.#alone.delete(run);
-    bounded(this.#kept, { run, letGo: forget, max: MAX_KEPT });
+    this.#detached.delete(run);
+    bounded(this.#kept, { run, drop: forget, max: MAX_KEPT });
   }
 
   get(id: string): Run | undefined {
     return this.#runs.get(id);
   }
 
-  /** Waits until there is none, those included that are kept for who comes back; `timeoutMs` at most. */
+  /** Waits until there is none, including those kept for a resume; at most `timeoutMs`. */
   async drained(timeoutMs: number): Promise<void> {
     if (this.#runs.size === 0) return;
     await new Promise<void>((resolve) => {
@@ -68,24 +68,24 @@ export class RunTable {
     });
   }
 
-  /** Ends every run as a fault that is not the program's: the worker goes away. */
+  /** Ends every run with worker_lost: the worker is stopping. */
   endAll(): void {
     for (const run of this.#runs.values()) run.fail('worker_lost', 'the worker is stopping');
   }
 
-  #reap(): void {
-    // A clock that is set forward or back ends nobody's run.
+  #checkLimits(): void {
+    // Monotonic: a clock that is set forward or back must not end a run.
     const nowMs = performance.now();
-    for (const run of this.#runs.values()) run.reap(nowMs);
+    for (const run of this.#runs.values()) run.checkLimits(nowMs);
   }
 }
 
-function bounded(runs: Map<Run, () => void>, added: { run: Run; letGo: () => void; max: number }): void {
-  runs.set(added.run, added.letGo);
+function bounded(runs: Map<Run, () => void>, added: { run: Run; drop: () => void; max: number }): void {
+  runs.set(added.run, added.drop);
   if (runs.size <= added.max) return;
   const [oldest] = runs.keys();
   if (oldest === undefined) return;
-  const letGo = runs.get(oldest);
+  const drop = runs.get(oldest);
   runs.delete(oldest);
-  letGo?.();
+  drop?.();
 }

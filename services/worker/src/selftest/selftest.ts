@@ -2,11 +2,11 @@
 import { ConfigError } from '@rungrid/kit/config';
 import { OPEN_FILES } from '@rungrid/sandbox/sandbox-spec';
 import { judgeSandbox, type SandboxPromise, type Verdict } from '@rungrid/sandbox/selftest';
-import { type Engine, type SandboxSpec, shelfName } from '../run/ports.js';
+import { type Engine, type SandboxSpec, poolKeyOf } from '../run/ports.js';
 import { probeSandbox } from './probe.js';
 
 export interface Verification {
-  /** shelfName() of what was probed. */
+  /** poolKeyOf() of what was probed. */
   readonly poolKey: string;
   readonly verdicts: readonly Verdict[];
 }
@@ -26,7 +26,7 @@ export async function verifySandboxes({ makeEngine, specs, kind }: SelfTestParts
   try {
     for (const spec of specs) {
       const report = await probeSandbox(engine, spec);
-      verifications.push({ poolKey: shelfName(spec), verdicts: judgeSandbox(report, { ...promiseOf(spec), ...kind }) });
+      verifications.push({ poolKey: poolKeyOf(spec), verdicts: judgeSandbox(report, { ...promiseOf(spec), ...kind }) });
     }
     return verifications;
   } finally {

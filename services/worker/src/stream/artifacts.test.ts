@@ -1,4 +1,4 @@
-// What is packed is unpacked; what is anything else is refused; a store that does not answer is not waited for.
+// Rules of packed artifacts, and of a store that is slow, failing or corrupt.
 import { createLogger } from '@rungrid/kit/logger';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Artifact } from '../run/artifacts.js';
@@ -14,11 +14,11 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('comes back as it was', () => {
+test('an artifact survives packing and unpacking', () => {
   expect(unpack('k', pack('k', artifact))).toEqual(artifact);
 });
 
-test('is refused with one bit changed, cut, or under another key', () => {
+test('an artifact with one bit changed, truncated, or under another key is refused', () => {
   const packed = pack('k', artifact);
   for (let at = 0; at < packed.length; at++) {
     const damaged = Buffer.from(packed);
@@ -29,7 +29,7 @@ test('is refused with one bit changed, cut, or under another key', () => {
   expect(unpack('other', packed)).toBeUndefined();
 });
 
-test('a damaged one is counted and not given out', async () => {
+test('a corrupt artifact is counted and not used', async () => {
   const onCorrupt = vi.fn<() => void>();
   const store = redisArtifactStore({
     artifacts: { get: async () => Buffer.from('rubbish'), put: async () => undefined },
@@ -40,7 +40,7 @@ test('a damaged one is counted and not given out', async () => {
   expect(onCorrupt).toHaveBeenCalledOnce();
 });
 
-test('a store that fails or is silent has nothing', async () => {
+test('a store that fails or does not answer counts as empty', async () => {
   const failing = redisArtifactStore({
     artifacts: { get: () => Promise.reject(new Error('away')), put: () => Promise.reject(new Error('away')) },
     logger,
@@ -58,7 +58,7 @@ test('a store that fails or is silent has nothing', async () => {
   expect(await answer).toBeUndefined();
 });
 
-test('only a few writes are under way at once', async () => {
+test('at most four writes are in flight', async () => {
   let puts = 0;
   const store = redisArtifactStore({
     artifacts: {

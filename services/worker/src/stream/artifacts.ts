@@ -1,23 +1,24 @@
-// Artifacts in Redis, so that a program which one worker compiled starts at once on all: packed with a digest, unpacked with suspicion.
+// Artifacts in Redis, shared by all workers: packed with a digest, and verified when unpacked.
 import { createHash } from 'node:crypto';
+import { withDeadline } from '@rungrid/kit/lifecycle';
 import type { Logger } from '@rungrid/kit/logger';
 import type { ArtifactRedis } from '@rungrid/bus/artifacts';
 import type { ArtifactStore } from '../compile/ports.js';
 import type { Artifact } from '../run/artifacts.js';
 
-/** How long a run waits for Redis before the program is compiled anew, ms: far above a read of megabytes, below the fastest compiler. */
+/** How long a run waits for Redis before the program is compiled again, ms: far above a read of megabytes, below the fastest compiler. */
 const GET_TIMEOUT_MS = 250;
-/** Writes under way at once; what comes meanwhile is not stored, this worker has it in memory. */
+/** Writes in flight at once; past this an artifact is not stored, and only this worker has it. */
 const MAX_PUTS = 4;
 const DIGEST_BYTES = 32;
 const HEAD_BYTES = 1 + DIGEST_BYTES + 4;
-/** Of the packed form: another one is not understood, and compiled anew. */
+/** Version of the packed form; entries of another version are ignored. */
 const FORMAT = 1;
 
 export interface ArtifactStoreOptions {
   readonly artifacts: Pick<ArtifactRedis, 'get' | 'put'>;
   readonly logger: Logger;
-  /** An entry that is not what was put there. */
+  /** An entry whose digest does not match. */
   readonly onCorrupt: () => void;
 }
 
@@ -25,10 +26,12 @@ export function redisArtifactStore({ artifacts, logger, onCorrupt }: ArtifactSto
   let puts = 0;
   return {
     async get(key) {
-      const packed = await within(artifacts.get(key), GET_TIMEOUT_MS).catch((error: unknown) => {
-        logger.warn({ err: error }, 'the artifact store does not answer');
-        return undefined;
-      });
+      const packed = await withDeadline(artifacts.get(key), { timeoutMs: GET_TIMEOUT_MS, what: 'artifact read' }).catch(
+        (error: unknown) => {
+          logger.warn({ err: error }, 'artifact read failed');
+          return undefined;
+        },
+      );
       if (packed === undefined) return undefined;
       const artifact = unpack(key, packed);
       if (artifact === undefined) onCorrupt();
@@ -39,13 +42,13 @@ export function redisArtifactStore({ artifacts, logger, onCorrupt }: ArtifactSto
       puts += 1;
       artifacts
         .put(key, pack(key, artifact))
-        .catch((error: unknown) => logger.warn({ err: error }, 'an artifact could not be stored'))
+        .catch((error: unknown) => logger.warn({ err: error }, 'artifact write failed'))
         .finally(() => (puts -= 1));
     },
   };
 }
 
-/** `format u8, digest, length of the diagnostics u32, diagnostics, content`. The digest is over the key, too: an entry fits its own key only. */
+/** `format u8, digest, length of the diagnostics u32, diagnostics, content`. The digest covers the key, too: an entry is valid under its own key only. */
 export function pack(key: string, { content, diagnostics }: Artifact): Buffer {
   const head = Buffer.alloc(HEAD_BYTES);
   head[0] = FORMAT;
@@ -55,7 +58,7 @@ export function pack(key: string, { content, diagnostics }: Artifact): Buffer {
   return packed;
 }
 
-/** Undefined when it is not what pack() made for this key. */
+/** Undefined when pack() did not make it for this key. */
 export function unpack(key: string, packed: Buffer): Artifact | undefined {
   if (packed.length < HEAD_BYTES || packed[0] !== FORMAT) return undefined;
   if (!digest(key, packed).equals(packed.subarray(1, 1 + DIGEST_BYTES))) return undefined;
@@ -69,16 +72,4 @@ function digest(key: string, packed: Buffer): Buffer {
     .update(key)
     .update(packed.subarray(1 + DIGEST_BYTES))
     .digest();
-}
-
-async function within<T>(work: Promise<T>, ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,4 +1,4 @@
-// Who counts as dead while a real Redis loses its data.
+// When a worker counts as dead while a real Redis loses its data.
 import { createLogger } from '@rungrid/kit/logger';
 import { connectRedis, type Redis } from '@rungrid/bus/connection';
 import { keys, PREFIX } from '@rungrid/bus/testkit/redis-parts';
@@ -27,7 +27,7 @@ function info(id: string): WorkerInfo {
   return { id, grpc: '127.0.0.1:1', metrics: 'http://127.0.0.1:2', pid: 1, draining: false, languages: [] };
 }
 
-test('who is silent is dead at once, but after Redis forgot everybody only when there was time to be heard again', async () => {
+test('a worker without a heartbeat is dead at once, but after Redis lost its data only one TTL later', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   const heartbeat = new Heartbeat({ redis, keys, workerId: 'worker-own' });
   const other = new Heartbeat({ redis, keys, workerId: 'worker-other' });

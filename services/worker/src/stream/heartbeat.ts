@@ -1,4 +1,4 @@
-// Says in Redis that this worker lives, and reads who else does: nobody counts as dead because Redis was away or has lost its data.
+// The heartbeat in Redis: announces this worker and reads which others are alive. An outage of Redis makes no worker count as dead.
 import type { Keys } from '@rungrid/bus/keys';
 import type { Redis } from '@rungrid/bus/connection';
 import { announceWorker, HEARTBEAT_TTL_MS } from '@rungrid/bus/workers';
@@ -13,7 +13,7 @@ export interface HeartbeatOptions {
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   #announced = false;
-  #doubtUntilMs = 0;
+  #graceUntilMs = 0;
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
@@ -22,16 +22,16 @@ export class Heartbeat {
   /** To be called every HEARTBEAT_MS. Rejects when Redis does. */
   async announce(info: WorkerInfo): Promise<void> {
     const held = await announceWorker(this.#options.redis, this.#options.keys, info);
-    // What happened to this one's word happened to that of the others: they have as long to say it again as it holds.
-    if (this.#announced && !held) this.#doubtUntilMs = performance.now() + HEARTBEAT_TTL_MS;
+    // Redis lost this worker's heartbeat, and so perhaps those of the others: give them one TTL to announce themselves again.
+    if (this.#announced && !held) this.#graceUntilMs = performance.now() + HEARTBEAT_TTL_MS;
     this.#announced = true;
   }
 
-  /** False for a worker that is silent while this one is heard. Its sandboxes are nobody's then. */
+  /** False for a worker without a heartbeat, while this one's arrives: its sandboxes are orphaned. */
   async isAlive(workerId: string): Promise<boolean> {
-    const { redis, keys, workerId: own } = this.#options;
-    const heard = await redis.exists(keys.worker(own));
+    const { redis, keys, workerId: ownId } = this.#options;
+    const own = await redis.exists(keys.worker(ownId));
     const alive = (await redis.exists(keys.worker(workerId))) === 1;
-    return alive || heard === 0 || performance.now() < this.#doubtUntilMs;
+    return alive || own === 0 || performance.now() < this.#graceUntilMs;
   }
 }

@@ -1,37 +1,37 @@
-// Pulls run requests of one language off its stream, only while a sandbox can be had for them: pull is the load balancing.
+// Pulls the run requests of one language off its stream, only while the pool has capacity: pulling is the load balancing.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Keys, WORKER_GROUP } from '@rungrid/bus/keys';
 import type { Logger } from '@rungrid/kit/logger';
 import { connectRedis, type Redis } from '@rungrid/bus/connection';
-import { parseRunRequest, type RunRequest } from '@rungrid/proto/stream-entries';
+import { parseRunRequest } from '@rungrid/proto/stream-entries';
+import type { RequestHandler } from '../dispatch/ports.js';
 
 /** How long one read blocks, ms: bounds how long a stop takes. */
 const BLOCK_MS = 2_000;
 /** Pause after a failed read, ms. */
 const RETRY_MS = 500;
-/** An entry that a worker read and did not claim for so long is taken over, ms: far above what a claim takes. */
-const ABANDONED_MS = 5_000;
-/** How often abandoned entries are looked for, ms, and how many at once. */
+/** An entry that a worker read and did not claim within this time is orphaned, ms: far above the time of a claim. */
+const ORPHANED_MS = 5_000;
+/** How often orphaned entries are reclaimed, ms, and how many at once. */
 const RECLAIM_MS = 5_000;
 const RECLAIM_COUNT = 10;
-/** Consumers of workers that are gone for so long are forgotten, ms. */
+/** Consumers that were idle for this long belong to dead workers and are deleted, ms. */
 const DEAD_CONSUMER_MS = 3_600_000;
 
 export interface PullerOptions {
   readonly language: string;
   readonly workerId: string;
   readonly redisUrl: string;
-  /** For what does not block. */
+  /** For commands that do not block. */
   readonly redis: Redis;
   readonly keys: Keys;
   readonly logger: Logger;
-  /** Settles when a run of the language could start now. */
+  /** Settles when a run of the language could start. */
   readonly whenCapacity: (signal: AbortSignal) => Promise<void>;
-  /** Whether the worker may take a request now. When not, one that it has read goes back to the queue for another. */
+  /** Whether the worker may take a request now. Otherwise a request that was read is returned to the queue for another worker. */
   readonly canServe: () => boolean;
-  /** Takes a request. Must not throw. `deliveries`: to how many workers it came, this one included. */
-  readonly onRequest: (request: RunRequest, from: { readonly entryId: string; readonly deliveries: number }) => void;
-  /** An entry that is not a request; it is gone from the stream. */
+  readonly handler: RequestHandler;
+  /** An entry that is not a valid request was deleted. */
   readonly onBadEntry: () => void;
 }
 
@@ -56,19 +56,22 @@ export class Puller {
     this.#loops = Promise.all([this.#pull(), this.#reclaim()]);
   }
 
-  /** Stops pulling. What was read already, or was on its way here, is still handed on. */
+  /** Stops pulling. Entries that were read, or were in flight to this worker, are still dispatched. */
   async stop(): Promise<void> {
     this.#stop.abort();
     this.#blocking.disconnect();
     await this.#loops;
-    // Another worker finds what is left here in a few seconds; nobody waits for a Redis that is away.
+    // Otherwise another worker reclaims the leftovers in a few seconds.
     if (this.#options.redis.status !== 'ready') return;
     try {
       const from = ['GROUP', WORKER_GROUP, this.#options.workerId, 'COUNT', RECLAIM_COUNT] as const;
       const reply: Reply = await this.#options.redis.xreadgroup(...from, 'STREAMS', this.#queue, '0');
       for (const entry of reply?.[0]?.[1] ?? []) this.#onEntry(entry);
     } catch (error) {
-      this.#options.logger.warn({ err: error, language: this.#options.language }, 'what was on its way is left behind');
+      this.#options.logger.warn(
+        { err: error, language: this.#options.language },
+        'pending entries left for other workers',
+      );
     }
   }
 
@@ -91,7 +94,7 @@ export class Puller {
         );
         for (const entry of reply?.[0]?.[1] ?? []) this.#onEntry(entry);
       } catch (error) {
-        await this.#onFault(error);
+        await this.#onFailed(error);
       }
     }
   }
@@ -102,7 +105,7 @@ export class Puller {
       try {
         if (this.#options.canServe()) await this.#reclaimOnce();
       } catch (error) {
-        await this.#onFault(error);
+        await this.#onFailed(error);
       }
       await pause(RECLAIM_MS, signal);
     }
@@ -114,7 +117,7 @@ export class Puller {
       this.#queue,
       WORKER_GROUP,
       workerId,
-      ABANDONED_MS,
+      ORPHANED_MS,
       '0',
       'COUNT',
       RECLAIM_COUNT,
@@ -141,42 +144,42 @@ export class Puller {
   }
 
   #onEntry([id, fields]: Entry, deliveries = 1): void {
-    if (!this.#options.canServe()) return this.#giveBack(id, deliveries);
+    if (!this.#options.canServe()) return this.#returnToQueue(id, deliveries);
     const text = fields?.[fields.indexOf('request') + 1];
     const request = text === undefined ? undefined : parseRunRequest(text);
     if (request !== undefined && request.language === this.#options.language)
-      return this.#options.onRequest(request, { entryId: id, deliveries });
+      return this.#options.handler.take(request, { entryId: id, deliveries });
     this.#options.onBadEntry();
     const drop = this.#options.redis.multi().xack(this.#queue, WORKER_GROUP, id).xdel(this.#queue, id).exec();
-    drop.catch((error: unknown) => this.#options.logger.warn({ err: error }, 'a bad queue entry could not be dropped'));
+    drop.catch((error: unknown) => this.#options.logger.warn({ err: error }, 'bad queue entry not deleted'));
   }
 
-  /** Pending as if abandoned long ago, and as if it had never come here: whoever looks for such next takes it. */
-  #giveBack(id: string, deliveries: number): void {
+  /** Marks it as orphaned and undelivered, so that the next worker that reclaims takes it. */
+  #returnToQueue(id: string, deliveries: number): void {
     const { redis, workerId, logger } = this.#options;
-    const as = ['IDLE', ABANDONED_MS, 'RETRYCOUNT', deliveries - 1, 'JUSTID'] as const;
+    const as = ['IDLE', ORPHANED_MS, 'RETRYCOUNT', deliveries - 1, 'JUSTID'] as const;
     redis
       .xclaim(this.#queue, WORKER_GROUP, workerId, 0, id, ...as)
-      .catch((error: unknown) => logger.warn({ err: error }, 'a queue entry could not be given back yet'));
+      .catch((error: unknown) => logger.warn({ err: error }, 'queue entry not returned'));
   }
 
   async #createGroup(): Promise<void> {
     try {
       await this.#options.redis.xgroup('CREATE', this.#queue, WORKER_GROUP, '0', 'MKSTREAM');
     } catch (error) {
-      // Another worker was faster.
+      // Another worker created it first.
       if (String(error).includes('BUSYGROUP')) return;
-      this.#options.logger.warn({ err: error }, 'the consumer group cannot be made');
+      this.#options.logger.warn({ err: error }, 'consumer group creation failed');
       await pause(RETRY_MS, this.#stop.signal);
     }
   }
 
-  async #onFault(error: unknown): Promise<void> {
+  async #onFailed(error: unknown): Promise<void> {
     const { signal } = this.#stop;
     if (signal.aborted) return;
     const message = error instanceof Error ? error.message : String(error);
     if (message.startsWith('NOGROUP')) {
-      // The group goes with Redis's data: it is made again, from the stream's start, so that nothing queued is skipped.
+      // Redis lost its data and the group with it: create it from the stream's start, so that no entry is skipped.
       return this.#createGroup();
     }
     this.#options.logger.warn({ err: message, language: this.#options.language }, 'pull failed');
@@ -184,7 +187,7 @@ export class Puller {
   }
 }
 
-/** Waits, or less when the signal comes. */
+/** Waits, at most until the signal aborts. */
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

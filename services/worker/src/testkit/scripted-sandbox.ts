@@ -1,4 +1,4 @@
-// A sandbox that does what a test says: the agent's side of the protocol, the counters and the end.
+// A scripted sandbox for tests: the agent's side of the protocol, the counters and the end.
 import { encodeFrame, FromAgent } from '@rungrid/sandbox/agent-frames';
 import type { Lease } from '../run/options.js';
 import type { Sandbox, SandboxExit, SandboxListener, SandboxUsage } from '../run/ports.js';
@@ -12,7 +12,7 @@ export class ScriptedSandbox implements Sandbox {
   readonly written: Uint8Array[] = [];
   counters: SandboxUsage = NO_USAGE;
   destroyed = false;
-  /** When somebody has typed to it last. */
+  /** When input was last reported for it. */
   typedMs: number | undefined;
   /** Its byte stream is not read. */
   paused = false;
