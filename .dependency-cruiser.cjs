@@ -129,7 +129,7 @@ module.exports = {
     // TypeScript 7 has no API for tools: with its own parser the tool would see no module at all, and pass.
     parser: 'swc',
     doNotFollow: { path: '(^|/)(node_modules|dist)/' },
-    exclude: { path: '(^|/)(vitest[.]config|vite[.]config)' },
+    exclude: { path: '((^|/)(vitest[.]config|vite[.]config)|^services/playground/public/client/)' },
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'node', 'default'] },
   },
 };
