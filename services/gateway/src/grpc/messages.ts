@@ -41,7 +41,7 @@ export function fromWire({ seq, event, attached }: RunEvent): WorkerEvent | unde
     case 'compile':
     case 'stdout':
     case 'stderr':
-      return { kind: event.$case, text: event.value, seq };
+      return { kind: event.$case, text: event.value.toString(), seq };
     case 'stdinConsumed':
       return { kind: 'stdin_consumed', bytes: event.value };
     case 'exit':
