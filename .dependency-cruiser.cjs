@@ -4,9 +4,8 @@
 const HOMES = {
   'uWebSockets.js': '^services/gateway/src/uws/',
   dockerode: '^(services/worker/src/docker|packages/cli/src/infra|tests/src|loadtest/src)/',
-  // The other side in tests of our own transport, services/kit/src/grpc.
-  '@grpc/grpc-js': '^services/(gateway/src/testkit/|kit/src/grpc/.*[.]test[.]ts$)',
-  '@bufbuild/protobuf': '^proto/src/(gen/|method[.]ts$)',
+  '@grpc/grpc-js': '^services/((gateway|worker)/src/grpc|gateway/src/testkit)/',
+  '@bufbuild/protobuf': '^proto/src/gen/',
   ioredis: '^(packages/bus/src/connection[.]ts|tests/src/testkit/)',
   'ipaddr.js': '^services/gateway/src/admission/',
   pino: '^services/kit/src/',
@@ -130,7 +129,7 @@ module.exports = {
     // TypeScript 7 has no API for tools: with its own parser the tool would see no module at all, and pass.
     parser: 'swc',
     doNotFollow: { path: '(^|/)(node_modules|dist)/' },
-    exclude: { path: '(^|/)(vitest[.]config|vite[.]config)' },
+    exclude: { path: '((^|/)(vitest[.]config|vite[.]config)|^services/playground/public/client/)' },
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'node', 'default'] },
   },
 };

@@ -1,4 +1,7 @@
 // The bench's client: one socket, as little work per frame as can be, the clock read first.
+import { Client } from '@rungrid/client/client';
+import type { RunEvent } from '@rungrid/client/frames';
+import type { RunRequest } from '@rungrid/client/requests';
 import type { SignOptions } from '@rungrid/proto/token';
 import { signToken } from '@rungrid/proto/token';
 import { WebSocket } from 'ws';
@@ -8,28 +11,12 @@ export interface Key {
   readonly key: string;
 }
 
-/** What run_code is sent, but for its token and name. */
-export interface Program {
-  readonly code: string;
-  readonly language: string;
-  readonly files?: readonly { readonly name: string; readonly content: string }[];
-  readonly tty?: { readonly cols: number; readonly rows: number };
-}
-
-interface Frame {
-  readonly event: string;
-  readonly data: {
-    readonly run?: string;
-    readonly text?: string;
-    readonly reason?: string;
-    readonly code?: string | number | null;
-    readonly warm?: boolean;
-  };
-}
+/** What is run. */
+export type Program = Pick<RunRequest, 'code' | 'language' | 'files' | 'tty'>;
 
 /** A run that goes on. All times are performance.now(), ms. */
 export interface BenchRun {
-  readonly name: string;
+  /** Right before its frame was handed to the socket. */
   readonly clickMs: number;
   firstByteMs: number | undefined;
   endMs: number | undefined;
@@ -37,67 +24,49 @@ export interface BenchRun {
   warm: boolean | undefined;
   /** exit reason, or error code. */
   reason: string | undefined;
-  /** Bytes of text so far (UTF-16 units). */
-  units: number;
   onText: ((text: string, atMs: number) => void) | undefined;
-  readonly ended: Promise<BenchRun>;
+  readonly ended: Promise<unknown>;
+  type(text: string): void;
 }
 
-let count = 0;
-
 export class BenchClient {
-  readonly #socket: WebSocket;
-  readonly #live = new Map<string, { run: BenchRun; resolve: (run: BenchRun) => void }>();
-  #gone: string | undefined;
+  readonly #client: Client;
 
-  private constructor(socket: WebSocket) {
-    this.#socket = socket;
-    socket.on('message', (data: Buffer) => this.#onMessage(data));
-    socket.on('close', (code) => {
-      this.#gone = `socket closed with ${code}`;
-      for (const name of this.#live.keys()) this.#finish(name, this.#gone, performance.now());
-    });
-    socket.on('error', (error) => {
-      this.#gone = error.message;
+  private constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /** Connected. Rejects when it cannot be. */
+  static open(url: string): Promise<BenchClient> {
+    return new Promise((resolve, reject) => {
+      const client = new Client({
+        url: `${url.replace(/^http/, 'ws')}/ws`,
+        socket: (address) => new WebSocket(address, { perMessageDeflate: false }),
+        reconnect: false,
+        heartbeatMs: 0,
+        onState: (state) => {
+          if (state.kind === 'open') resolve(new BenchClient(client));
+          else if (state.kind === 'closed')
+            reject(new Error(`connection closed with ${state.close.code} ${state.close.reason}`));
+        },
+      });
+      client.connect();
     });
   }
 
-  static async open(url: string): Promise<BenchClient> {
-    const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/ws`, { perMessageDeflate: false });
-    const client = new BenchClient(socket);
-    await new Promise<void>((resolve, reject) => {
-      socket.once('open', resolve);
-      socket.once('error', reject);
-    });
-    return client;
-  }
-
-  get live(): number {
-    return this.#live.size;
-  }
-
-  /** Clicks Run: the clock starts right before the frame is handed to the socket. */
+  /** Clicks Run. */
   click(program: Program, token: string): BenchRun {
-    const name = `b${++count}`;
-    const text = JSON.stringify({ event: 'run_code', data: { ...program, token, run: name } });
-    let resolve: (run: BenchRun) => void = () => undefined;
-    const ended = new Promise<BenchRun>((done) => {
-      resolve = done;
-    });
+    const handle = this.#client.run({ ...program, token }, { onEvent: (event, atMs) => take(run, event, atMs) });
     const run: BenchRun = {
-      name,
-      clickMs: performance.now(),
+      clickMs: handle.sentMs ?? performance.now(),
       firstByteMs: undefined,
       endMs: undefined,
       warm: undefined,
       reason: undefined,
-      units: 0,
       onText: undefined,
-      ended,
+      ended: handle.ended,
+      type: (text) => handle.send('stdin', { text }),
     };
-    this.#live.set(name, { run, resolve });
-    if (this.#gone === undefined) this.#socket.send(text);
-    else this.#finish(name, this.#gone, run.clickMs);
     return run;
   }
 
@@ -108,7 +77,6 @@ export class BenchClient {
         () => reject(new Error(`no echo of ${JSON.stringify(options.text)} in ${options.timeoutMs} ms`)),
         options.timeoutMs,
       );
-      const frame = JSON.stringify({ event: 'stdin', data: { text: options.text, run: run.name } });
       let seen = '';
       run.onText = (text, atMs) => {
         seen += text;
@@ -118,49 +86,24 @@ export class BenchClient {
         resolve(atMs - startMs);
       };
       const startMs = performance.now();
-      this.#socket.send(frame);
+      run.type(options.text);
     });
   }
 
-  send(event: string, data: object): void {
-    this.#socket.send(JSON.stringify({ event, data }));
+  close(): void {
+    this.#client.close();
   }
+}
 
-  async close(): Promise<void> {
-    if (this.#socket.readyState === WebSocket.CLOSED) return;
-    await new Promise<void>((resolve) => {
-      this.#socket.once('close', () => resolve());
-      this.#socket.close();
-    });
-  }
-
-  #onMessage(data: Buffer): void {
-    const atMs = performance.now();
-    const { event, data: fields } = JSON.parse(data.toString()) as Frame;
-    const entry = fields?.run === undefined ? undefined : this.#live.get(fields.run);
-    if (entry === undefined) return;
-    const { run } = entry;
-    if (event === 'stdout') {
-      const text = fields.text ?? '';
-      run.firstByteMs ??= atMs;
-      run.units += text.length;
-      run.onText?.(text, atMs);
-    } else if (event === 'started') {
-      run.warm = fields.warm;
-    } else if (event === 'exit') {
-      this.#finish(run.name, fields.reason ?? 'exit', atMs);
-    } else if (event === 'error') {
-      this.#finish(run.name, String(fields.code), atMs);
-    }
-  }
-
-  #finish(name: string, reason: string, atMs: number): void {
-    const entry = this.#live.get(name);
-    if (entry === undefined) return;
-    this.#live.delete(name);
-    entry.run.endMs = atMs;
-    entry.run.reason = reason;
-    entry.resolve(entry.run);
+function take(run: BenchRun, { event, data }: RunEvent, atMs: number): void {
+  if (event === 'stdout') {
+    run.firstByteMs ??= atMs;
+    run.onText?.(data.text, atMs);
+  } else if (event === 'started') {
+    run.warm = data.warm;
+  } else if (event === 'exit' || event === 'error' || event === 'lost') {
+    run.endMs = atMs;
+    run.reason = event === 'exit' ? data.reason : event === 'error' ? data.code : data.message;
   }
 }
 
@@ -174,10 +117,11 @@ export function mintTokens(key: Key, amount: number): string[] {
 export async function endOf(run: BenchRun, timeoutMs = 60_000): Promise<BenchRun> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`run ${run.name} did not end in ${timeoutMs} ms`)), timeoutMs);
+    timer = setTimeout(() => reject(new Error(`a run did not end in ${timeoutMs} ms`)), timeoutMs);
   });
   try {
-    return await Promise.race([run.ended, late]);
+    await Promise.race([run.ended, late]);
+    return run;
   } finally {
     clearTimeout(timer);
   }

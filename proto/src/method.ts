@@ -1,38 +1,23 @@
-// gRPC methods as data: the path on the wire and how its messages are written and read, out of the generated code.
-import { BinaryWriter } from '@bufbuild/protobuf/wire';
-import { type MessageFns, RunnerDefinition } from './gen/rungrid/v1/runner.js';
-
-/** Bytes in front of each message on the wire: a flag, and the length. */
-export const PREFIX_BYTES = 5;
-
-/** Writes and reads one kind of message. */
-export interface Codec<T> {
-  /** The message behind PREFIX_BYTES zeros: the transport fills them in, so that a message is one allocation. */
-  encode(message: T): Uint8Array;
-  /** Throws when it is not such a message. */
-  decode(bytes: Uint8Array): T;
-}
-
-/** A bidirectional streaming method. */
-export interface Method<Request, Response> {
-  readonly path: string;
-  readonly request: Codec<Request>;
-  readonly response: Codec<Response>;
-}
+// Runner.Run as data, in the shape that @grpc/grpc-js takes for clients and servers: its path, and how messages are written and read.
+import { Buffer } from 'node:buffer';
+import { type MessageFns, RunEvent, RunInput, RunnerDefinition } from './gen/rungrid/v1/runner.js';
 
 const { fullName, methods } = RunnerDefinition;
 
-/** Runner.Run of runner.proto. */
 export const RUN_METHOD = {
   path: `/${fullName}/${methods.run.name}`,
-  request: codecOf(methods.run.requestType),
-  response: codecOf(methods.run.responseType),
-};
+  requestStream: true,
+  responseStream: true,
+  requestSerialize: serializer(RunInput),
+  requestDeserialize: (bytes: Buffer) => RunInput.decode(bytes),
+  responseSerialize: serializer(RunEvent),
+  responseDeserialize: (bytes: Buffer) => RunEvent.decode(bytes),
+} as const;
 
-function codecOf<T>(type: MessageFns<T>): Codec<T> {
-  const room = new Uint8Array(PREFIX_BYTES);
-  return {
-    encode: (message) => type.encode(message, new BinaryWriter().raw(room)).finish(),
-    decode: (bytes) => type.decode(bytes),
+/** The bytes are not copied: grpc-js copies them behind the prefix of the message. */
+function serializer<T>(type: MessageFns<T>): (message: T) => Buffer {
+  return (message) => {
+    const bytes = type.encode(message).finish();
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   };
 }

@@ -65,7 +65,7 @@ async function kind(
     }
   } finally {
     coTenant.close();
-    await Promise.all(clients.map((client) => client.close()));
+    for (const client of clients) client.close();
   }
   return [
     {

@@ -24,7 +24,7 @@ export const echoScenario: Scenario = {
       // Many times a person's pace; without a pause the loop would measure the sandbox's CPU quota instead.
       await untilMs(performance.now() + 10);
     }
-    await client.close();
+    client.close();
     const targets = [{ of: 'p50', under: 1.5 } as const, { of: 'p99', under: 10 } as const];
     return [
       { scenario: 'echo', what: 'stdin -> echo, python, sequential', unit: 'ms', summary: summarize(samples), targets },
@@ -56,7 +56,7 @@ export const sessionsScenario: Scenario = {
     const answered = open.filter(({ run }) => run.endMs === undefined).length;
     const n = options.quick ? 10 : 100;
     const clicks = await clickAtRate(target, { language: 'python', rate: 4, n, warmUp: 4 });
-    await Promise.all(open.map(({ client }) => client.close()));
+    for (const { client } of open) client.close();
     return [
       {
         scenario: 'sessions-50',

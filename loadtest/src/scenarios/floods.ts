@@ -41,7 +41,8 @@ export const floodsScenario: Scenario = {
     await Promise.all(Array.from({ length: AT_ONCE }, loop));
     over.abort();
     await echoes;
-    await Promise.all([floodClient.close(), coTenantClient.close()]);
+    floodClient.close();
+    coTenantClient.close();
     const limited = reasons.filter((reason) => reason === 'output_limit').length;
     return [
       {

@@ -81,7 +81,7 @@ async function coldCompile(target: Target, { language, options }: Given): Promis
     // The first run is slower: the machine reads the compiler from disk.
     if (index > 0) runs.push(run);
   }
-  await client.close();
+  client.close();
   const what = `${name}: cold compile, click -> first byte`;
   return rowsOf(clicksOf(runs), { what, n, targets: medianTarget(COLD.get(name)) });
 }

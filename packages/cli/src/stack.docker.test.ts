@@ -1,5 +1,5 @@
 // The whole command over real parts: up, status, run, up again, a crash, down; in a state folder of its own.
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,14 +12,20 @@ const state = mkdtempSync(join(tmpdir(), 'rungrid-cli-'));
 /** Every call has this long, ms: past it something hangs. */
 const CALL_TIMEOUT_MS = 120_000;
 
-interface Result {
-  readonly code: number | null;
+interface Output {
   readonly stdout: string;
   readonly stderr: string;
 }
+interface Result extends Output {
+  readonly code: number | null;
+}
 
-/** Calls the built CLI. `GATEWAY_…` and Redis settings of the caller's shell are left out: the defaults are tested. */
-function rungrid(args: readonly string[], stdin = ''): Promise<Result> {
+/** Starts the built CLI. `GATEWAY_…` and Redis settings of the caller's shell are left out: the defaults are tested. */
+function start(args: readonly string[]): {
+  child: ChildProcessWithoutNullStreams;
+  result: Promise<Result>;
+  output: Output;
+} {
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(GATEWAY|WORKER|RUNGRID)_/.test(name)),
   );
@@ -27,11 +33,18 @@ function rungrid(args: readonly string[], stdin = ''): Promise<Result> {
     env: { ...env, RUNGRID_STATE: state },
     timeout: CALL_TIMEOUT_MS,
   });
-  child.stdin.end(stdin);
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
-  return new Promise((resolve) => child.once('close', (code) => resolve({ code, ...output })));
+  const result = new Promise<Result>((resolve) => child.once('close', (code) => resolve({ code, ...output })));
+  return { child, result, output };
+}
+
+/** Calls the built CLI. */
+function rungrid(args: readonly string[], stdin = ''): Promise<Result> {
+  const { child, result } = start(args);
+  child.stdin.end(stdin);
+  return result;
 }
 
 async function status(): Promise<Status> {
@@ -84,6 +97,21 @@ describe('rungrid', () => {
       code: 0,
       stdout: "['--help', 'a b']\n",
     });
+  });
+
+  test('run: a gateway is killed under the program, and another one takes over: nothing is lost, typed or written', async () => {
+    const before = await status();
+    const file = program('echo.py', 'for _ in range(3):\n    print(f"<{input()}>", flush=True)\n');
+    const { child, result, output } = start(['run', file]);
+    child.stdin.write('one\n');
+    await expect.poll(() => output.stdout, { timeout: 20_000 }).toBe('<one>\n');
+    process.kill(before.gateways[0]?.pid ?? -1, 'SIGKILL');
+    await expect.poll(() => output.stderr, { timeout: 5_000 }).toContain('lost the connection');
+    child.stdin.write('two\n');
+    expect((await rungrid(['up', '--detach'])).code).toBe(0);
+    await expect.poll(() => output.stdout, { timeout: 20_000 }).toBe('<one>\n<two>\n');
+    child.stdin.end('three\n');
+    expect(await result).toMatchObject({ code: 0, stdout: '<one>\n<two>\n<three>\n' });
   });
 
   test('run: a limit ends with its exit code, and its reason on stderr', async () => {

@@ -102,7 +102,8 @@ export class Client {
     });
     this.#runs.set(name ?? '', run);
     const { state } = this.#connection;
-    if (state.kind === 'closed') run.lose(`the connection is closed (${state.close.code} ${state.close.reason})`);
+    // Not before the caller has the run.
+    if (state.kind === 'closed') queueMicrotask(() => run.lose(closedWith(state)));
     else if (state.kind === 'open') run.opened();
     else if (state.kind === 'waiting' && state.delayMs === undefined) this.#connection.connect();
     return run;
@@ -160,8 +161,7 @@ export class Client {
       if (state.kind === 'open') run.opened();
       else if (state.kind === 'waiting')
         run.disconnected('the connection was lost', this.#isLeaving || state.close?.code === RESTART);
-      else if (state.kind === 'closed')
-        run.lose(`the connection was closed (${state.close.code} ${state.close.reason})`);
+      else if (state.kind === 'closed') run.lose(closedWith(state));
     }
     // Closed for want of use just as a run was requested.
     if (state.kind === 'waiting' && state.delayMs === undefined && this.#runs.size > 0) this.#connection.connect();
@@ -177,4 +177,8 @@ export class Client {
     this.#slow = Math.max(0, this.#slow + (isPaused ? 1 : -1));
     this.#connection.setPaused(this.#slow > 0);
   }
+}
+
+function closedWith({ close }: Extract<ConnectionState, { kind: 'closed' }>): string {
+  return `the connection was closed (${close.code} ${close.reason})`;
 }

@@ -1,4 +1,4 @@
-// Puts the proxy together: engine client, gate, server, metrics; and takes it apart in the reverse order.
+// Starts the parts of the proxy: engine client, gate, server, metrics. The lifecycle stops them in reverse order.
 import { startInternalHttp } from '@rungrid/kit/internal-http';
 import type { Lifecycle } from '@rungrid/kit/lifecycle';
 import type { Logger } from '@rungrid/kit/logger';
@@ -11,7 +11,7 @@ import { listenOn } from './http/socket-file.js';
 import { createProxyMetrics } from './metrics.js';
 import { Gate } from './policy/gate.js';
 
-/** Refusals logged, in the long run and at once: who is refused must not fill a disk. The counter has them all. */
+/** Rate and burst of logged refusals: a client must not fill the disk with them. The counter has all. */
 const LOGGED = { perSecond: 5, capacity: 50 };
 
 interface RunningProxy {
@@ -20,7 +20,7 @@ interface RunningProxy {
   readonly metrics: string;
 }
 
-/** Starts it; what it starts is owned by `lifecycle`. Rejects with ConfigError when the socket cannot be had. */
+/** Starts it; what it starts is owned by `lifecycle`. Rejects with ConfigError when the socket is not available. */
 export async function startProxy(
   config: ProxyConfig,
   deps: { logger: Logger; lifecycle: Lifecycle },
@@ -85,7 +85,7 @@ function gatePolicy(config: ProxyConfig): ConstructorParameters<typeof Gate>[1] 
   };
 }
 
-/** Counts every outcome; logs refusals, as many as fit. */
+/** Counts every outcome; logs refusals within their rate. */
 function recorder(metrics: ReturnType<typeof createProxyMetrics>, logger: Logger): (outcome: Outcome) => void {
   const bucket = new TokenBucket(LOGGED, performance.now());
   let unlogged = 0;
@@ -97,7 +97,7 @@ function recorder(metrics: ReturnType<typeof createProxyMetrics>, logger: Logger
       return;
     }
     const more = { ...(unlogged > 0 ? { unlogged } : {}), ...(error === undefined ? {} : { err: error }) };
-    logger.warn({ call: verb ?? 'none', result, why: message, ...more }, 'refused');
+    logger.warn({ call: verb ?? 'none', result, why: message, ...more }, 'engine call refused');
     unlogged = 0;
   };
 }

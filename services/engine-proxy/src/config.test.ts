@@ -1,9 +1,9 @@
-// The configuration: what its defaults allow, and what it does not take.
+// The configuration: what its defaults allow, and what it refuses.
 import { ConfigError } from '@rungrid/kit/config';
 import { expect, it } from 'vitest';
 import { fleetsOf, listed, readProxyConfig } from './config.js';
 
-it('allows by default what workers make, and nothing that must be named', () => {
+it('allows by default what workers make, and no option that must be configured', () => {
   const config = readProxyConfig({});
   expect(fleetsOf(config)).toEqual(['rungrid', 'rungrid-selftest']);
   expect(listed(config.ENGINE_PROXY_IMAGES)).toEqual(['rungrid/']);

@@ -4,7 +4,7 @@ import { Counter, Gauge, type Registry } from '@rungrid/kit/metrics';
 export function createProxyMetrics(registry: Registry) {
   const registers = [registry];
   return {
-    /** `call`: of the table of calls, `none` when it was not one of them. `result`: forwarded, or a reason of the table of refusals. */
+    /** `call`: a verb of policy/calls.ts, or `none`. `result`: `forwarded`, or a reason of policy/refusal.ts. */
     requests: new Counter({
       name: 'rungrid_engine_proxy_requests_total',
       help: 'Requests by call and result',

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ConfigError, DEFAULT_PREFIX, readConfig } from '@rungrid/kit/config';
-import { GRPC_SECURITY_FIELDS, type GrpcSecurity, readGrpcSecurity } from '@rungrid/kit/grpc/security';
+import { GRPC_SECURITY_FIELDS, type GrpcSecurity, readGrpcSecurity } from '@rungrid/kit/grpc-security';
 import { REDIS_URL_PATTERN } from '@rungrid/bus/url';
 import { Type } from 'typebox';
 

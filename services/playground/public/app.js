@@ -1,10 +1,12 @@
 // The playground: wires editor, connection and output together; one run at a time.
-import { Connection, TokenStock } from './connection.js';
+import { Client } from './client/client.js';
 import { Editor, load, save } from './editor.js';
-import { explainError, explainExit } from './explain.js';
-import { LiveRun } from './live-run.js';
+import { explainError, explainExit, FINAL_CLOSES } from './explain.js';
 import { Output } from './output.js';
 
+/** @typedef {import('./client/connection.js').ConnectionState} ConnectionState */
+/** @typedef {import('./client/frames.js').RunEvent} RunEvent */
+/** @typedef {import('./client/run.js').Run} Run */
 /** @typedef {{ name: string, title: string, version: string, file_name: string, hello: string }} Language */
 
 /**
@@ -29,71 +31,80 @@ const statusLine = element('status', HTMLElement);
 const connectionLine = element('connection', HTMLElement);
 const editor = new Editor(element('code', HTMLTextAreaElement), element('gutter', HTMLElement));
 const output = new Output(element('output', HTMLElement));
-const tokens = new TokenStock();
 
 /** @type {Map<string, Language>} */
 const languages = new Map();
-/** @type {LiveRun | undefined} */
+/** @type {Run | undefined} */
 let run;
-let runCount = 0;
-/** How long a run whose socket was lost can be found again, ms. */
-let windowMs = 0;
+/** Whether it has started, and whether it still takes input. */
+let isStarted = false;
+let isOpen = false;
 
-const connection = new Connection({
-  onFrame,
-  onState: (state, why) => {
-    connectionLine.dataset.state = state === 'asleep' ? 'open' : state;
-    connectionLine.textContent = why;
-    if (state !== 'open') onLost(state);
-    updateControls();
-  },
-});
+const socketUrl = new URL('ws', location.href);
+socketUrl.protocol = socketUrl.protocol.replace('http', 'ws');
+const client = new Client({ url: socketUrl.href, token: fetchToken, onState: showConnection });
 
-/** @param {string} state of the connection */
-function onLost(state) {
-  if (run === undefined) return;
-  const end = () => endRun('bad', 'Connection lost', 'the program was stopped');
-  if (state === 'connecting' && run.lose(windowMs, end))
-    setStatus('warn', 'Connection lost', 'the program continues; reconnecting');
-  else end();
+/** @returns {Promise<string>} */
+async function fetchToken() {
+  const response = await fetch(new URL('v1/token', location.href), { method: 'POST' });
+  const body = await response.json();
+  if (!response.ok) throw new Error(body?.error?.message ?? `the server answered ${response.status}`);
+  return body.token;
 }
 
-/** @param {{ event: string, data: any }} frame */
-function onFrame({ event, data }) {
-  if (event === 'hello') {
-    showLanguages(data.languages);
-    windowMs = data.limits.resume_ms;
-    tokens.prepare();
-    run?.comeBack();
-    return;
-  }
-  // What is left of an earlier run is not shown; an error without a name is about this page's last frame.
-  if (run === undefined || (data?.run !== undefined && data.run !== run.name)) return;
-  run.take({ event, data });
-  if (event === 'queued') {
-    setStatus('busy', 'Queued', data.position > 0 ? `position ${data.position}` : '');
-  } else if (event === 'started') {
-    element('version', HTMLElement).textContent =
-      `${languages.get(data.language)?.title ?? data.language} · ${data.version}`;
-    setStatus('busy', 'Running', '');
-    updateControls();
-  } else if (event === 'resumed') {
-    setStatus('busy', 'Running', '');
-  } else if (event === 'stdout' || event === 'stderr' || event === 'compile') {
-    output.write(event, data.text);
-  } else if (event === 'exit') {
-    const { kind, title, detail } = explainExit(data);
-    endRun(kind, title, detail);
-  } else if (event === 'error') {
-    onError(data);
-  }
+/** @param {ConnectionState} state */
+function showConnection(state) {
+  const isIdle = state.kind === 'waiting' && state.delayMs === undefined;
+  connectionLine.dataset.state = isIdle ? 'open' : state.kind === 'waiting' ? 'connecting' : state.kind;
+  if (state.kind === 'closed') connectionLine.textContent = FINAL_CLOSES[state.close.code] ?? 'Closed';
+  else if (state.kind === 'open') connectionLine.textContent = 'Connected';
+  else if (isIdle) connectionLine.textContent = 'Asleep; wakes with the next run';
+  else connectionLine.textContent = state.kind === 'waiting' ? 'Reconnecting…' : 'Connecting…';
+  if (state.kind === 'open') showLanguages(client.hello?.languages ?? []);
+  updateControls();
 }
 
-/** @param {{ code: string, message: string, retryable: boolean, retry_after_ms?: number }} error */
-function onError(error) {
-  if (run?.lost === true) endRun('bad', 'Connection lost', 'the program was stopped');
-  else if (error.code === 'stdin_full') output.write('note', '(the program does not read: this input was dropped)\n');
-  else endRun('bad', 'Could not run', explainError(error));
+/** @param {RunEvent} frame */
+function onEvent({ event, data }) {
+  switch (event) {
+    case 'queued':
+      setStatus('busy', 'Queued', data.position > 0 ? `position ${data.position}` : '');
+      break;
+    case 'started':
+      element('version', HTMLElement).textContent =
+        `${languages.get(data.language)?.title ?? data.language} · ${data.version}`;
+      isStarted = true;
+      setStatus('busy', 'Running', '');
+      updateControls();
+      break;
+    case 'interrupted':
+      setStatus('warn', 'Connection lost', 'the program continues; reconnecting');
+      break;
+    case 'resumed':
+      setStatus('busy', 'Running', '');
+      break;
+    case 'gap':
+      output.write('note', '(some output was lost with the connection)\n');
+      break;
+    case 'stdout':
+    case 'stderr':
+    case 'compile':
+      output.write(event, data.text);
+      break;
+    case 'exit': {
+      const { kind, title, detail } = explainExit(data);
+      endRun(kind, title, detail);
+      break;
+    }
+    case 'error':
+      if (data.code === 'resume_failed') endRun('bad', 'Connection lost', 'the program was stopped');
+      else endRun('bad', 'Could not run', explainError(data));
+      break;
+    case 'lost':
+      if (isStarted) endRun('bad', 'Connection lost', 'the program was stopped');
+      else endRun('bad', 'Could not run', data.message);
+      break;
+  }
 }
 
 /** @param {Language[]} list */
@@ -118,28 +129,16 @@ function openLanguage() {
   element('version', HTMLElement).textContent = `${language.title} · ${language.version}`;
 }
 
-async function start() {
+function start() {
   if (run !== undefined || languageSelect.value === '') return;
-  connection.wake();
-  if (connection.state !== 'open') {
-    setStatus('warn', 'Not connected yet', 'try again in a moment');
-    return;
-  }
-  const mine = new LiveRun(`page-${++runCount}`, (event, data) => connection.send(event, data));
-  run = mine;
   output.clear();
   setStatus('busy', 'Starting', '');
+  isStarted = false;
+  isOpen = true;
+  const request = { code: editor.text, language: languageSelect.value, on_disconnect: /** @type {const} */ ('keep') };
+  run = client.run(request, { onEvent });
   updateControls();
   if (matchMedia('(pointer: fine)').matches) input.focus();
-  try {
-    const token = await tokens.take();
-    if (run !== mine) return;
-    const language = languageSelect.value;
-    connection.send('run_code', { code: editor.text, language, token, run: mine.name, on_disconnect: 'keep' });
-    tokens.prepare();
-  } catch (error) {
-    if (run === mine) endRun('bad', 'Could not run', error instanceof Error ? error.message : String(error));
-  }
 }
 
 /**
@@ -149,8 +148,8 @@ async function start() {
  */
 function endRun(kind, title, detail) {
   const hadFocus = document.activeElement === input || document.activeElement === stopButton;
-  run?.end();
   run = undefined;
+  isOpen = false;
   setStatus(kind, title, detail);
   updateControls();
   // A control that is switched off loses the focus: give it to something useful.
@@ -170,45 +169,46 @@ function setStatus(kind, title, detail) {
 }
 
 function updateControls() {
-  const reachable = connection.state === 'open' || connection.state === 'asleep';
+  const { state } = client;
+  const reachable = state.kind === 'open' || (state.kind === 'waiting' && state.delayMs === undefined);
   languageSelect.disabled = languages.size === 0 || run !== undefined;
   runButton.disabled = !reachable || run !== undefined || languages.size === 0;
   stopButton.disabled = run === undefined;
-  input.disabled = run === undefined || !run.open;
+  input.disabled = !isOpen;
   eofButton.disabled = input.disabled;
-  interruptButton.disabled = run?.started !== true;
+  interruptButton.disabled = run === undefined || !isStarted;
 }
 
 function sendLine() {
-  if (run === undefined || !run.open) return;
+  if (run === undefined || !isOpen) return;
   const text = `${input.value}\n`;
   input.value = '';
   output.write('typed', text);
-  run.type(text);
+  void run.write(text);
 }
 
 function sendEof() {
-  if (run === undefined || !run.open) return;
+  if (run === undefined || !isOpen) return;
   if (input.value !== '') {
-    run.type(input.value);
+    void run.write(input.value);
     output.write('typed', input.value);
     input.value = '';
   }
-  run.close();
+  run.closeStdin();
+  isOpen = false;
   updateControls();
   stopButton.focus();
 }
 
 function interrupt() {
-  if (run?.started === true) connection.send('signal', { name: 'SIGINT', run: run.name });
+  if (isStarted) run?.signal('SIGINT');
 }
 
 function stop() {
-  if (run === undefined) return;
-  if (!connection.send('stop', { run: run.name })) endRun('warn', 'Stopped', '');
+  run?.stop();
 }
 
-runButton.addEventListener('click', () => void start());
+runButton.addEventListener('click', start);
 stopButton.addEventListener('click', stop);
 eofButton.addEventListener('click', sendEof);
 interruptButton.addEventListener('click', interrupt);
@@ -230,13 +230,14 @@ input.addEventListener('keydown', (event) => {
 addEventListener('keydown', (event) => {
   if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
-    void start();
+    start();
   }
 });
 languageSelect.addEventListener('change', () => {
   save('language', languageSelect.value);
   openLanguage();
 });
-// Who leaves the page does not come back for its run.
-addEventListener('pagehide', () => run !== undefined && connection.send('stop', { run: run.name }));
-connection.start();
+// A page that is left does not resume its run.
+addEventListener('pagehide', stop);
+addEventListener('online', () => client.connect());
+client.connect();

@@ -23,9 +23,6 @@ export const FINAL_CLOSES = Object.freeze({
   4413: 'The program was too large to send. Reload the page to go on.',
 });
 
-/** Closed because it was idle: the page reconnects at the next click, not before. */
-export const IDLE_CLOSE = 4409;
-
 /** @typedef {{ wall_ms: number, cpu_ms: number, memory_bytes: number, output_bytes: number }} Usage */
 /** @typedef {{ code: number | null, signal: string | null, reason: string, truncated: boolean, usage: Usage }} Exit */
 

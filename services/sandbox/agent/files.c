@@ -32,7 +32,7 @@ static const char *put(const uint8_t *field, size_t length, int flags, mode_t mo
   char path[PATH_MAX_BYTES];
   (void)snprintf(path, sizeof path, "/tmp/%s", (const char *)field);
   int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | flags, mode);
-  if (fd < 0) return "a file can't be created in /tmp";
+  if (fd < 0) return "a file cannot be created in /tmp";
   const uint8_t *at = nul + 1;
   size_t left = length - name_length - 1;
   while (left > 0) {

@@ -8,7 +8,7 @@
 #define NAME_MAX_BYTES 64u
 #define FILE_EXECUTABLE 1u // flag of FRAME_FILE: mode 0755, not 0644
 
-// `field` is `name NUL content`: writes /tmp/name anew. NULL, or why not.
+// `field` is `name NUL content`: writes a new /tmp/name. NULL, or why not.
 const char *file_write(const uint8_t *field, size_t length);
 // `payload` is `flags u8, name NUL content`: appends to /tmp/name, which the first such frame creates. NULL, or why not.
 const char *file_append(const uint8_t *payload, size_t length);

@@ -13,7 +13,7 @@
 // Room that pipe data never takes: READY, STARTED, a last frame and one acknowledgement always fit.
 #define OUT_RESERVE (2u * (FRAME_HEADER + OUT_CONTROL_MAX))
 #define OUT_SIZE (OUT_DATA_MAX + OUT_RESERVE)
-// A frame of fewer data bytes than this is not worth its header while the worker is behind.
+// While the worker reads too slowly, a frame of fewer data bytes than this is not worth its header.
 #define OUT_ROOM_MIN 4096u
 
 static uint8_t in_buffer[IN_SIZE] __attribute__((aligned(PAGE)));
@@ -48,7 +48,7 @@ static bool length_allowed(uint8_t type, uint32_t length) {
 }
 
 bool in_fill(void) {
-  // Whole frames were consumed: what is left is the beginning of one, moved at most once per fill.
+  // All whole frames were consumed: the rest is the beginning of one, moved at most once per fill.
   if (in_head > 0) {
     memmove(in_buffer, in_buffer + in_head, in_tail - in_head);
     in_tail -= in_head;

@@ -48,24 +48,24 @@ void put_u32(uint8_t *at, uint32_t value);
 uint32_t get_u32(const uint8_t *at);
 uint16_t get_u16(const uint8_t *at);
 
-// Reads once from fd 0. False when the worker is gone.
+// Reads once from fd 0. False when the worker has disconnected.
 bool in_fill(void);
-// The next whole frame, if there is one. IN_BAD: unknown type, or a length that its type may not have.
+// The next whole frame, if there is one. IN_BAD: an unknown type, or a length that the type does not allow.
 enum in_result in_next(struct frame *frame);
 // Gives the pages of a large START back to the kernel (they count against the program's memory). Only between frames.
 void in_release(void);
-// Forgets everything read so far.
+// Drops everything read so far.
 void in_discard(void);
 
 // Queues one control frame (at most OUT_CONTROL_MAX bytes of payload). False: no room, nothing was queued.
 #define OUT_CONTROL_MAX 1024u
 bool out_control(enum frame_out type, const void *payload, size_t length);
-// Bytes of pipe data that may be queued now; 0 while the worker does not keep up.
+// Bytes of pipe data that may be queued now; 0 while the worker reads too slowly.
 size_t out_room(void);
 // Reads once from a pipe or file straight into a frame. Result of read(): >0, 0 at EOF, -1 with errno. Needs out_room() > 0.
 long out_read(int fd, enum frame_out type);
 size_t out_pending(void);
-// Writes what fd 1 takes without blocking. False when the worker is gone.
+// Writes what fd 1 takes without blocking. False when the worker has disconnected.
 bool out_flush(void);
 
 #endif

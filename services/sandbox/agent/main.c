@@ -11,17 +11,17 @@
 #include "pump.h"
 #include "session.h"
 
-// While everything is being killed: how often the kill is repeated and the dead are looked for without a SIGCHLD.
+// While everything is being killed: how often the agent repeats the kill and reaps without a SIGCHLD.
 #define REAP_RETRY_NS 20000000
 
 static int64_t earliest(int64_t a, int64_t b) { return a < b ? a : b; }
 
 enum { WORKER_IN, SIGNALS, WORKER_OUT, CONTROL, STDIN, CHANNELS, TERMINALS = CHANNELS + 2, POLLED };
 
-// Whether the program's output is read now: nothing may come before START.
+// Whether the program's output is read now: none may be sent before START.
 static bool channels_live(void) { return session.state == RUNNING || session.state == ENDING; }
 
-// Waits until something can be done. Fills in what is ready.
+// Waits until a descriptor is ready or a timer is due. Fills in which.
 static void wait_for_work(struct pollfd polled[POLLED]) {
   int64_t now = now_ns();
   int64_t wake = session.state == DONE ? INT64_MAX : ack_due_ns();
@@ -66,7 +66,7 @@ static void loop(void) {
   }
 }
 
-// [--compile | --tty] [--warm ARGV0 ARGV...]. False: something else.
+// [--compile | --tty] [--warm ARGV0 ARGV...]. False: any other command line.
 static bool read_purpose(struct purpose *purpose, int argc, char **argv) {
   int at = 1;
   if (at < argc && strcmp(argv[at], "--compile") == 0) {

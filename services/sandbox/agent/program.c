@@ -36,7 +36,7 @@ int program_setup(void) {
   if (prctl(PR_SET_DUMPABLE, 0) != 0) return -1;
   close_inherited();
   (void)umask(022);
-  // As PID 1 every signal with a default disposition is ignored, SIGKILL and SIGSTOP from inside too; only SIGCHLD is wanted.
+  // As PID 1 every signal with a default disposition is ignored, SIGKILL and SIGSTOP from inside too; only SIGCHLD is needed.
   if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) return -1;
   sigset_t chld;
   sigemptyset(&chld);
@@ -116,7 +116,7 @@ static void volunteer_for_oom(void) {
   (void)prctl(PR_SET_DUMPABLE, 1);
   int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
   if (fd < 0) return;
-  if (write(fd, "1000", 4) != 4) errno = 0; // the agent's own adjustment is then shared: less good, not wrong
+  if (write(fd, "1000", 4) != 4) errno = 0; // the program then shares the agent's own adjustment: less good, not wrong
   (void)close(fd);
 }
 

@@ -1,4 +1,4 @@
-// Moves bytes without ever blocking: pipes are read only while the worker keeps up, stdin is written only as the pipe takes it.
+// Moves bytes without ever blocking: a pipe is read only while the worker reads its frames, and stdin is written only as far as its pipe has room.
 #define _GNU_SOURCE
 #include "pump.h"
 
@@ -43,7 +43,7 @@ bool channel_drain(struct channel *channel) {
   while (channel->fd >= 0 && out_room() > 0) {
     long n = out_read(channel->fd, channel->type);
     if (n > 0 || (n < 0 && errno == EINTR)) continue;
-    // EAGAIN with every writer dead: a write end is stuck in a socket that nobody can receive from. It is empty for good.
+    // EAGAIN with every writer dead: a write end is stuck in a socket that no process can receive from. The pipe stays empty.
     close_fd(&channel->fd);
   }
   return channel->fd < 0;

@@ -1,4 +1,4 @@
-// START, the hand-over, the end: the state machine of the sandbox's one run.
+// The state machine of the sandbox's one run: START, the handoff to the warm process, the end.
 #define _GNU_SOURCE
 #include "session.h"
 
@@ -88,8 +88,8 @@ static void send_exit(void) {
   send_last(FRAME_EXIT, payload, sizeof payload);
 }
 
-// The agent's copies of the program's ends go, so that EOF and EPIPE mean the program. The terminal's stays until everybody is
-// dead: reading a terminal that nobody has open fails, and a program may open it again.
+// Closes the agent's copies of the program's ends, so that EOF and EPIPE come from the program. A terminal stays open until every
+// process is dead: reading one that no process has open fails, and a program may open it again.
 static void close_program_ends(void) {
   if (purpose.terminal) return;
   if (program_err != program_out) close_fd(&program_err);
@@ -115,10 +115,10 @@ static void spawn_main(char *const *argv, const char *what) {
   else main_started();
 }
 
-// Tells the warm process its arguments and environment; it runs the program when it sees EOF.
+// Sends the warm process its arguments and environment; it runs the program at EOF.
 static void hand_over(void) {
-  static char words[HANDOVER_MAX];
-  size_t length = start_handover(&start, words, sizeof words);
+  static char words[HANDOFF_MAX];
+  size_t length = start_handoff(&start, words, sizeof words);
   if (length > 0 && send(session.control_fd, words, length, MSG_NOSIGNAL) != (ssize_t)length) {
     fault_errno("the warm process does not take", "its arguments");
     return;
@@ -127,7 +127,7 @@ static void hand_over(void) {
   main_started();
 }
 
-// Why this START is none for this sandbox; NULL: it fits.
+// Why this sandbox cannot serve this START. NULL: it can.
 static const char *unfit(void) {
   bool has_run = start.run_count > start.arg_count, has_compile = start.compile_count > 0;
   bool warm = session.control_fd >= 0;
@@ -156,8 +156,8 @@ static void begin(const struct frame *frame) {
   }
   if (purpose.terminal) terminal_resize(&session.terminal, start.columns, start.rows);
   if (session.control_fd >= 0) hand_over();
-  else if (purpose.compiles) spawn_main(start.compile, "can't compile with");
-  else spawn_main(start.run, "can't run");
+  else if (purpose.compiles) spawn_main(start.compile, "cannot compile with");
+  else spawn_main(start.run, "cannot run");
 }
 
 static void send_signal(uint8_t signo) {
@@ -253,14 +253,14 @@ void session_reap(void) {
   program_kill_all();
 }
 
-// The main process is over: when every process is dead and every byte is queued, says how it ended.
+// The main process has ended: once every process is dead and every byte is queued, reports how.
 void session_end_step(void) {
   if (!session.everyone_dead) {
     program_kill_all();
     session_reap();
   }
   if (!session.everyone_dead) return;
-  // The last one who had the terminal open: what is still in it can now be read to its end.
+  // The agent had the terminal open last: the rest of its output can now be read to the end.
   if (purpose.terminal) close_fd(&session.terminal.slave);
   bool drained = true;
   for (size_t i = 0; i < 2; i++) drained = channel_drain(&session.channels[i]) && drained;
@@ -282,7 +282,7 @@ void session_send_step(void) {
   while (out_room() > 0) {
     long n = out_read(artifact_fd, FRAME_ARTIFACT);
     if (n < 0) {
-      fault_errno("can't read", start.artifact);
+      fault_errno("cannot read", start.artifact);
       return;
     }
     artifact_size += (uint64_t)n;
@@ -331,7 +331,7 @@ static bool open_pipes(void) {
 void session_boot(struct purpose of) {
   purpose = of;
   if (!(purpose.terminal ? open_terminal() : open_pipes())) {
-    fault_errno("can't open", purpose.terminal ? "a terminal" : "pipes");
+    fault_errno("cannot open", purpose.terminal ? "a terminal" : "pipes");
     return;
   }
   if (purpose.warm == NULL) {
@@ -345,7 +345,7 @@ void session_boot(struct purpose of) {
   set_nonblocking(session.control_fd);
   struct spawn spawn = spawn_of(purpose.warm, NULL, ends[1]);
   main_pid = program_spawn(&spawn);
-  if (main_pid < 0) fault_errno("can't start the warm process", purpose.warm[0]);
+  if (main_pid < 0) fault_errno("cannot start the warm process", purpose.warm[0]);
   close_fd(&ends[1]);
   close_program_ends();
 }
@@ -361,7 +361,7 @@ void session_tampered(void) {
   while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) continue;
   const char text[] = "the program changed the limits of its supervisor";
   if (session.state != DONE && !out_control(FRAME_FAULT, text, sizeof text - 1)) exit(1);
-  // Everything is dead, so blocking hurts nobody any more.
+  // Every process is dead, so the agent may block.
   set_blocking(0);
   set_blocking(1);
   if (!out_flush()) exit(0);

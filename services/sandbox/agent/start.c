@@ -1,4 +1,4 @@
-// Parses START. Everything is bounded: names, number of words, their total length.
+// Parses START. Everything is bounded: names, the number of strings, their total length.
 #define _GNU_SOURCE
 #include "start.h"
 
@@ -10,8 +10,8 @@ static char words[WORDS_MAX];
 static size_t words_used;
 
 static const char *add_word(char **list, size_t *count, const uint8_t *field, size_t length) {
-  if (memchr(field, 0, length) != NULL) return "bad START: NUL in a word";
-  if (*count == WORD_COUNT_MAX || length + 1 > sizeof words - words_used) return "bad START: too many words";
+  if (memchr(field, 0, length) != NULL) return "bad START: NUL in a string";
+  if (*count == WORD_COUNT_MAX || length + 1 > sizeof words - words_used) return "bad START: too many strings";
   char *word = words + words_used;
   memcpy(word, field, length);
   word[length] = '\0';
@@ -81,7 +81,7 @@ static size_t append(char *into, size_t used, size_t size, const char *tagged, c
   return used + 1 + length;
 }
 
-size_t start_handover(const struct start *start, char *into, size_t size) {
+size_t start_handoff(const struct start *start, char *into, size_t size) {
   size_t used = 0;
   for (size_t i = 0; i < start->run_count; i++) used = append(into, used, size, start->run[i], 'A');
   for (size_t i = 0; i < start->env_count; i++) used = append(into, used, size, start->env[i], 'E');

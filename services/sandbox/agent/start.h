@@ -1,4 +1,4 @@
-// The START request: checked field by field, its files written to /tmp, its words kept for exec or for the warm process.
+// The START request: checked field by field, its files written to /tmp, its strings kept for exec or for the warm process.
 #ifndef RUNGRID_START_H
 #define RUNGRID_START_H
 
@@ -8,7 +8,7 @@
 
 #include "files.h"
 
-// All of `C`, `R`, `A` and `E` together. The hand-over to a warm process must fit a socket buffer in one go.
+// All of `C`, `R`, `A` and `E` together. The handoff to a warm process must fit a socket buffer in one write.
 #define WORDS_MAX 65536u
 #define WORD_COUNT_MAX 1024u
 
@@ -21,10 +21,10 @@ struct start {
   uint16_t columns, rows;            // of the terminal; 0: not given
 };
 
-// Reads the fields and writes the files. NULL, or why the request can't be served.
+// Reads the fields and writes the files. NULL, or why the request is refused.
 const char *start_parse(struct start *start, const uint8_t *payload, size_t length);
-// What the warm process is told: NUL-terminated `A<arg>` and `E<KEY>=<VALUE>`. Returns its length (bounded by the parse).
-size_t start_handover(const struct start *start, char *into, size_t size);
-#define HANDOVER_MAX (WORDS_MAX + WORD_COUNT_MAX)
+// What the warm process is sent: NUL-terminated `A<arg>` and `E<KEY>=<VALUE>`. Returns its length (bounded by the parse).
+size_t start_handoff(const struct start *start, char *into, size_t size);
+#define HANDOFF_MAX (WORDS_MAX + WORD_COUNT_MAX)
 
 #endif

@@ -27,7 +27,7 @@ static int open_slave(int master) {
 static void set_line_discipline(int slave) {
   struct termios attributes;
   if (tcgetattr(slave, &attributes) != 0) return;
-  // The kernel's defaults are those of a login already, but for UTF-8: an erase takes a whole character.
+  // The kernel's defaults are those of a login, except UTF-8: an erase removes a whole character.
   attributes.c_iflag |= IUTF8;
   (void)tcsetattr(slave, TCSANOW, &attributes);
 }
@@ -58,7 +58,7 @@ size_t terminal_end_of_file(int fd, bool line_open, uint8_t bytes[2]) {
   struct termios attributes;
   bool known = tcgetattr(fd, &attributes) == 0;
   bytes[0] = bytes[1] = known ? attributes.c_cc[VEOF] : CONTROL_D;
-  // In the middle of a line the first one only hands over what was typed.
+  // In the middle of a line the first one only submits what was typed.
   return line_open && (!known || (attributes.c_lflag & ICANON) != 0) ? 2 : 1;
 }
 

@@ -7,17 +7,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-// Pseudo terminals are counted for the whole machine and by no control group, so one sandbox has this many at most, its own included.
+// Pseudo terminals are counted for the whole machine and by no control group, so this is the most that one sandbox has, its own included.
 #define TERMINALS_MAX 8
 
 struct terminal {
   int master, slave; // -1: none, or closed
-  int watch_fd;      // readable when a pseudo terminal was made or has gone
+  int watch_fd;      // readable when a pseudo terminal was made or removed
 };
 
 // Opens one of 80 columns and 24 rows, with the line discipline of a login: echo, line editing, UTF-8. False: errno.
 bool terminal_open(struct terminal *terminal);
-// Its size; the foreground group gets SIGWINCH when that is news. Zero is refused.
+// Sets its size; the foreground group gets SIGWINCH when the size changed. Zero is refused.
 void terminal_resize(const struct terminal *terminal, uint16_t columns, uint16_t rows);
 // Process group in the foreground, or -1.
 pid_t terminal_foreground(const struct terminal *terminal);

@@ -1,4 +1,4 @@
-// The worker's side of the agent protocol: what is encoded, what is decoded, what is refused.
+// The worker's side of the agent protocol: encoding, decoding, refusals.
 import { describe, expect, it } from 'vitest';
 import {
   AgentFrameDecoder,
@@ -117,7 +117,7 @@ describe('AgentFrameDecoder', () => {
     expect(seen[0]?.buffer).toBe(chunk.buffer);
   });
 
-  it('takes a hundred thousand one-byte frames in one chunk', () => {
+  it('decodes a hundred thousand one-byte frames in one chunk', () => {
     const one = frame(FromAgent.STDOUT, 'x');
     let bytes = 0;
     new AgentFrameDecoder().push(Buffer.concat(Array.from({ length: 100_000 }, () => one)), (_type, payload) => {
@@ -139,7 +139,7 @@ describe('AgentFrameDecoder', () => {
     expect(codeOf(() => decode(bytes, 1 << 20))).toBe(code);
   });
 
-  it('stays refused after an error', () => {
+  it('refuses everything after an error', () => {
     const decoder = new AgentFrameDecoder();
     const push = (bytes: Buffer): string => codeOf(() => decoder.push(bytes, () => undefined));
     expect(push(frame(7))).toBe('unknown_type');
@@ -148,7 +148,7 @@ describe('AgentFrameDecoder', () => {
 });
 
 describe('payloads', () => {
-  it('EXIT says how it ended and what it used', () => {
+  it('EXIT holds how the program ended and what it used', () => {
     const payload = Buffer.from('0109000000000016e360000000000000000a0000000000002000', 'hex');
     expect(decodeExit(payload)).toEqual({
       end: { kind: 'signaled', signo: 9 },

@@ -28,14 +28,14 @@ export const STDIN_WINDOW_BYTES = 65_536;
 /** Most bytes of a file's content in one FILE frame. */
 const FILE_PIECE_BYTES = 65_536;
 /** All arguments, commands and environment entries of one START together, each with its terminating NUL, in bytes. */
-const START_WORDS_MAX_BYTES = 65_536;
+const START_STRINGS_MAX_BYTES = 65_536;
 /** Most entries of one kind (arguments together with the run command, environment, compile command) in one START. */
-const START_WORDS_MAX_COUNT = 1024;
+const START_STRINGS_MAX_COUNT = 1024;
 
 type AgentProtocolErrorCode =
-  | 'bad_start' // the request breaks a rule of START: name, size, number of words
+  | 'bad_start' // the request breaks a rule of START: name, size, number of strings
   | 'unknown_type' // a frame type that the agent does not have
-  | 'bad_length' // a length that the type may not have
+  | 'bad_length' // a length that the type does not allow
   | 'after_last'; // bytes after a last frame
 
 /** The peer, or the caller, broke the agent protocol. */
@@ -80,7 +80,7 @@ export interface TerminalSize {
 const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$/;
 const NO_BYTES = new Uint8Array(0);
 
-/** One frame. The payload's size is the caller's business: the agent refuses what is too large. */
+/** One frame. The caller bounds the payload: the agent refuses a larger one. */
 export function encodeFrame(type: ToAgent, payload: Uint8Array = NO_BYTES): Buffer {
   const frame = Buffer.allocUnsafe(AGENT_HEADER_BYTES + payload.length);
   frame[0] = type;
@@ -115,20 +115,20 @@ export function encodeFile(name: string, content: Uint8Array, options: { executa
   return pieces;
 }
 
-/** The whole START frame. Throws AgentProtocolError `bad_start` for what the agent would refuse. */
+/** The whole START frame. Throws AgentProtocolError `bad_start` for a START that the agent would refuse. */
 export function encodeStart(start: AgentStart): Buffer {
   const fields = new FieldList();
   for (const file of start.files) {
     if (!FILE_NAME.test(file.name)) throw new AgentProtocolError('bad_start', 'file name not allowed');
     fields.addFile(file);
   }
-  fields.addWords('C', start.compile ?? []);
-  fields.addWords('R', start.run ?? []);
-  fields.addWords('A', start.args ?? []);
-  fields.addWords('E', environmentWords(start.env ?? {}));
+  fields.addStrings('C', start.compile ?? []);
+  fields.addStrings('R', start.run ?? []);
+  fields.addStrings('A', start.args ?? []);
+  fields.addStrings('E', environmentWords(start.env ?? {}));
   if (start.artifact !== undefined) fields.addField('O', Buffer.from(start.artifact, 'latin1'));
   if (start.terminal !== undefined) fields.addField('T', encodeSize(start.terminal));
-  if ((start.run?.length ?? 0) + (start.args?.length ?? 0) > START_WORDS_MAX_COUNT) {
+  if ((start.run?.length ?? 0) + (start.args?.length ?? 0) > START_STRINGS_MAX_COUNT) {
     throw new AgentProtocolError('bad_start', 'too many arguments');
   }
   return fields.frame();
@@ -144,7 +144,7 @@ function environmentWords(env: Readonly<Record<string, string>>): string[] {
 class FieldList {
   readonly #parts: { readonly tag: string; readonly bytes: readonly Uint8Array[]; readonly length: number }[] = [];
   #length = 0;
-  #wordBytes = 0;
+  #stringBytes = 0;
 
   addFile(file: AgentFile): void {
     this.#add('F', [Buffer.from(`${file.name}\0`, 'latin1'), Buffer.from(file.content)]);
@@ -154,13 +154,13 @@ class FieldList {
     this.#add(tag, [bytes]);
   }
 
-  addWords(tag: string, words: readonly string[]): void {
-    if (words.length > START_WORDS_MAX_COUNT) throw new AgentProtocolError('bad_start', 'too many arguments');
-    for (const word of words) {
-      if (word.includes('\0')) throw new AgentProtocolError('bad_start', 'NUL in an argument');
-      const bytes = Buffer.from(word);
-      this.#wordBytes += bytes.length + 1;
-      if (this.#wordBytes > START_WORDS_MAX_BYTES) throw new AgentProtocolError('bad_start', 'arguments too long');
+  addStrings(tag: string, strings: readonly string[]): void {
+    if (strings.length > START_STRINGS_MAX_COUNT) throw new AgentProtocolError('bad_start', 'too many arguments');
+    for (const text of strings) {
+      if (text.includes('\0')) throw new AgentProtocolError('bad_start', 'NUL in an argument');
+      const bytes = Buffer.from(text);
+      this.#stringBytes += bytes.length + 1;
+      if (this.#stringBytes > START_STRINGS_MAX_BYTES) throw new AgentProtocolError('bad_start', 'arguments too long');
       this.#add(tag, [bytes]);
     }
   }
@@ -207,8 +207,8 @@ const RULES: Readonly<Record<FromAgent, { min: number; max: number; streamed?: t
 type OnAgentFrame = (type: FromAgent, payload: Buffer) => void;
 
 /**
- * Decodes the agent's byte stream. Iterative; it holds at most one small control frame. Payloads are views of the pushed
- * chunk wherever they lie in one piece. After an error every later push throws the same error.
+ * Decodes the agent's byte stream. Iterative; it holds at most one small control frame. A payload is a view of the pushed
+ * chunk where it arrives in one piece. After an error every later push throws the same error.
  */
 export class AgentFrameDecoder {
   readonly #scratch = Buffer.allocUnsafe(1024);

@@ -3,7 +3,7 @@
 export type AgentEnd =
   | { readonly kind: 'exited'; readonly code: number }
   | { readonly kind: 'signaled'; readonly signo: number }
-  /** Ended by the agent: it made more pseudo terminals than it may. */
+  /** Ended by the agent: it made more pseudo terminals than allowed. */
   | { readonly kind: 'overrun' };
 
 interface AgentUsage {
@@ -19,7 +19,7 @@ export interface AgentExit extends AgentUsage {
 }
 
 interface AgentCompiled extends AgentUsage {
-  /** Size of the artifact: so many bytes of ARTIFACT came before. */
+  /** Size of the artifact, which the ARTIFACT frames carried. */
   readonly bytes: number;
 }
 

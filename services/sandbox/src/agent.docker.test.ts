@@ -1,5 +1,5 @@
 // The agent's promises (agent/PROTOCOL.md), each checked in a real, hardened container.
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { aroundEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { AGENT_HEADER_BYTES, encodeFile, encodeFrame, FromAgent, STDIN_WINDOW_BYTES, ToAgent } from './agent-frames.js';
 import { decodeStdinAck } from './agent-status.js';
 import type { Language } from './languages.js';
@@ -10,7 +10,9 @@ const SIGKILL = 9;
 const exited = (code: number) => ({ kind: 'exited', code });
 const signaled = (signo: number) => ({ kind: 'signaled', signo });
 
-vi.setConfig({ testTimeout: 30_000 });
+// Its container is most of a test's time.
+const it = test.concurrent;
+vi.setConfig({ testTimeout: 60_000 });
 
 let python: Language;
 
@@ -18,7 +20,7 @@ beforeAll(async () => {
   python = await ensureLanguage('python');
 }, 600_000);
 
-afterEach(() => Box.closeAll());
+aroundEach(Box.scope);
 
 /** A sandbox without a warm process, running this Python program. */
 async function started(program: string, options: { systemCalls?: 'engine' } = {}): Promise<Box> {
@@ -28,7 +30,7 @@ async function started(program: string, options: { systemCalls?: 'engine' } = {}
 }
 
 describe('order of frames', () => {
-  it('says READY, STARTED, all output, EXIT', async () => {
+  it('sends READY, STARTED, all output, EXIT in this order', async () => {
     const box = await started('import sys\nprint("out")\nprint("err", file=sys.stderr)');
     expect((await box.exit()).end).toEqual(exited(0));
     expect(box.order.slice(0, 2)).toEqual([FromAgent.READY, FromAgent.STARTED]);
@@ -42,7 +44,7 @@ describe('order of frames', () => {
     expect([box.stdout.length, box.stderr.length]).toEqual([900_000, 90_000]);
   });
 
-  it('keeps silent and alive after EXIT, until its stdin ends', async () => {
+  it('lives on after EXIT and sends nothing, until its stdin ends', async () => {
     const box = await started('pass');
     await box.exit();
     box.send(ToAgent.KILL);
@@ -59,7 +61,7 @@ describe('order of frames', () => {
     expect((await aborted.exit()).end).toEqual(signaled(11));
   });
 
-  it('hands over files, arguments and environment', async () => {
+  it('gives the program its files, arguments and environment', async () => {
     const box = await Box.open(python, { command: [] });
     const program = 'import sys, os, helper\nprint(sys.argv[1:], os.environ["A"], helper.X, os.getcwd())';
     const files = [
@@ -71,7 +73,7 @@ describe('order of frames', () => {
     expect(box.stdout).toBe("['a b', '', 'é'] b=c é /tmp\n");
   });
 
-  it('puts files together from their frames, executable ones too', async () => {
+  it('assembles files from their frames, executable ones too', async () => {
     const box = await Box.open(python, { command: [] });
     const script = Buffer.from(`#!/bin/sh\n${'#'.repeat(150_000)}\nwc -c < /tmp/data`);
     for (const frame of encodeFile('tool', script, { executable: true })) box.raw(frame);
@@ -83,7 +85,7 @@ describe('order of frames', () => {
   });
 
   it('counts the CPU time of descendants', async () => {
-    // The child measures itself: on no machine is it done with less.
+    // The child measures itself, so that no machine uses less.
     const spin = 'while resource.getrusage(resource.RUSAGE_SELF).ru_utime < 0.05: pass';
     const box = await started(`import os, resource\nif os.fork() == 0:\n  ${spin}\n  os._exit(0)\nos.wait()`);
     expect((await box.exit()).userUs).toBeGreaterThanOrEqual(50_000);
@@ -102,7 +104,7 @@ describe('stdin', () => {
     expect(decodeStdinAck(box.bytes(FromAgent.STDIN_ACK).subarray(-4))).toBeGreaterThan(0);
   });
 
-  it('is acknowledged only as far as the program takes it', async () => {
+  it('is acknowledged only as far as the program reads it', async () => {
     const box = await started('import time\nprint("up")\ntime.sleep(1000)');
     await box.until(() => box.stdout === 'up\n');
     const acked = (): number => {
@@ -222,7 +224,7 @@ os.write(2, str(blocked).encode())
     expect(Number(box.stderr)).toBeLessThan(8 << 20);
   });
 
-  it('KILL is served while the output stands still', async () => {
+  it('KILL is handled while the output is not read', async () => {
     const box = await started('import sys\nwhile True: sys.stdout.write("x" * 65536)');
     await box.until(() => box.stdout.length > 65_536);
     box.pause();
@@ -232,7 +234,7 @@ os.write(2, str(blocked).encode())
   });
 });
 
-describe('what is refused', () => {
+describe('refused input', () => {
   const header = (type: number, length: number): Buffer => {
     const bytes = Buffer.alloc(AGENT_HEADER_BYTES);
     bytes[0] = type;
@@ -275,7 +277,7 @@ describe('what is refused', () => {
     expect(box.fault).toBe('second START');
   });
 
-  it('frames that come byte by byte are served', async () => {
+  it('frames that arrive byte by byte are handled', async () => {
     const box = await Box.open(python, { command: [] });
     const frame = encodeFrame(ToAgent.START, Buffer.from('R\0\0\0\x04echoA\0\0\0\x02hi'));
     for (const byte of frame) {
@@ -288,7 +290,7 @@ describe('what is refused', () => {
 });
 
 describe('the warm process', () => {
-  it('that ends before START is a FAULT with its last words', async () => {
+  it('that ends before START is a FAULT with its last output', async () => {
     const box = await Box.open(python, { command: ['--warm', 'sh', '-c', 'echo broken >&2; exit 3'] });
     expect(box.fault).toMatch(/before START \(exit code 3\): broken/);
   });
@@ -325,7 +327,7 @@ describe('hostile programs', () => {
     expect(warm.stdout).toBe(expected);
   });
 
-  it("can't read the agent's environment, memory or descriptors, nor attach to it", async () => {
+  it("cannot read the agent's environment, memory or descriptors, nor attach to it", async () => {
     const program = `
 import os, ctypes
 for name in ("environ", "mem", "maps", "fd", "fdinfo", "auxv", "syscall", "stack", "root", "cwd", "exe"):
@@ -354,7 +356,7 @@ print("done")
     expect(box.stdout.replace('ptrace -1\n', '')).toBe('done\n');
   });
 
-  it("can't end or stop the agent with signals or limits of its own reach", async () => {
+  it('cannot end or stop the agent with signals or limits', async () => {
     const program = `
 import os, signal
 for s in range(1, 65):
@@ -382,21 +384,21 @@ import resource
 resource.prlimit(1, ${resource}, (0, 0))
 print("lowered")
 `;
-    // The engine's own filter lets it through; ours does not, which is tested beside it.
+    // The engine's own filter allows it; ours refuses it, which another test checks.
     const box = await started(program, { systemCalls: 'engine' });
     await box.until(() => box.ended);
     expect(box.closed).toBe(false);
     expect([FromAgent.EXIT, FromAgent.FAULT]).toContain(box.order.at(-1));
   });
 
-  it("kill(-1) takes the program's own processes only", async () => {
+  it("kill(-1) ends the program's own processes only", async () => {
     const box = await started(
       'import os, signal\nif os.fork() == 0:\n  os.setsid()\n  os.kill(-1, signal.SIGKILL)\nos.wait()',
     );
     expect((await box.exit()).end).toEqual(signaled(SIGKILL));
   });
 
-  it("can't forge a frame: whatever it writes anywhere comes out as its output", async () => {
+  it('cannot forge a frame: whatever it writes arrives as its output', async () => {
     const forged = encodeFrame(ToAgent.KILL).toString('latin1').replace('\x06', '\x84');
     const program = `
 import os

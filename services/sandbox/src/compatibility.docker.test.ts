@@ -1,5 +1,5 @@
-// Under the system call filter and the resource limits, ordinary programs run as they do outside, and what must fail does.
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+// Under the system call filter and the resource limits, ordinary programs run as they do outside, and forbidden calls fail.
+import { aroundEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { COMPATIBILITY } from './compatibility.js';
 import { builtInLanguages, type Language } from './languages.js';
 import { judgeSandbox, PROBE_PATH } from './selftest.js';
@@ -7,6 +7,8 @@ import { testedLanguages } from './tested-languages.js';
 import { Box, ensureImages } from './testkit.js';
 import { compileProgram, startProgram } from './testkit-program.js';
 
+// Its container is most of a test's time.
+const it = test.concurrent;
 vi.setConfig({ testTimeout: 60_000 });
 
 const NEEDED = new Set(COMPATIBILITY.map((each) => each.language));
@@ -15,7 +17,7 @@ beforeAll(
   () => ensureImages(builtInLanguages().filter((each) => tested.includes(each) || NEEDED.has(each.name))),
   1_800_000,
 );
-afterEach(() => Box.closeAll());
+aroundEach(Box.scope);
 
 function language(name: string): Language {
   const found = builtInLanguages().find((each) => each.name === name);
@@ -56,7 +58,7 @@ describe.each(tested.map(({ name }) => name))('the image of %s', (name) => {
     expect(box.stdout).toBe('');
   });
 
-  it('makes a sandbox of which the self-test finds nothing wrong', async () => {
+  it('makes a sandbox that passes the self-test', async () => {
     const box = await runCommand(name, [PROBE_PATH]);
     const env = Object.keys(language(name).env);
     const limits = { memoryBytes: 128 << 20, cpus: 0.2, pids: 64, tmpBytes: 10 << 20, tmpInodes: 1024 };
@@ -68,7 +70,7 @@ describe.each(tested.map(({ name }) => name))('the image of %s', (name) => {
   });
 });
 
-describe('what must fail', () => {
+describe('forbidden calls', () => {
   it('32-bit and x32 calls end the program', async () => {
     const call = (text: string): string =>
       `#include <stdio.h>\n#include <unistd.h>\nint main(void) { puts("before"); fflush(stdout); ${text} puts("after"); }`;
@@ -77,12 +79,12 @@ describe('what must fail', () => {
       expect((await runCode('c', code)).stdout).toBe('before\n');
   });
 
-  it("a program can't touch the limits of the agent", async () => {
+  it('a program cannot change the limits of the agent', async () => {
     const box = await runCode('python', 'import resource\nresource.prlimit(1, resource.RLIMIT_NOFILE, (0, 0))');
     expect(box.stderr).toContain('PermissionError');
   });
 
-  it('a child that is made by clone with a new namespace is none', async () => {
+  it('clone with a new namespace makes no child', async () => {
     const flags = [0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000];
     const code = `import ctypes, errno, os
 libc = ctypes.CDLL(None, use_errno=True)

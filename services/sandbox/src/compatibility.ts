@@ -1,4 +1,4 @@
-// For tests: programs that use what people use (threads, subprocesses, event loops …), each ending in the line `fine`.
+// For tests: programs that use common parts of a system (threads, subprocesses, event loops …) and end with the line `fine`.
 
 interface CompatibilityProgram {
   readonly language: string;
@@ -8,7 +8,7 @@ interface CompatibilityProgram {
 
 const program = (language: string, title: string, code: string): CompatibilityProgram => ({ language, title, code });
 
-/** What must work in a sandbox as it does outside. */
+/** A program that must work in a sandbox as it does outside. */
 export const COMPATIBILITY: readonly CompatibilityProgram[] = [
   program(
     'python',

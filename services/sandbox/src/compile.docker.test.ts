@@ -1,12 +1,14 @@
-// Sandboxes that compile (agent/PROTOCOL.md, --compile): diagnostics, the artifact, and every way in which there is none.
+// Sandboxes that compile (agent/PROTOCOL.md, --compile): diagnostics, the artifact, and every way in which it is missing.
 import { createHash } from 'node:crypto';
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { aroundEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type AgentStart, encodeFile, FromAgent, ToAgent } from './agent-frames.js';
 import { decodeCompiled, decodeEnd } from './agent-status.js';
 import type { Language } from './languages.js';
 import { Box, ensureLanguage } from './testkit.js';
 
-vi.setConfig({ testTimeout: 30_000 });
+// Its container is most of a test's time.
+const it = test.concurrent;
+vi.setConfig({ testTimeout: 60_000 });
 
 const MIB = 1 << 20;
 const SIGKILL = 9;
@@ -16,7 +18,7 @@ beforeAll(async () => {
   python = await ensureLanguage('python');
 }, 600_000);
 
-afterEach(() => Box.closeAll());
+aroundEach(Box.scope);
 
 async function compiling(start: Partial<AgentStart>, command: readonly string[] = []): Promise<Box> {
   const box = await Box.open(python, { command: ['--compile', ...command] });
@@ -39,7 +41,7 @@ describe('a compile step that succeeds', () => {
     expect(box.order).toEqual([FromAgent.READY, FromAgent.COMPILE, FromAgent.ARTIFACT, FromAgent.COMPILED]);
   });
 
-  it('sends an artifact of megabytes whole, also to a reader that stands still for a while', async () => {
+  it('sends an artifact of megabytes whole, also to a reader that pauses', async () => {
     const box = await compiling(shell('head -c 5000000 /dev/urandom > main; sha256sum < main'));
     await box.until(() => box.has(FromAgent.ARTIFACT));
     box.pause();
@@ -50,14 +52,14 @@ describe('a compile step that succeeds', () => {
     expect(box.bytes(FromAgent.COMPILE).toString()).toContain(digest);
   });
 
-  it('sends an empty artifact as none of its bytes', async () => {
+  it('sends no ARTIFACT frame for an empty artifact', async () => {
     const box = await compiling(shell(': > main'));
     await box.until(() => box.ended);
     expect(decodeCompiled(box.bytes(FromAgent.COMPILED)).bytes).toBe(0);
     expect(box.has(FromAgent.ARTIFACT)).toBe(false);
   });
 
-  it('is waited for by a warm compiler', async () => {
+  it('can be done by a warm compiler', async () => {
     const launcher = 'echo 9.1 >&3; cat <&3; exec 3<&-; echo compiled; cat source source > main';
     const box = await Box.open(python, { command: ['--compile', '--warm', 'sh', '-c', launcher] });
     expect(box.bytes(FromAgent.READY).toString()).toBe('9.1');
@@ -67,7 +69,7 @@ describe('a compile step that succeeds', () => {
     expect(box.bytes(FromAgent.ARTIFACT).toString()).toBe('abab');
   });
 
-  it('has no input: a compiler that reads finds its end', async () => {
+  it('has no input: a compiler that reads gets EOF', async () => {
     const box = await compiling(shell('cat > main; echo end'));
     box.type('ignored');
     await box.until(() => box.ended);
@@ -76,7 +78,7 @@ describe('a compile step that succeeds', () => {
 });
 
 describe('a compile step that fails', () => {
-  it('ends with COMPILE_FAILED and no artifact; a process left behind does not hold it up', async () => {
+  it('ends with COMPILE_FAILED and no artifact, without waiting for leftover processes', async () => {
     const box = await compiling(shell('echo x > main; sleep 1000 & echo no >&2; exit 4'));
     await box.until(() => box.ended);
     expect(decodeEnd(box.bytes(FromAgent.COMPILE_FAILED))).toEqual({ kind: 'exited', code: 4 });
@@ -103,7 +105,7 @@ describe('a compile step that fails', () => {
   });
 });
 
-describe('what a sandbox that compiles refuses', () => {
+describe('a sandbox that compiles refuses', () => {
   it.each([
     ['a run command', { run: ['echo'], artifact: 'main' }],
     ['no artifact', { compile: ['true'] }],
@@ -123,7 +125,7 @@ describe('what a sandbox that compiles refuses', () => {
   });
 });
 
-it('a file larger than /tmp is a FAULT, not a hole', async () => {
+it('a file larger than /tmp is a FAULT, not a truncated file', async () => {
   const box = await Box.open(python, { command: [] });
   for (const frame of encodeFile('big', Buffer.alloc(11 * MIB), { executable: false })) box.raw(frame);
   await box.until(() => box.ended);

@@ -34,7 +34,7 @@ describe('a tag', () => {
   });
   afterEach(() => rmSync(dir, { recursive: true }));
 
-  it('depends on content, not on where the folder lies', () => {
+  it('depends on content, not on the path of the folder', () => {
     expect(languageImage(language)).toBe(languageImage(loadLanguage(join(LANGUAGES_DIR, 'python'))));
   });
 

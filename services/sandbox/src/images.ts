@@ -10,7 +10,7 @@ const DOCKERFILES_DIR = join(PACKAGE_DIR, '..', '..', 'deploy', 'images');
 const AGENT_DIR = join(PACKAGE_DIR, 'agent');
 const AGENT_SOURCES = /\.(?:c|h|sh)$/;
 
-/** The only image that comes from outside. */
+/** The only image that is pulled. */
 export const BASE_IMAGE = 'debian:trixie-slim';
 
 export interface ImageStep {
@@ -34,7 +34,7 @@ export function languageImage(language: Language): string {
   return languageStep(language, agentStep().tag).tag;
 }
 
-/** Arguments of `docker` that build a step. `network`: of the build containers (`host` where no bridge can be had). */
+/** Arguments of `docker` that build a step. `network`: of the build containers (`host` where the engine has no bridge). */
 export function buildCommand(step: ImageStep, options: { network?: string } = {}): string[] {
   const network = options.network === undefined ? [] : ['--network', options.network];
   const args = Object.entries(step.buildArgs).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`]);

@@ -20,7 +20,7 @@ const closed = { additionalProperties: false } as const;
 
 const Argv = Type.Array(Type.String({ minLength: 1, maxLength: 4096 }), { minItems: 1, maxItems: 64 });
 
-/** What the kernel holds every sandbox to. */
+/** Limits that the kernel enforces on every sandbox. */
 const kernelLimits = {
   memoryBytes: Type.Optional(Type.Integer({ minimum: 6_291_456, description: 'Memory, swap and /tmp included.' })),
   cpus: Type.Optional(Type.Number({ minimum: 0.01, description: 'Share of one CPU.' })),
@@ -42,7 +42,7 @@ const Limits = Type.Object(
 const common = {
   $schema: Type.Optional(Type.String()),
   name: Type.String({ pattern: NAME, description: 'The folder name; what run_code names.' }),
-  title: Type.String({ minLength: 1, maxLength: 64, description: 'Shown to people.' }),
+  title: Type.String({ minLength: 1, maxLength: 64, description: 'Shown to users.' }),
   aliases: Type.Array(Type.String({ pattern: ALIAS }), { maxItems: 16, description: 'Other names run_code may use.' }),
   version: Type.String({ minLength: 1, maxLength: 64, description: 'Announced until a warm sandbox reports its own.' }),
   fileName: Type.String({
@@ -69,7 +69,7 @@ const common = {
   ),
 };
 
-/** What every language shows in its samples, unless its manifest says why not. */
+/** Samples that every language has, unless its manifest says why not. */
 export const COMMON_SAMPLES = [
   'hello',
   'prompt',
@@ -146,11 +146,11 @@ const checkManifest = Compile(Manifest);
 export type CompileStep = Static<typeof CompileStep>;
 type Common = Omit<Static<typeof ColdManifest>, '$schema' | 'run' | 'whyCold'>;
 
-/** A language as its folder describes it. Every command runs in /tmp. Exactly one of `warm` and `run` is there. */
+/** A language as its folder describes it. Every command runs in /tmp. Exactly one of `warm` and `run` is present. */
 export type Language = Common & {
-  /** Waits inside the sandbox, then becomes the program. */
+  /** Waits in the sandbox, then becomes the program. */
   readonly warm?: readonly string[];
-  /** Started when the program, or its artifact, is there. */
+  /** Started once the program, or its artifact, has arrived. */
   readonly run?: readonly string[];
   readonly whyCold?: string;
   readonly compile?: CompileStep;
@@ -160,7 +160,7 @@ export type Language = Common & {
   readonly dir: string;
 };
 
-/** A language folder that can't be used. The message names the file and the field. */
+/** A language folder that is invalid. The message names the file and the field. */
 class LanguageError extends Error {
   override readonly name = 'LanguageError';
 }
@@ -208,7 +208,7 @@ export function resolveLanguage(nameOrAlias: string): Language | undefined {
   return index().byName.get(nameOrAlias.toLowerCase());
 }
 
-/** How a program of this language begins: in a process that waits for it, in one that is started for it, or after a compile step. */
+/** How a program of this language begins: in a warm process, in a process started for it, or after a compile step. */
 type LanguageMode = 'warm' | 'start' | 'compiled';
 
 export function languageMode(language: Language): LanguageMode {

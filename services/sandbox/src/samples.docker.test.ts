@@ -1,6 +1,6 @@
-// Every sample of every language, run through the agent in a hardened container. Limits are the worker's: not judged here.
+// Every sample of every language, run through the agent in a hardened container. The worker's own limits are tested elsewhere.
 import { constants } from 'node:os';
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { aroundEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { FromAgent, ToAgent } from './agent-frames.js';
 import type { Language } from './languages.js';
 import {
@@ -16,11 +16,13 @@ import { testedLanguages } from './tested-languages.js';
 import { Box, ensureImages } from './testkit.js';
 import { compileProgram, startProgram } from './testkit-program.js';
 
+// Its container is most of a test's time.
+const it = test.concurrent;
 vi.setConfig({ testTimeout: 60_000 });
 
 const languages = testedLanguages();
 beforeAll(() => ensureImages(languages), 1_800_000);
-afterEach(() => Box.closeAll());
+aroundEach(Box.scope);
 
 function expectOutput(actual: string, expected: SampleOutput | undefined): void {
   if (expected === undefined) return;
@@ -90,7 +92,7 @@ async function check(language: Language, sample: Sample, mode: SampleMode): Prom
   const shown = mode === 'tty' ? () => seenInTerminal(box.stdout) : () => box.stdout;
   await talk(box, sample, shown);
   await expectEnd(box, sample);
-  // Shown while it runs, and not at its end.
+  // Output appears while the program runs, not at its end.
   if (sample.name === 'ticking') expect(box.pieces(FromAgent.STDOUT)).toBeGreaterThanOrEqual(3);
   if (mode === 'tty') {
     for (const output of terminalOutput(sample)) expectOutput(shown(), output);
@@ -102,7 +104,7 @@ async function check(language: Language, sample: Sample, mode: SampleMode): Prom
 
 describe.each(languages.map((language) => [language.name, language] as const))('%s', (_name, language) => {
   const cases = loadSamples(language.dir).flatMap((sample) => {
-    // A program that does not compile meets neither pipes nor a terminal.
+    // A program that does not compile has neither pipes nor a terminal.
     const modes = sample.end.reason === 'compile_error' ? (['pipe'] as const) : sampleModes(sample);
     return modes.map((mode) => [sample.name, mode, sample] as const);
   });

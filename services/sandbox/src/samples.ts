@@ -34,7 +34,7 @@ const SampleFile = Type.Object(
     env: Type.Optional(Type.Record(Type.String(), Type.String())),
     dialogue: Type.Optional(
       Type.Array(Type.Object({ expect: Type.String(), send: Type.String() }, closed), {
-        description: 'Wait until `expect` stands at the end of stdout, then send.',
+        description: 'Wait until stdout ends with `expect`, then send.',
       }),
     ),
     stdin: Type.Optional(Type.String({ description: 'Sent at the start, then EOF. Without it stdin stays open.' })),
@@ -82,7 +82,7 @@ export type Sample = Omit<Static<typeof SampleFile>, '$schema' | 'program' | 'fi
 
 export type SampleMode = 'pipe' | 'tty';
 
-/** How the sample is run: both ways unless it says otherwise. */
+/** How the sample runs: on pipes and on a terminal, unless it names one. */
 export function sampleModes(sample: Sample): readonly SampleMode[] {
   return sample.modes ?? ['pipe', 'tty'];
 }
@@ -97,13 +97,13 @@ export function seenInTerminal(output: string): string {
 }
 
 /**
- * What a terminal shows of this sample, as expectations that each hold for all of its output: stdout and stderr in one stream, and what is
- * typed. Input that is typed before the program asks is shown at no certain place.
+ * What a terminal shows of this sample, as expectations that each hold for all of its output: stdout and stderr in one stream, and the typed
+ * input. Input typed before the program reads appears at no fixed place.
  */
 export function terminalOutput(sample: Sample): SampleOutput[] {
   const { stdout, stderr } = sample;
-  const alone = sample.stdin === undefined && stderr === undefined;
-  if (stdout !== undefined && 'equals' in stdout && alone) return [{ equals: withEcho(stdout.equals, sample) }];
+  const isWhole = sample.stdin === undefined && stderr === undefined;
+  if (stdout !== undefined && 'equals' in stdout && isWhole) return [{ equals: withEcho(stdout.equals, sample) }];
   return [stdout, stderr].flatMap((output) => (output === undefined ? [] : [inAnyPlace(output)]));
 }
 

@@ -1,6 +1,6 @@
 // The system calls of a sandbox, group by group, each with its reason: the readable source of seccomp/profile.json.
 
-/** When a call is let through: one comparison of one argument, over all 64 bits of the register. */
+/** When a call passes: one comparison of one argument, over all 64 bits of the register. */
 export interface SyscallCondition {
   /** Which argument, 0..5. */
   readonly argument: number;
@@ -12,14 +12,14 @@ export interface SyscallCondition {
 export interface SyscallGroup {
   readonly name: string;
   /**
-   * `allow`; `absent` fails with ENOSYS, so that the C library or the runtime takes its older way; `unsupported` fails with ENOTSUP, as
-   * on a file system that does not have it, which tools pass over in silence; `refuse` fails with EPERM, as
-   * everything does that stands nowhere: it is written down to say why, and tests hold it apart from what is allowed.
+   * `allow`; `absent` fails with ENOSYS, so that the C library or the runtime falls back to an older call; `unsupported` fails with
+   * ENOTSUP, as on a file system without the feature, which tools ignore; `refuse` fails with EPERM, as every unlisted call does: the
+   * group says why, and tests keep it apart from the allowed calls.
    */
   readonly action: 'allow' | 'absent' | 'unsupported' | 'refuse';
   readonly reason: string;
   readonly syscalls: readonly string[];
-  /** The call passes when one of these holds. Allow lists only: a comparison that forbids is got around with the register's upper half. */
+  /** The call passes when one of these holds. Comparisons only allow: one that forbids is bypassed with the register's upper half. */
   readonly when?: readonly SyscallCondition[];
   /** The call passes when all of these hold, each about another argument. In place of `when`. */
   readonly whenAll?: readonly SyscallCondition[];
@@ -63,7 +63,7 @@ export const SYSCALL_GROUPS: readonly SyscallGroup[] = [
     name: 'extended attributes, writing',
     action: 'unsupported',
     reason:
-      'Kernel memory beside the size of /tmp. cp and sed try to keep them, and put up with a file system that has none.',
+      'Kernel memory beside the size of /tmp. cp and sed try to keep them, and accept a file system without them.',
     syscalls: words(`
       fremovexattr fsetxattr lremovexattr lsetxattr removexattr removexattrat setxattr setxattrat`),
   },
@@ -96,7 +96,7 @@ export const SYSCALL_GROUPS: readonly SyscallGroup[] = [
   {
     name: 'processes and threads',
     action: 'allow',
-    reason: 'Subprocesses, threads, and waiting for them; their number is the process limit’s business.',
+    reason: 'Subprocesses, threads, and waiting for them; the process limit bounds their number.',
     syscalls: words(`
       execve execveat exit exit_group fork futex futex_waitv getpgid getpgrp getpid getppid getrusage getsid gettid
       membarrier pidfd_open restart_syscall rseq set_robust_list set_tid_address setpgid setsid vfork wait4 waitid`),
@@ -104,8 +104,7 @@ export const SYSCALL_GROUPS: readonly SyscallGroup[] = [
   {
     name: 'clone without namespaces',
     action: 'allow',
-    reason:
-      'fork and threads are clone underneath. With any flag of a new namespace it is refused: those open most of the kernel.',
+    reason: 'fork and threads use clone. Any flag of a new namespace is refused: namespaces expose most of the kernel.',
     syscalls: ['clone'],
     when: [{ argument: 0, is: 'bits-clear', value: CLONE_NEW_FLAGS }],
   },
@@ -113,7 +112,7 @@ export const SYSCALL_GROUPS: readonly SyscallGroup[] = [
     name: 'processor',
     action: 'allow',
     reason:
-      'Thread pools ask for processors and priorities. Real time and higher priority are barred by limits of zero.',
+      'Thread pools ask for processors and priorities. Resource limits of zero forbid real time and higher priority.',
     syscalls: words(`
       getcpu getpriority sched_get_priority_max sched_get_priority_min sched_getaffinity sched_getattr sched_getparam
       sched_getscheduler sched_rr_get_interval sched_setaffinity sched_setparam sched_yield`),
@@ -149,7 +148,7 @@ export const SYSCALL_GROUPS: readonly SyscallGroup[] = [
     name: 'signals',
     action: 'allow',
     reason:
-      'A sandbox has a process namespace and a user id of its own, so they reach nobody else; PID 1 ignores them.',
+      'A sandbox has a process namespace and a user id of its own, so signals reach no other sandbox; PID 1 ignores them.',
     syscalls: words(`
       kill pause pidfd_send_signal rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn rt_sigsuspend
       rt_sigtimedwait rt_tgsigqueueinfo sigaltstack tgkill tkill`),
@@ -166,7 +165,7 @@ export const SYSCALL_GROUPS: readonly SyscallGroup[] = [
     name: 'identity and system',
     action: 'allow',
     reason:
-      'Who and where am I. Changing ids does nothing without capabilities, but programs drop rights that they do not have.',
+      'Reading ids and system names. Changing ids does nothing without capabilities, but programs drop rights that they do not have.',
     syscalls: words(`
       capget getegid geteuid getgid getgroups getrandom getresgid getresuid getuid setfsgid setfsuid setgid setregid
       setresgid setresuid setreuid setuid sysinfo uname`),
@@ -206,7 +205,7 @@ export const SYSCALL_GROUPS: readonly SyscallGroup[] = [
   {
     name: 'use of sockets',
     action: 'allow',
-    reason: 'What one does with a local socket; its names live in the sandbox’s own network namespace and /tmp.',
+    reason: 'Operations on a local socket; its names live in the sandbox’s own network namespace and /tmp.',
     syscalls: words(`
       accept accept4 bind connect getpeername getsockname getsockopt listen recvfrom recvmmsg recvmsg sendmmsg sendmsg
       sendto shutdown`),
@@ -282,7 +281,7 @@ export const SYSCALL_GROUPS: readonly SyscallGroup[] = [
     name: 'shared by the whole host',
     action: 'refuse',
     reason:
-      'sync writes out the disks of everybody; clocks, names, logs, accounting, modules and ports belong to the machine.',
+      'sync flushes the disks of the whole host; clocks, names, logs, accounting, modules and ports belong to the machine.',
     syscalls: words(`
       acct adjtimex clock_adjtime clock_settime delete_module finit_module init_module ioperm iopl kexec_file_load
       kexec_load reboot setdomainname sethostname settimeofday sync syncfs syslog vhangup`),
@@ -298,7 +297,7 @@ export const SYSCALL_GROUPS: readonly SyscallGroup[] = [
   {
     name: 'placement of memory and input/output',
     action: 'refuse',
-    reason: 'Moves pages, priorities or cached files of the node about, or tells what co-tenants have read.',
+    reason: 'Moves pages, priorities or cached files of the node about, or shows what co-tenants have read.',
     syscalls: words(`
       get_mempolicy ioprio_get ioprio_set mbind migrate_pages mincore move_pages readahead sched_setattr set_mempolicy
       sync_file_range`),

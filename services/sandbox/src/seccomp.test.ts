@@ -1,4 +1,4 @@
-// The profile says what its source says, and the source keeps the promises that everything else builds on.
+// The checked-in profile equals its source, and the source keeps the promises that the other layers rely on.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -10,7 +10,7 @@ const namesOf = (action: string): string[] =>
   SYSCALL_GROUPS.filter((group) => group.action === action).flatMap((group) => group.syscalls);
 
 describe('the checked-in files', () => {
-  // Written anew by: vitest run services/sandbox/src/seccomp.test.ts --update
+  // Regenerate with: vitest run services/sandbox/src/seccomp.test.ts --update
   it('profile.json is what the source makes', async () => {
     await expect(profileFile()).toMatchFileSnapshot(`${FOLDER}profile.json`);
   });
@@ -27,7 +27,7 @@ describe('the checked-in files', () => {
 });
 
 describe('the profile', () => {
-  it('refuses what it does not name, and knows no foreign or older ABI', () => {
+  it('refuses calls that it does not name, and every foreign or older ABI', () => {
     const profile = seccompProfile({ comments: false });
     expect(profile.defaultAction).toBe('SCMP_ACT_ERRNO');
     expect(profile.archMap).toEqual([
@@ -37,7 +37,7 @@ describe('the profile', () => {
     expect(new Set(profile.syscalls.map((rule) => rule.action))).toEqual(new Set(['SCMP_ACT_ALLOW', 'SCMP_ACT_ERRNO']));
   });
 
-  it('is small enough to go along with every create call', () => {
+  it('is small enough for every create call', () => {
     expect(SECCOMP_PROFILE.length).toBeLessThan(8192);
     expect(JSON.parse(SECCOMP_PROFILE)).toEqual(seccompProfile({ comments: false }));
   });
@@ -64,12 +64,12 @@ describe('the profile', () => {
   });
 
   it.each(['clone3', 'io_uring_setup', 'io_uring_enter', 'io_uring_register', 'vmsplice', 'io_setup'])(
-    'says of %s that it does not exist',
+    'answers %s as if it did not exist',
     (name) => expect(namesOf('absent')).toContain(name),
   );
 
   it.each(['clone', 'socket', 'socketpair', 'prlimit64', 'personality', 'prctl', 'setsockopt', 'fadvise64'])(
-    'looks at the arguments of %s in every rule',
+    'compares the arguments of %s in every rule',
     (name) => {
       const rules = seccompProfile({ comments: false }).syscalls.filter((rule) => rule.names.includes(name));
       expect(rules.length).toBeGreaterThan(0);
@@ -77,7 +77,7 @@ describe('the profile', () => {
     },
   );
 
-  it('lets nobody put PID 1 behind others', () => {
+  it('lets no program lower the priority of PID 1', () => {
     const rules = seccompProfile({ comments: false }).syscalls;
     const args = (name: string) => rules.filter((rule) => rule.names.includes(name)).map((rule) => rule.args);
     const own = (index: number) => ({ index, value: 0, op: 'SCMP_CMP_EQ' });

@@ -31,7 +31,7 @@ interface SeccompProfile {
 
 /**
  * The profile. `comments`: with the name of each group, for the checked-in file. `absentCallsPass`: for a runtime whose filter answers
- * with EPERM only: glibc takes its older way after ENOSYS alone, which that runtime's kernel says of these calls by itself.
+ * with EPERM only: glibc falls back to an older call after ENOSYS alone, which that runtime's kernel returns for these calls by itself.
  */
 export function seccompProfile(options: { comments: boolean; absentCallsPass?: boolean }): SeccompProfile {
   return {

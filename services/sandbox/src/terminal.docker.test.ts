@@ -1,11 +1,13 @@
-// Sandboxes with a terminal (agent/PROTOCOL.md, --tty): what a program and a person at it expect of one; see termios(3), pty(7).
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+// Sandboxes with a terminal (agent/PROTOCOL.md, --tty): what a program and its user expect of one; see termios(3), pty(7).
+import { aroundEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { encodeSize, FromAgent, type TerminalSize, ToAgent } from './agent-frames.js';
 import type { Language } from './languages.js';
 import { seenInTerminal } from './samples.js';
 import { Box, ensureLanguage } from './testkit.js';
 
-vi.setConfig({ testTimeout: 30_000 });
+// Its container is most of a test's time.
+const it = test.concurrent;
+vi.setConfig({ testTimeout: 60_000 });
 
 const exited = (code: number) => ({ kind: 'exited', code });
 const RUN = ['python3', '/tmp/main.py'];
@@ -15,7 +17,7 @@ beforeAll(async () => {
   python = await ensureLanguage('python');
 }, 600_000);
 
-afterEach(() => Box.closeAll());
+aroundEach(Box.scope);
 
 async function atTerminal(program: string, terminal?: TerminalSize): Promise<Box> {
   const box = await Box.open(python, { kind: { class: 'run', mode: 'tty' }, command: ['--tty'] });
@@ -36,7 +38,7 @@ describe('a program', () => {
     expect(box.has(FromAgent.STDERR)).toBe(false);
   });
 
-  it('finds the size that START gave, and hears of a new one', async () => {
+  it('finds the size that START gave, and gets SIGWINCH for a new one', async () => {
     const program =
       'import os, signal\nprint(os.get_terminal_size())\nsignal.signal(signal.SIGWINCH, lambda *_: None)\nprint("up")\nsignal.pause()\nprint(os.get_terminal_size())';
     const box = await atTerminal(program, { cols: 100, rows: 40 });
@@ -47,7 +49,7 @@ describe('a program', () => {
     expect(box.stdout).toContain('columns=132, lines=50');
   });
 
-  it('has 80 columns and 24 rows when nobody says', async () => {
+  it('has 80 columns and 24 rows by default', async () => {
     const box = await atTerminal('import os\nprint(os.get_terminal_size())');
     await box.exit();
     expect(box.stdout).toContain('columns=80, lines=24');
@@ -69,8 +71,8 @@ describe('a program', () => {
   });
 });
 
-describe('a person', () => {
-  it('sees what is typed, and edits the line before it is read', async () => {
+describe('a user', () => {
+  it('sees the typed text, and edits a line before the program reads it', async () => {
     const box = await atTerminal('print("got", repr(input("> ")))');
     await shows(box, '> ');
     box.type('helxx\x7f\x7flo\r');
@@ -106,7 +108,7 @@ describe('a person', () => {
     box.start({ files: [], run: ['bash', '--norc', '-i'] });
     await shows(box, '$ ');
     box.type('(echo up; sleep 1000)\r');
-    await box.until(() => seenInTerminal(box.stdout).includes('\nup\n')); // said by the job: it has the terminal
+    await box.until(() => seenInTerminal(box.stdout).includes('\nup\n')); // printed by the job: it has the terminal
     box.type('\x1a');
     await shows(box, 'Stopped');
     box.type('exit 3\rexit 3\r'); // the first one is refused: there are stopped jobs
@@ -137,7 +139,7 @@ describe('a person', () => {
   });
 });
 
-describe('the bounds', () => {
+describe('bounds', () => {
   it('a sandbox that makes more than eight pseudo terminals ends', async () => {
     const box = await atTerminal(
       'import os, time\nkept = []\nwhile len(kept) < 3000: kept.append(os.openpty())\nprint("free for all")\ntime.sleep(1000)',
@@ -146,7 +148,7 @@ describe('the bounds', () => {
     expect(box.stdout).not.toContain('free for all');
   });
 
-  it('a few terminals of its own are fine, also many one after the other', async () => {
+  it('a program may have a few terminals of its own, and many in sequence', async () => {
     const box = await atTerminal(
       'import os\nkept = [os.openpty() for _ in range(5)]\nfor _ in range(50):\n  for fd in os.openpty(): os.close(fd)\nprint("fine")',
     );
@@ -154,7 +156,7 @@ describe('the bounds', () => {
     expect(box.stdout).toBe('fine\r\n');
   });
 
-  it('a program that reads nothing takes 64 KiB of typing at most, the rest is not asked for', async () => {
+  it('a program that reads nothing gets 64 KiB of typed input at most; the rest is not requested', async () => {
     const box = await atTerminal('import time\nprint("up")\ntime.sleep(1000)');
     await shows(box, 'up');
     for (let i = 0; i < 4; i++) box.type(`${'x'.repeat(16_000)}\n`);
@@ -162,7 +164,7 @@ describe('the bounds', () => {
     expect((await box.exit()).end).toEqual({ kind: 'signaled', signo: 9 });
   });
 
-  it('a warm process waits at the terminal and leaves no trace of it', async () => {
+  it('a warm process waits on the terminal and leaves no trace', async () => {
     const box = await Box.open(python, { kind: { class: 'run', mode: 'tty' } });
     box.start({
       files: [

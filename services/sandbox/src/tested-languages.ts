@@ -1,11 +1,11 @@
-// Which languages are served and tested when nobody says, and how a person says otherwise.
+// The languages that run and are tested by default, and how to choose others.
 import { builtInLanguages, type Language } from './languages.js';
 
-/** What `./rungrid up` serves when nobody says, in the order in which people meet them. */
+/** Those of `./rungrid up` by default, in the order of the playground's list. */
 export const DEFAULT_LANGUAGES = ['python', 'javascript', 'typescript', 'bash', 'c', 'cpp', 'java', 'go'] as const;
 
 /**
- * What the suites over real sandboxes take when nobody says: each way in which a program begins (an interpreter that waits by a hook or at a gate,
+ * Languages of the suites over real sandboxes by default: each way in which a program begins (an interpreter that waits by a hook or at a gate,
  * a start, a compile step), within the minutes that a test run may take.
  */
 const TESTED_LANGUAGES = ['python', 'javascript', 'bash', 'c', 'ruby'] as const;

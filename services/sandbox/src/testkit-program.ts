@@ -17,7 +17,7 @@ export interface Compiled {
   readonly box: Box;
 }
 
-/** Runs the compile step in a sandbox of its class. Rejects when that ends in any other way than a compiler's. */
+/** Runs the compile step in a sandbox of its class. Rejects when the sandbox ends in another way than a compile step does. */
 export async function compileProgram(language: Language, files: readonly AgentFile[]): Promise<Compiled> {
   const { compile } = language;
   if (compile === undefined) throw new Error(`${language.name} has no compile step`);
@@ -27,7 +27,7 @@ export async function compileProgram(language: Language, files: readonly AgentFi
   await box.until(() => box.ended);
   const diagnostics = box.bytes(FromAgent.COMPILE).toString();
   if (box.has(FromAgent.COMPILED)) return { artifact: box.bytes(FromAgent.ARTIFACT), diagnostics, box };
-  if (!box.has(FromAgent.COMPILE_FAILED)) throw new Error(`the compile step ended badly: ${box.fault}${diagnostics}`);
+  if (!box.has(FromAgent.COMPILE_FAILED)) throw new Error(`the compile step failed: ${box.fault}${diagnostics}`);
   return { artifact: undefined, diagnostics, box };
 }
 

@@ -1,4 +1,5 @@
 // For tests: hardened sandboxes through the docker command's own stdio, and the images they need.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { execFile, type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -21,7 +22,7 @@ const RUN_LIMITS = { memoryBytes: 128 * MIB, cpus: 0.2, tmpBytes: 10 * MIB };
 const COMPILE_LIMITS = { memoryBytes: 512 * MIB, cpus: 1, tmpBytes: 128 * MIB };
 const PIPES: SandboxKind = { class: 'run', mode: 'pipe' };
 
-/** The flags of a sandbox with the default limits of its kind, but for its system call filter. */
+/** The flags of a sandbox with the default limits of its kind, without its system call filter. */
 function hardening(language: Language, kind: SandboxKind = PIPES): string[] {
   const own = kind.class === 'run' ? language.limits : language.compile?.limits;
   return dockerFlags({
@@ -49,7 +50,7 @@ export async function ensureLanguage(name: string): Promise<Language> {
   return language;
 }
 
-/** Builds what is missing. Rejects, with the engine's own words, when there is no engine or a build fails. */
+/** Builds what is missing. Rejects with the engine's own message when there is no engine or a build fails. */
 export async function ensureImages(languages: readonly Language[]): Promise<void> {
   for (const step of imagePlan(languages)) {
     const { stdout } = await run('docker', ['image', 'ls', '--quiet', step.tag]);
@@ -73,9 +74,9 @@ interface Waiter {
   readonly resolve: () => void;
 }
 
-/** One sandbox. Everything it said is kept, so it is for tests only. */
+/** One sandbox. Keeps all of its output, so it is for tests only. */
 export class Box {
-  static readonly #open = new Set<Box>();
+  static readonly #opened = new AsyncLocalStorage<Set<Box>>();
   readonly #docker: ChildProcess & {
     stdin: NonNullable<ChildProcess['stdin']>;
     stdout: NonNullable<ChildProcess['stdout']>;
@@ -106,7 +107,7 @@ export class Box {
     ];
     this.#docker = spawn('docker', args, { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#docker.stdout.on('data', (chunk: Buffer) => this.#take(chunk));
-    this.#docker.stdin.on('error', () => this.#wake()); // the container went first: `closed` says so
+    this.#docker.stdin.on('error', () => this.#wake()); // the container has ended: `closed` is true
     this.#docker.once('close', () => {
       this.closed = true;
       this.#wake();
@@ -116,17 +117,22 @@ export class Box {
   /** Starts a sandbox and waits for READY or FAULT. */
   static async open(language: Language, options: OpenOptions = {}): Promise<Box> {
     const box = new Box(language, options);
-    Box.#open.add(box);
+    Box.#opened.getStore()?.add(box);
     await box.until(() => box.has(FromAgent.READY) || box.has(FromAgent.FAULT));
     return box;
   }
 
-  static async closeAll(): Promise<void> {
-    await Promise.all([...Box.#open].map((box) => box.close()));
+  /** For aroundEach: closes what a test has opened, whatever tests go on beside it. */
+  static async scope(this: void, runTest: () => Promise<void>): Promise<void> {
+    const boxes = new Set<Box>();
+    try {
+      await Box.#opened.run(boxes, runTest);
+    } finally {
+      await Promise.all([...boxes].map((box) => box.close()));
+    }
   }
 
   async close(): Promise<void> {
-    Box.#open.delete(this);
     if (this.closed) return;
     this.#docker.stdin.destroy();
     this.#docker.stdout.resume();
@@ -149,7 +155,7 @@ export class Box {
     this.send(ToAgent.STDIN, Buffer.from(text));
   }
 
-  /** Stops reading what the sandbox says; `resume` goes on. */
+  /** Stops reading the sandbox's output until `resume`. */
   pause(): void {
     this.#docker.stdout.pause();
   }
@@ -158,7 +164,7 @@ export class Box {
     this.#docker.stdout.resume();
   }
 
-  /** Waits until a process with this command line lives in the sandbox, as the engine sees it. */
+  /** Waits until the engine lists a process with this command line in the sandbox. */
   async process(commandLine: string): Promise<void> {
     for (;;) {
       const { stdout } = await run('docker', ['top', this.name, '-eo', 'pid,args']);
@@ -175,7 +181,7 @@ export class Box {
     return Buffer.concat(this.#pieces.get(type) ?? []);
   }
 
-  /** In how many pieces the bytes of a type came. */
+  /** The number of pieces in which the bytes of a type arrived. */
   pieces(type: FromAgent): number {
     return this.#pieces.get(type)?.length ?? 0;
   }
@@ -204,7 +210,7 @@ export class Box {
     return this.closed || last.some((type) => this.has(type));
   }
 
-  /** Resolves as soon as the predicate holds; looked at after every chunk. The test's own timeout bounds it. */
+  /** Resolves as soon as the predicate holds; it is checked after every chunk. The test's own timeout bounds it. */
   async until(done: () => boolean): Promise<void> {
     if (done()) return;
     await new Promise<void>((resolve) => this.#waiters.add({ done, resolve }));

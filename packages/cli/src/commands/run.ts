@@ -1,5 +1,6 @@
 // `run FILE`: runs a program in a sandbox, with this terminal as its stdin, stdout and stderr.
 import { basename } from 'node:path';
+import type { RunFile } from '@rungrid/client/requests';
 import { signToken } from '@rungrid/proto/token';
 import { builtInLanguages, resolveLanguage } from '@rungrid/sandbox/languages';
 import type { CommandInput, CommandModule } from '../command.js';
@@ -7,7 +8,7 @@ import { CliError, EXIT_USAGE } from '../errors.js';
 import { pickKey, readKeys } from '../keys.js';
 import { type Paths, resolvePaths } from '../paths.js';
 import { languageOfFile } from '../run/language.js';
-import { type RunFile, runSession } from '../run/session.js';
+import { runSession } from '../run/session.js';
 import { readState, withoutTheDead } from '../state.js';
 import { readProgram } from './token.js';
 
@@ -20,7 +21,7 @@ async function run(input: CommandInput): Promise<number> {
   const language = pickLanguage(file, input.options.text('language'));
   const given = input.options.text('url');
   return runSession({
-    url: given ?? localGateway(paths),
+    url: given === undefined ? localGateways(paths) : () => given,
     token: input.options.text('token') ?? localToken(paths),
     code,
     language,
@@ -58,11 +59,17 @@ function pickLanguage(file: string, asked: string | undefined): string {
   return found;
 }
 
-function localGateway(paths: Paths): string {
-  const gateway = withoutTheDead(readState(paths)).gateways[0];
-  if (gateway === undefined)
+/** One gateway of the local stack after the other, of those that live then. Throws CliError when there is none at first. */
+function localGateways(paths: Paths): () => string {
+  const live = () => withoutTheDead(readState(paths)).gateways.map(({ url }) => `${url.replace(/^http/, 'ws')}/ws`);
+  const [first] = live();
+  if (first === undefined)
     throw new CliError('Rungrid is not up. Start it with ./rungrid up --detach, or name a gateway with --url.');
-  return `${gateway.url.replace(/^http/, 'ws')}/ws`;
+  let attempt = 0;
+  return () => {
+    const urls = live();
+    return urls[attempt++ % urls.length] ?? first;
+  };
 }
 
 function localToken(paths: Paths): string {

@@ -1,23 +1,23 @@
-// One run over the socket protocol, from a terminal: frames in, the program's streams out, one exit code at the end.
-import type { ServerFrame } from '@rungrid/proto/frames';
-import { SUBPROTOCOL, type SignalName } from '@rungrid/proto/limits';
-import { TokenBucket } from '@rungrid/kit/token-bucket';
+// One run from a terminal: this process's stdin, stdout and signals are the program's, and one exit code comes at the end.
+import { once } from 'node:events';
+import { StringDecoder } from 'node:string_decoder';
+import { Client } from '@rungrid/client/client';
+import type { RunEnd } from '@rungrid/client/frames';
+import type { RunFile, RunRequest } from '@rungrid/client/requests';
+import type { Run } from '@rungrid/client/run';
+import { SUBPROTOCOL } from '@rungrid/proto/limits';
 import { WebSocket } from 'ws';
-import { CliError, messageOf } from '../errors.js';
+import { CliError } from '../errors.js';
 import { EXIT_UNREAD, exitCodeOf, explain } from './outcome.js';
-import { StdinFeed } from './stdin-feed.js';
 
-/** How long the gateway may take to answer the upgrade, ms. */
-const CONNECT_TIMEOUT_MS = 10_000;
 /** After a stop, the run's end must come within this, ms. */
 const STOP_TIMEOUT_MS = 5_000;
-/** Chunks of stdin as a share of the frames that the gateway takes: each is two frames, and signals need room. */
-const STDIN_SHARE = 0.4;
 /** Largest server frame: an output frame of 16 KB is at most six times that as JSON. */
 const MAX_PAYLOAD_BYTES = 1_048_576;
 
 export interface SessionOptions {
-  readonly url: string;
+  /** Asked at each attempt to connect. */
+  readonly url: () => string;
   readonly token: string;
   readonly code: string;
   readonly language: string;
@@ -27,109 +27,111 @@ export interface SessionOptions {
   readonly tty: boolean;
 }
 
-/** One more file of the run: it lies in /tmp beside the program. */
-export interface RunFile {
-  readonly name: string;
-  readonly content: string;
-}
-
 /** Runs the program with this process's stdin, stdout and stderr. Resolves with the exit code; rejects with CliError when Rungrid failed. */
-export function runSession(options: SessionOptions): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const session = new Session(options, {
-      done: (code) => {
-        session.detach();
-        resolve(code);
-      },
-      failed: (message) => {
-        session.detach();
-        reject(new CliError(message));
-      },
-    });
-  });
-}
-
-interface SessionEnd {
-  done(code: number): void;
-  failed(message: string): void;
-}
-
-class Session {
-  readonly #socket: WebSocket;
-  readonly #options: SessionOptions;
-  readonly #end: SessionEnd;
-  readonly #feed: StdinFeed;
-  readonly #timers = new Set<NodeJS.Timeout>();
-  readonly #detachers: (() => void)[] = [];
-  #rate = new TokenBucket({ capacity: 10, perSecond: 10 }, performance.now());
-  #interrupts = 0;
-  #unread = false;
-
-  constructor(options: SessionOptions, end: SessionEnd) {
-    this.#options = options;
-    this.#end = end;
+export async function runSession({ url, tty, args, files, ...program }: SessionOptions): Promise<number> {
+  /** Why this end gave the run up. */
+  let failure: string | undefined;
+  const fail = (why: string) => {
+    failure ??= why;
+    client.close();
+  };
+  let asked = '';
+  const client = new Client({
+    url: () => (asked = url()),
     // The library leaves the Origin header out, and the token is signed for the empty origin.
-    this.#socket = new WebSocket(options.url, SUBPROTOCOL, {
-      handshakeTimeout: CONNECT_TIMEOUT_MS,
-      maxPayload: MAX_PAYLOAD_BYTES,
-      perMessageDeflate: false,
-    });
-    this.#feed = new StdinFeed({
-      send: (text) => {
-        this.#send('stdin', { text });
-        this.#send('ping', null);
-      },
-      close: () => this.#send('stdin_close', {}),
-      pause: () => process.stdin.pause(),
-      resume: () => process.stdin.resume(),
-      permit: () => this.#rate.take(performance.now()),
-      later: (callback, delayMs) => this.#later(callback, delayMs),
-    });
-    this.#socket.on('open', () => this.#open());
-    this.#socket.on('message', (data: Buffer) => this.#receive(data.toString('utf8')));
-    this.#socket.on('error', (error) =>
-      end.failed(`cannot talk to ${options.url}: ${messageOf(error)}. Is it up? ./rungrid status tells.`),
-    );
-    this.#socket.on('close', (code, reason) =>
-      end.failed(`the gateway closed the connection (${code} ${String(reason)}) before the program ended`),
-    );
+    socket: (address) =>
+      new WebSocket(address, SUBPROTOCOL, { maxPayload: MAX_PAYLOAD_BYTES, perMessageDeflate: false }),
+    onState: (state) => {
+      if (state.kind === 'waiting' && client.hello === undefined)
+        fail(`cannot connect to ${asked}: ${state.close?.reason ?? ''}. Is it up? See ./rungrid status.`);
+    },
+  });
+  const request: RunRequest = {
+    ...program,
+    ...(args.length > 0 ? { args } : {}),
+    ...(files.length > 0 ? { files } : {}),
+    ...(tty ? { tty: terminalSize() } : {}),
+    on_disconnect: 'keep',
+  };
+  const run = client.run(request);
+  const terminal = new Terminal(run, { tty, onStopTimeout: fail });
+  try {
+    await terminal.show();
+    return exitCode(await run.ended, { isUnread: terminal.isUnread, failure });
+  } finally {
+    terminal.detach();
+    client.close();
   }
+}
 
-  /** Lets go of the terminal, the socket and the timers. */
-  detach(): void {
-    for (const detach of this.#detachers) detach();
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#socket.removeAllListeners('close');
-    this.#socket.on('error', () => undefined);
-    this.#socket.close();
-    process.stdin.pause();
-  }
+function exitCode(end: RunEnd, { isUnread, failure }: { isUnread: boolean; failure: string | undefined }): number {
+  if (end.event === 'lost') throw new CliError(failure ?? end.data.message);
+  if (end.event === 'error') throw new CliError(`${end.data.code}: ${end.data.message}`);
+  if (isUnread) return EXIT_UNREAD;
+  const why = explain(end.data);
+  if (why !== undefined) note(why);
+  return exitCodeOf(end.data);
+}
 
-  #open(): void {
-    const { code, language, token, args, files, tty } = this.#options;
-    this.#send('run_code', {
-      code,
-      language,
-      token,
-      ...(args.length > 0 ? { args } : {}),
-      ...(files.length > 0 ? { files } : {}),
-      ...(tty ? { tty: terminalSize() } : {}),
-    });
-    if (tty) this.#takeTerminal();
-    this.#on(process.stdin, 'data', (bytes: Buffer) => this.#feed.data(bytes));
-    this.#on(process.stdin, 'end', () => this.#feed.end());
-    this.#on(process.stdin, 'error', () => this.#feed.end());
+/** This process's streams and signals, as those of a run. */
+class Terminal {
+  readonly #run: Run;
+  readonly #onStopTimeout: (why: string) => void;
+  readonly #detachers: (() => void)[] = [];
+  #isInterrupted = false;
+  #isUnread = false;
+
+  constructor(run: Run, options: { tty: boolean; onStopTimeout: (why: string) => void }) {
+    this.#run = run;
+    this.#onStopTimeout = options.onStopTimeout;
+    if (options.tty) this.#takeTerminal();
+    this.#sendStdin();
     this.#on(process, 'SIGINT', () => this.#interrupt());
     this.#on(process, 'SIGTERM', () => this.#stop());
     this.#on(process, 'SIGHUP', () => this.#stop());
-    this.#on(process.stdout, 'error', () => this.#readerGone());
+    this.#on(process.stdout, 'error', () => this.#readerClosed());
+  }
+
+  /** Whether the reader of our output has closed it. */
+  get isUnread(): boolean {
+    return this.#isUnread;
+  }
+
+  /** Writes the run's events up to its end. A slow reader of our output slows the run. */
+  async show(): Promise<void> {
+    for await (const { event, data } of this.#run) {
+      if (event === 'stdout') await this.#write(process.stdout, data.text);
+      else if (event === 'stderr' || event === 'compile') await this.#write(process.stderr, data.text);
+      else if (event === 'interrupted') note('lost the connection; the program goes on, reconnecting');
+      else if (event === 'gap') note('some of the output was lost with the connection');
+    }
+  }
+
+  /** Lets go of streams, signals and timers. */
+  detach(): void {
+    for (const detach of this.#detachers.splice(0)) detach();
+    process.stdin.pause();
+  }
+
+  #sendStdin(): void {
+    const decoder = new StringDecoder('utf8');
+    const end = () => {
+      void this.#run.write(decoder.end());
+      this.#run.closeStdin();
+    };
+    this.#on(process.stdin, 'data', (bytes: Buffer) => {
+      process.stdin.pause();
+      void this.#run.write(decoder.write(bytes)).then(() => process.stdin.resume());
+    });
+    this.#on(process.stdin, 'end', end);
+    this.#on(process.stdin, 'error', end);
   }
 
   /** Every key goes to the program, whose own terminal echoes it, edits lines and makes signals of Ctrl-C. Given back in detach(). */
   #takeTerminal(): void {
     process.stdin.setRawMode(true);
     this.#detachers.push(() => process.stdin.setRawMode(false));
-    this.#on(process.stdout, 'resize', () => this.#send('resize', terminalSize()));
+    this.#on(process.stdout, 'resize', () => this.#run.resize(terminalSize()));
   }
 
   #on(emitter: NodeJS.EventEmitter, event: string, listener: (...args: never[]) => void): void {
@@ -138,80 +140,36 @@ class Session {
     this.#detachers.push(() => emitter.off(event, any));
   }
 
-  #later(callback: () => void, delayMs: number): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      callback();
-    }, delayMs);
-    this.#timers.add(timer);
-  }
-
+  /** The first Ctrl-C is the program's; a second one, or one that cannot be sent, ends it. */
   #interrupt(): void {
-    this.#interrupts++;
-    if (this.#interrupts > 1) return this.#stop();
-    const name: SignalName = 'SIGINT';
-    this.#send('signal', { name });
+    if (this.#isInterrupted || !this.#run.signal('SIGINT')) this.#stop();
+    this.#isInterrupted = true;
   }
 
   #stop(): void {
-    this.#send('stop', {});
-    this.#later(() => this.#end.failed('the program was stopped, but its end was not confirmed'), STOP_TIMEOUT_MS);
+    this.#run.stop();
+    const timer = setTimeout(
+      () => this.#onStopTimeout('the program was stopped, but its end was not confirmed'),
+      STOP_TIMEOUT_MS,
+    );
+    this.#detachers.push(() => clearTimeout(timer));
   }
 
-  #receive(text: string): void {
-    const frame = JSON.parse(text) as ServerFrame;
-    switch (frame.event) {
-      case 'stdout':
-        this.#write(process.stdout, frame.data.text);
-        break;
-      case 'stderr':
-      case 'compile':
-        this.#write(process.stderr, frame.data.text);
-        break;
-      case 'pong':
-        this.#feed.confirmed();
-        break;
-      case 'exit': {
-        const why = this.#unread ? undefined : explain(frame.data);
-        if (why !== undefined) process.stderr.write(`rungrid: ${why}\n`);
-        this.#end.done(this.#unread ? EXIT_UNREAD : exitCodeOf(frame.data));
-        break;
-      }
-      case 'error':
-        if (frame.data.code === 'stdin_full') this.#feed.refuse();
-        else this.#end.failed(`${frame.data.code}: ${frame.data.message}`);
-        break;
-      case 'hello': {
-        const perSecond = frame.data.limits.frames_per_second * STDIN_SHARE;
-        this.#rate = new TokenBucket({ capacity: perSecond, perSecond }, performance.now());
-        break;
-      }
-      case 'queued':
-      case 'started':
-      case 'resumed':
-      case 'draining':
-        break;
-    }
-  }
-
-  /** The reader of our output went away (`| head`): so does the program, and there is nothing to say about it. */
-  #readerGone(): void {
-    if (this.#unread) return;
-    this.#unread = true;
-    this.#socket.resume();
+  /** The reader of our output closed it (`| head`): the program is stopped, and there is nothing to say about it. */
+  #readerClosed(): void {
+    if (this.#isUnread) return;
+    this.#isUnread = true;
     this.#stop();
   }
 
-  /** A slow reader of our output slows the socket, and so the program. */
-  #write(stream: NodeJS.WriteStream, text: string): void {
-    if (this.#unread || stream.write(text)) return;
-    this.#socket.pause();
-    stream.once('drain', () => this.#socket.resume());
+  async #write(stream: NodeJS.WriteStream, text: string): Promise<void> {
+    // A stream that is closed meanwhile never drains: its error ends the wait.
+    if (!this.#isUnread && !stream.write(text)) await once(stream, 'drain').catch(() => undefined);
   }
+}
 
-  #send(event: string, data: unknown): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ event, data }));
-  }
+function note(text: string): void {
+  process.stderr.write(`rungrid: ${text}\n`);
 }
 
 /** Of this process's terminal, within what the protocol takes. */

@@ -1,4 +1,4 @@
-// The engine's side: calls over its unix socket, each with a deadline and a bound, each failure a Refusal with its name.
+// The client of the engine: calls over its unix socket, each with a deadline and a bound, each failure a named Refusal.
 import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { EngineAnswer, EnginePort, EngineRequest } from '../policy/ports.js';
@@ -7,7 +7,7 @@ import { Refusal } from '../policy/refusal.js';
 interface EngineOptions {
   /** Path of the engine's unix socket. */
   readonly socketPath: string;
-  /** From the call to its whole answer; of a stream, to its head. Ms. */
+  /** From the call to its whole answer, or to the head of a stream, ms. */
   readonly timeoutMs: number;
   /** Largest answer. */
   readonly answerBytes: number;
@@ -15,12 +15,12 @@ interface EngineOptions {
   readonly maxSockets: number;
 }
 
-/** What an attach or an event stream came to: the engine's stream, or the answer that it gave in its place. */
+/** Result of an attach or an event stream: the engine's stream, or the answer in its place. */
 export type Opened<T> = { readonly stream: T } | { readonly answer: EngineAnswer };
 
 interface Hijacked {
   readonly socket: Socket;
-  /** What the engine sent right behind its head. */
+  /** Bytes that the engine sent right after the head. */
   readonly head: Buffer;
 }
 
@@ -80,7 +80,7 @@ export class EngineClient implements EnginePort {
       path,
       headers: { Host: 'docker', ...type, ...options.headers, ...length },
       ...(options.own === true
-        ? // Half-open: the end of a program's output is not the end of its input, nor the other way round.
+        ? // Half-open: the end of a program's output is not the end of its input, nor vice versa.
           { createConnection: () => connect({ path: this.#options.socketPath, allowHalfOpen: true }) }
         : { agent: this.#agent, socketPath: this.#options.socketPath }),
     });
@@ -95,7 +95,7 @@ export class EngineClient implements EnginePort {
   ): Promise<T> {
     let call: ClientRequest | undefined;
     let timer: NodeJS.Timeout | undefined;
-    const abandoned = () => call?.destroy(new Refusal('engine_unreachable', 'the caller went away'));
+    const abandoned = () => call?.destroy(new Refusal('engine_unreachable', 'the caller disconnected'));
     try {
       return await new Promise<T>((resolve, reject) => {
         const { timeoutMs } = this.#options;

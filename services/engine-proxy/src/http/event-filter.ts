@@ -1,7 +1,7 @@
-// The engine's event stream, line by line: what is not about the fleet's containers is left out.
+// The engine's event stream, line by line: only events of the fleet's containers pass.
 import { Transform, type TransformCallback } from 'node:stream';
 
-/** A line is about 1 KB. One that grows past this ends the stream: a worker connects again. */
+/** A line is about 1 KB. One that grows past this ends the stream: the worker reconnects. */
 const MAX_LINE_BYTES = 65_536;
 const NEWLINE = 0x0a;
 

@@ -2,10 +2,10 @@
 import type { IncomingMessage } from 'node:http';
 import { quoted, Refusal } from '../policy/refusal.js';
 
-/** Headers by which two parsers could come to see two different requests, or the server to answer before it is asked. */
+/** Headers that two parsers could read as two different requests, or that make the server answer early. */
 const NEVER = ['transfer-encoding', 'trailer', 'te', 'expect', 'upgrade', 'x-http-method-override'];
 
-/** Throws Refusal for framing that a worker never uses. `upgrade`: the request is one of those that may ask for it. */
+/** Throws Refusal for framing that a worker never uses. `upgrade`: the request may ask for an upgrade. */
 export function checkFraming(request: IncomingMessage, options: { upgrade: boolean }): void {
   if (request.httpVersion !== '1.1') throw new Refusal('bad_framing', `HTTP/${request.httpVersion} is not spoken here`);
   if (request.headers.host === undefined) throw new Refusal('bad_framing', 'there is no host');

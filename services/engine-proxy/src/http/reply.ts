@@ -6,7 +6,7 @@ import type { Refusal } from '../policy/refusal.js';
 
 export function sendAnswer(response: ServerResponse, { status, contentType, body }: EngineAnswer): void {
   if (response.destroyed) return;
-  // 204 and 304 have no body, and no length of one.
+  // 204 and 304 have no body and no Content-Length.
   const head = status === 204 || status === 304 ? {} : { 'content-type': contentType, 'content-length': body.length };
   response.writeHead(status, head).end(status === 204 || status === 304 ? undefined : body);
 }
@@ -15,7 +15,7 @@ export function sendRefusal(response: ServerResponse, refusal: Refusal): void {
   sendAnswer(response, { status: refusal.status, contentType: 'application/json', body: refusalBody(refusal) });
 }
 
-/** For a socket that has left the HTTP server; it is closed behind the answer. */
+/** For a socket detached from the HTTP server; it is closed after the answer. */
 export function endWithAnswer(socket: Duplex, { status, contentType, body }: EngineAnswer): void {
   if (socket.destroyed) return;
   const type = contentType.replaceAll(/[^\x20-\x7e]/g, '');
@@ -27,7 +27,7 @@ export function endWithRefusal(socket: Duplex, refusal: Refusal): void {
   endWithAnswer(socket, { status: refusal.status, contentType: 'application/json', body: refusalBody(refusal) });
 }
 
-/** JSON escapes whatever a stranger's text holds. */
+/** JSON escapes the client's text. */
 function refusalBody(refusal: Refusal): Buffer {
   return Buffer.from(JSON.stringify({ message: `engine proxy: ${refusal.reason}: ${refusal.message}` }));
 }

@@ -1,4 +1,4 @@
-// The server over an engine of the test's own: streams, deadlines, bounds, and what is left when either side goes.
+// The server over a fake engine: streams, deadlines, bounds, and cleanup when either side disconnects.
 import { linkSync, statSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { until } from '@rungrid/testkit/until';
@@ -56,7 +56,7 @@ async function attached(behind = ''): Promise<{ bench: Bench; worker: RawClient;
 }
 
 describe('an attached stream', () => {
-  it('carries bytes both ways as they are, those behind the head first', async () => {
+  it('carries bytes both ways unchanged, those after the head first', async () => {
     const { worker, engine, got } = await attached('early ');
     const bytes = String.fromCharCode(...Array.from({ length: 256 }, (_, byte) => byte));
     worker.socket.write(bytes, 'latin1');
@@ -64,27 +64,27 @@ describe('an attached stream', () => {
     await until(() => got() === bytes && worker.received === `early ${bytes}`);
   });
 
-  it('ends one direction by itself: the worker’s', async () => {
+  it('ends the worker’s direction by itself', async () => {
     const { worker, engine, got } = await attached();
-    worker.socket.end('last words');
-    await until(() => got() === 'last words' && engine.readableEnded);
+    worker.socket.end('last input');
+    await until(() => got() === 'last input' && engine.readableEnded);
     engine.write('answer');
     await until(() => worker.received === 'answer');
     engine.end();
     await until(() => worker.socket.closed && engine.closed);
   });
 
-  it('ends one direction by itself: the engine’s', async () => {
+  it('ends the engine’s direction by itself', async () => {
     const { worker, engine, got } = await attached();
     engine.end('last output');
     await until(() => worker.ended && worker.received === 'last output');
-    worker.socket.write('still heard');
-    await until(() => got() === 'still heard');
+    worker.socket.write('still open');
+    await until(() => got() === 'still open');
     worker.socket.end();
     await until(() => worker.socket.closed && engine.closed);
   });
 
-  it('tells the engine at once that the worker is gone', async () => {
+  it('disconnects from the engine when the worker disconnects', async () => {
     const { worker, engine } = await attached();
     worker.socket.destroy();
     await until(() => engine.readableEnded);
@@ -95,13 +95,13 @@ describe('an attached stream', () => {
     });
   });
 
-  it('tells the worker at once that the engine is gone', async () => {
+  it('disconnects from the worker when the engine disconnects', async () => {
     const { worker, engine } = await attached();
     engine.destroy();
     await until(() => worker.ended);
   });
 
-  it('stops the side that writes while the other one does not read, and loses nothing', async () => {
+  it('blocks a writer while the other side does not read, and loses nothing', async () => {
     const { worker, engine } = await attached();
     worker.socket.pause();
     const piece = Buffer.alloc(65_536, 'x');
@@ -121,7 +121,7 @@ describe('an attached stream', () => {
     expect(engine.writableLength).toBe(0);
   });
 
-  it('is not one when the engine says so', async () => {
+  it('is refused when the engine refuses it', async () => {
     const bench = await open(() => answerOf(409, { message: 'it is stopped' }));
     const worker = client(bench, ATTACH);
     await until(() => worker.ended);
@@ -140,7 +140,7 @@ describe('events', () => {
   const event = (fleet: string, id: string) =>
     `${JSON.stringify({ Action: 'die', Actor: { ID: id, Attributes: { 'sandbox.fleet': fleet } } })}\n`;
 
-  it('are those of the fleet, however they are cut; the stream goes when its reader does', async () => {
+  it('are those of the fleet, however they are split; the stream ends with its reader', async () => {
     let engine: Socket | undefined;
     const bench = await open((_head, socket) => {
       engine = socket;
@@ -159,7 +159,7 @@ describe('events', () => {
     await until(() => engine?.closed === true);
   });
 
-  it('end with a line that never does, or that is none', async () => {
+  it('end at a line that is endless or not JSON', async () => {
     for (const bytes of ['x'.repeat(70_000), 'not JSON\n']) {
       const bench = await open((_head, socket) => {
         socket.write(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n${bytes}`);
@@ -201,7 +201,7 @@ describe('an engine that', () => {
     await until(() => engine?.closed === true);
   });
 
-  it('is away: 502, and served again when it is back', async () => {
+  it('is unreachable: 502, until it is reachable again', async () => {
     const bench = await open(() => answerOf(200, 'OK'));
     await bench.engine.close();
     const away = client(bench, PING);
@@ -217,7 +217,7 @@ describe('an engine that', () => {
     }
   });
 
-  it('is at work for a worker that went away is let go', async () => {
+  it('works for a worker that disconnected is released', async () => {
     let engine: Socket | undefined;
     const bench = await open((_head, socket) => {
       engine = socket;
@@ -231,7 +231,7 @@ describe('an engine that', () => {
 });
 
 describe('bounds', () => {
-  it('a request that does not end is ended', async () => {
+  it('a request that does not end is refused', async () => {
     const bench = await open(() => answerOf(200, 'OK'), { ENGINE_PROXY_REQUEST_MS: '100' });
     for (const bytes of [
       PING.slice(0, -2),
@@ -244,7 +244,7 @@ describe('bounds', () => {
     expect(bench.engine.seen).toBe('');
   });
 
-  it('a connection too many is closed, and counted', async () => {
+  it('a connection past the limit is closed and counted', async () => {
     const bench = await open(() => answerOf(200, 'OK'), { ENGINE_PROXY_CONNECTIONS: '1' });
     const first = client(bench, PING);
     await until(() => first.statuses.length === 1);
@@ -255,11 +255,11 @@ describe('bounds', () => {
     expect(text).toMatch(/rungrid_engine_proxy_dropped_connections_total\{[^}]*\} 1/);
   });
 
-  it('refusals without end do not make a log without end', async () => {
+  it('endless refusals do not make an endless log', async () => {
     const bench = await open(() => undefined);
     for (let request = 0; request < 120; request += 1) {
-      const stranger = client(bench, 'GET /version HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n');
-      await until(() => stranger.statuses.length > 0);
+      const other = client(bench, 'GET /version HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n');
+      await until(() => other.statuses.length > 0);
     }
     const lines = bench
       .log()
@@ -271,7 +271,7 @@ describe('bounds', () => {
 });
 
 describe('the socket’s file', () => {
-  it('has its mode, and goes with the proxy', async () => {
+  it('has its mode, and is removed with the proxy', async () => {
     const owner = `${process.getuid?.()}:${process.getgid?.()}`;
     const bench = await open(() => answerOf(200, 'OK'), {
       ENGINE_PROXY_SOCKET_MODE: '0620',
@@ -284,9 +284,9 @@ describe('the socket’s file', () => {
     expect(() => statSync(bench.socket)).toThrow(/ENOENT/);
   });
 
-  it('is replaced when nobody listens there any more', async () => {
+  it('is replaced when no process listens on it', async () => {
     const bench = await open(() => answerOf(200, 'OK'));
-    // What a killed process leaves: the file, and nobody behind it.
+    // A killed process leaves its file behind.
     const stale = `${bench.socket}.stale`;
     linkSync(bench.socket, stale);
     await bench.closeProxy();
@@ -298,7 +298,7 @@ describe('the socket’s file', () => {
     expect(worker.statuses).toEqual([200]);
   });
 
-  it('is left alone when somebody listens there, or when it is no socket', async () => {
+  it('is kept when another process listens on it, or when it is no socket', async () => {
     const bench = await open(() => answerOf(200, 'OK'));
     await expect(startBench(() => undefined, { ENGINE_PROXY_SOCKET: bench.socket })).rejects.toThrow(/another process/);
     const plain = `${bench.socket}.txt`;

@@ -1,4 +1,4 @@
-// The workers' side: an HTTP server on a unix socket that asks the gate about every request, and answers for the engine.
+// The server for workers: HTTP on a unix socket; the gate decides on every request, the engine's answer goes back.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
@@ -11,20 +11,20 @@ import { checkFraming, readBody } from './framing.js';
 import { endWithAnswer, endWithRefusal, sendAnswer, sendRefusal } from './reply.js';
 import { splice } from './splice.js';
 
-/** A worker's heads have 300 bytes. */
+/** The head of a worker's request has 300 bytes. */
 const HEAD_BYTES = 4096;
 
 export interface Outcome {
-  /** Undefined when the request was not taken for a call. */
+  /** Undefined when the request was no call. */
   readonly verb: Verb | undefined;
-  /** `forwarded`: it reached the engine, whatever that said. */
+  /** `forwarded`: it reached the engine, with any answer. */
   readonly result: 'forwarded' | RefusalReason;
   readonly message: string;
-  /** What was thrown behind it, for the log. */
+  /** The error behind it, for the log. */
   readonly error?: unknown;
 }
 
-/** What the server asks: the gate's decisions. */
+/** The gate's decisions, as the server needs them. */
 interface Decisions {
   permit(call: Call, body: Buffer, signal: AbortSignal): Promise<EngineRequest>;
   narrow(call: Call, answer: EngineAnswer): EngineAnswer;
@@ -42,7 +42,7 @@ export interface ServerParts {
   readonly gate: Decisions;
   readonly engine: StreamingEngine;
   readonly limits: {
-    /** Open connections, attached streams among them. Past it one is closed at once. */
+    /** Open connections, attached streams included. Past it a new one is closed at once. */
     readonly connections: number;
     readonly bodyBytes: number;
     /** From a request's first byte to its last, ms. */
@@ -50,7 +50,7 @@ export interface ServerParts {
   };
   readonly observer: {
     outcome(outcome: Outcome): void;
-    /** A connection past the bound was closed. */
+    /** A connection past the limit was closed. */
     dropped(): void;
     /** Attached streams that are open now. */
     attached(count: number): void;
@@ -61,7 +61,7 @@ export class ProxyServer {
   readonly server: Server;
   readonly #parts: ServerParts;
   readonly #sockets = new Set<Duplex>();
-  /** Sockets with a request that is not answered yet. */
+  /** Sockets with an unanswered request. */
   readonly #busy = new WeakSet<Duplex>();
   #attached = 0;
 
@@ -74,11 +74,11 @@ export class ProxyServer {
         requestTimeout: requestTimeoutMs,
         headersTimeout: requestTimeoutMs,
         connectionsCheckingInterval: Math.min(requestTimeoutMs, 5000),
-        // An idle connection stays: closing it could cross a request on its way, which the engine itself never does.
+        // An idle connection stays open: closing it could race with the next request, which the engine itself never does.
         keepAliveTimeout: 0,
         noDelay: true,
         insecureHTTPParser: false,
-        // The framing's check answers in the engine's form, and counts.
+        // The framing check answers in the engine's form, and counts.
         requireHostHeader: false,
       },
       (request, response) => void this.#answer(request, response),
@@ -92,7 +92,7 @@ export class ProxyServer {
     this.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       void this.#upgrade(request, socket as Socket, head);
     });
-    // These go around 'request' in Node: here they end like any other.
+    // Node emits these apart from 'request'; here they end like any other.
     for (const event of ['checkContinue', 'checkExpectation'])
       this.server.on(
         event,
@@ -119,8 +119,8 @@ export class ProxyServer {
       return;
     }
     this.#busy.add(socket);
-    const gone = new AbortController();
-    response.once('close', () => gone.abort());
+    const disconnected = new AbortController();
+    response.once('close', () => disconnected.abort());
     response.once('finish', () => this.#busy.delete(socket));
     let call: Call | undefined;
     try {
@@ -128,13 +128,17 @@ export class ProxyServer {
       const body = await readBody(request, this.#parts.limits.bodyBytes);
       call = parseCall(request.method ?? '', request.url ?? '');
       if (call.verb === 'attach') throw new Refusal('bad_framing', 'an attach asks for an upgrade');
-      const permitted = await this.#parts.gate.permit(call, body, gone.signal);
-      if (call.verb === 'events') await this.#stream(permitted, response, gone.signal);
-      else sendAnswer(response, this.#parts.gate.narrow(call, await this.#parts.engine.call(permitted, gone.signal)));
+      const permitted = await this.#parts.gate.permit(call, body, disconnected.signal);
+      if (call.verb === 'events') await this.#stream(permitted, response, disconnected.signal);
+      else
+        sendAnswer(
+          response,
+          this.#parts.gate.narrow(call, await this.#parts.engine.call(permitted, disconnected.signal)),
+        );
       this.#forwarded(call);
     } catch (error) {
       const refusal = this.#refused(error, call);
-      // What is left of a request that was not read to its end must not be taken for the next one.
+      // The unread rest of a request must not be parsed as the next one.
       if (!request.complete) response.shouldKeepAlive = false;
       sendRefusal(response, refusal);
     }
@@ -144,18 +148,18 @@ export class ProxyServer {
     const opened = await this.#parts.engine.openStream(permitted, signal);
     if ('answer' in opened) return sendAnswer(response, opened.answer);
     response.writeHead(200, { 'content-type': 'application/json' });
-    // The subscriber waits for the head, and the first event may be long in coming.
+    // The subscriber waits for the head, and the first event may take long.
     response.flushHeaders();
     const filter = new EventFilter((line) => this.#parts.gate.isOwnEvent(line));
-    // Either side may go at any time: that is how such a stream ends.
+    // Either side may disconnect at any time: that is how such a stream ends.
     await pipeline(opened.stream, filter, response).catch(() => response.destroy());
   }
 
   async #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
-    const gone = new AbortController();
-    // The HTTP server has let go of it: an error without a listener would end the process.
+    const disconnected = new AbortController();
+    // The HTTP server has detached it: an error without a listener would end the process.
     socket.on('error', () => socket.destroy());
-    socket.once('close', () => gone.abort());
+    socket.once('close', () => disconnected.abort());
     let call: Call | undefined;
     try {
       if (this.#busy.has(socket)) throw new Refusal('pipelined', 'an upgrade before the answer');
@@ -165,8 +169,8 @@ export class ProxyServer {
       if (request.headers.upgrade !== 'tcp') throw new Refusal('bad_framing', 'an attach asks for an upgrade to tcp');
       if (Number(request.headers['content-length'] ?? 0) > 0 || head.length > 0)
         throw new Refusal('bad_framing', 'nothing may come before the answer to an attach');
-      const permitted = await this.#parts.gate.permit(call, Buffer.alloc(0), gone.signal);
-      const opened = await this.#parts.engine.hijack(permitted, gone.signal);
+      const permitted = await this.#parts.gate.permit(call, Buffer.alloc(0), disconnected.signal);
+      const opened = await this.#parts.engine.hijack(permitted, disconnected.signal);
       this.#forwarded(call);
       if ('answer' in opened) endWithAnswer(socket, opened.answer);
       else await this.#carry(socket, opened.stream);
@@ -194,14 +198,14 @@ export class ProxyServer {
 
   #onClientError(error: Error, socket: Duplex): void {
     const code = 'code' in error ? String(error.code) : '';
-    // The other end went away; there is nobody to answer.
+    // The other end disconnected; there is no client to answer.
     if (code === 'ECONNRESET' || socket.destroyed) {
       socket.destroy();
       return;
     }
     const reason = code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'request_timeout' : 'not_http';
     const refusal = new Refusal(reason, code || 'not a request');
-    // With an answer under way another one would be read as that one's.
+    // During an answer, another one would be read as part of it.
     if (this.#busy.has(socket)) {
       this.#refused(refusal, undefined);
       socket.destroy();
@@ -229,7 +233,7 @@ export class ProxyServer {
   }
 }
 
-/** A request that broke off in its body; everything else is a fault here. */
+/** A request that ended within its body; everything else is an error of the proxy. */
 function unexpected(error: unknown): Refusal {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE'

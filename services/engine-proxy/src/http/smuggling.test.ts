@@ -1,4 +1,4 @@
-// Requests that two parsers could read in two ways: the engine sees none of them, or exactly one that was made anew.
+// Requests that two parsers could read differently: the engine receives none of them, or exactly one that was rebuilt.
 import { until } from '@rungrid/testkit/until';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { answerOf, type Bench, RawClient, startBench } from '../testkit/fake-engine.js';
@@ -88,34 +88,34 @@ describe('refused, without a byte to the engine', () => {
   });
 });
 
-it('takes one request at a time: with a second one behind it, there is no answer', async () => {
+it('closes without an answer on a second request before the first answer', async () => {
   const client = await send(PING + PING);
   await until(() => client.ended);
   expect(client.statuses).toEqual([]);
   expect(bench.log()).toContain('"result":"pipelined"');
 });
 
-it('takes no upgrade behind a request that is not answered yet', async () => {
+it('refuses an upgrade before the first answer', async () => {
   const client = await send(`${PING}${ATTACH}${UPGRADE}Content-Length: 0\r\n\r\n`);
   await until(() => client.ended);
   expect(client.received).not.toContain(' 101 ');
   expect(bench.engine.seen).not.toContain('attach');
 });
 
-it('takes one request after the other on one connection', async () => {
+it('serves requests in sequence on one connection', async () => {
   const client = await send(PING);
   client.socket.write(PING);
   await until(() => client.statuses.length === 2);
   expect(client.statuses).toEqual([200, 200]);
 });
 
-it('sends the engine nothing of a request but what was checked', async () => {
+it('sends the engine only the checked parts of a request', async () => {
   const secret = 'X-Registry-Auth: c2VjcmV0\r\nCookie: a=b\r\nVia: 1.1 x\r\nConnection: keep-alive\r\n';
   await send(`GET /_ping HTTP/1.1\r\nHost: evil\r\n${secret}\r\n`);
   expect(bench.engine.seen).toBe('GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: keep-alive\r\n\r\n');
 });
 
-it('sends the engine a create body made anew', async () => {
+it('sends the engine a rebuilt create body', async () => {
   const doubled = BODY.replace('"Privileged":false', '"Privileged": true,\n"Privileged" : false');
   const client = await send(`${CREATE}Content-Type: text/plain\r\n${length(doubled)}`);
   expect(client.statuses).toEqual([201]);
@@ -130,7 +130,7 @@ it('sends the engine a create body made anew', async () => {
   expect(body).toBe(BODY);
 });
 
-it('counts and logs every refusal, with a stranger’s text escaped', async () => {
+it('counts and logs every refusal, with the client’s text escaped', async () => {
   await send('GET /build?x=%22%0a{"level":"info"} HTTP/1.1\r\nHost: docker\r\n\r\n');
   const text = await (await fetch(`${bench.metrics}/metrics`)).text();
   expect(text).toMatch(/rungrid_engine_proxy_requests_total\{call="none",result="not_allowed",[^}]*\} [1-9]/);

@@ -1,4 +1,4 @@
-// The socket's file: free before the server listens, and from its first moment nobody's but ours until it has owner and mode.
+// The socket's file: free before the server listens, and closed to others until it has its owner and mode.
 import { chmodSync, chownSync, lstatSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
@@ -12,14 +12,14 @@ interface SocketFile {
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
 }
 
-/** Listens there. Throws ConfigError when somebody else does, or the path is something else than a socket. */
+/** Listens there. Rejects with ConfigError when another process does, or when the path is not a socket. */
 export async function listenOn(server: Server, file: SocketFile): Promise<void> {
   await clearStale(file.path);
   const before = process.umask(0o177);
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      // The file is made within this call.
+      // This call creates the file.
       server.listen(file.path, () => {
         server.off('error', reject);
         resolve();
@@ -33,7 +33,7 @@ export async function listenOn(server: Server, file: SocketFile): Promise<void> 
   chmodSync(file.path, file.mode);
 }
 
-/** Removes what a process that was killed left behind. */
+/** Removes the socket of a process that was killed. */
 async function clearStale(path: string): Promise<void> {
   const there = lstatSync(path, { throwIfNoEntry: false });
   if (there === undefined) return;

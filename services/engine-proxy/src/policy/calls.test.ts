@@ -1,4 +1,4 @@
-// The table of calls: what a worker sends is taken and made anew, and every other spelling of it is refused.
+// The table of calls: a worker's request is accepted and rebuilt, and every other spelling of it is refused.
 import { describe, expect, it } from 'vitest';
 import { engineRequest, parseCall } from './calls.js';
 import { Refusal } from './refusal.js';
@@ -33,11 +33,11 @@ const TAKEN: readonly [string, string, object][] = [
 ];
 
 describe('the calls of a worker', () => {
-  it.each(TAKEN)('%s %s is taken', (method, target, call) => {
+  it.each(TAKEN)('%s %s is accepted', (method, target, call) => {
     expect(parseCall(method, target)).toEqual(call);
   });
 
-  it.each(TAKEN)('%s %s goes on as it came, made anew', (method, target) => {
+  it.each(TAKEN)('%s %s is rebuilt to the same request', (method, target) => {
     const call = parseCall(method, target);
     const container = 'container' in call ? { container: call.container } : {};
     expect(engineRequest(call, container)).toMatchObject({ method, target });
@@ -151,7 +151,7 @@ describe.each(Object.entries(REFUSED))('%s', (_what, requests) => {
   });
 });
 
-it('quotes a stranger’s text, and not all of it', () => {
+it('quotes and bounds text of a request', () => {
   const thrown = (() => {
     try {
       return parseCall('GET', `/${'x'.repeat(5000)}"\u001b[31m`);

@@ -15,12 +15,12 @@ export type Call =
 
 export type Verb = Call['verb'];
 
-/** A whole id: nothing can be meant by it but that container. A short one could name another. */
+/** A whole id names one container only. A short one could name another. */
 export const CONTAINER_ID = /^[0-9a-f]{64}$/;
 export const IMAGE_ID = /^sha256:[0-9a-f]{64}$/;
 
 const CONTAINER = '(?<container>[0-9a-f]{64}|(?:warm|run)-[A-Za-z0-9_-]{1,160})';
-/** Image names without upper case, empty parts or dots that climb; `:` and `/` come percent-encoded, as one form only. */
+/** Image names without upper case, empty parts or `..`; `:` and `/` must be percent-encoded. */
 const IMAGE = /^[a-z0-9]+(?:[._-][a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-][a-z0-9]+)*)*(?::[A-Za-z0-9_.-]{1,128})?$/;
 
 const LIST_QUERY = `all=true&filters=${encodeURIComponent(JSON.stringify({ label: [LABELS.owner] }))}`;
@@ -38,8 +38,8 @@ const exact = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\/]/g, 
 const rule = (method: Rule['method'], target: string): Rule => ({ method, target: new RegExp(`^${target}$`) });
 
 /**
- * One pattern a call, over the raw request target. There is no decoding before the match, no version prefix and no optional part,
- * so that nothing that the engine would read in another way than this table is ever a match.
+ * One pattern per call, over the raw request target. There is no decoding before the match, no version prefix and no optional part,
+ * so that no target matches that the engine would read differently.
  */
 const RULES: Record<Verb, Rule> = {
   ping: rule('GET', '/_ping'),
@@ -104,7 +104,7 @@ function makeCall(verb: Verb, parts: Record<string, string>): Call {
   }
 }
 
-/** The name behind its one encoded form: what encodes to something else than what came is refused, double encoding too. */
+/** The decoded name. A name that does not encode to the same text, such as a doubly encoded one, is refused. */
 function imageName(encoded: string): string {
   const name = decoded(encoded);
   if (name === undefined || encodeURIComponent(name) !== encoded || !(IMAGE_ID.test(name) || IMAGE.test(name)))
@@ -121,7 +121,7 @@ function decoded(text: string): string | undefined {
   }
 }
 
-/** What goes to the engine for a call, made anew. `container` is the id that was checked, in place of the name that came. */
+/** The engine's request for a call, rebuilt. `container` is the checked id, in place of the name in the request. */
 export function engineRequest(call: Call, checked: { container?: string; body?: string } = {}): EngineRequest {
   const path = `/containers/${checked.container ?? ''}`;
   switch (call.verb) {

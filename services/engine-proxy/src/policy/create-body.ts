@@ -38,12 +38,12 @@ const TMPFS_SIZE = /,size=([1-9][0-9]{0,12}),nr_inodes=([1-9][0-9]{0,9})$/;
 /** Change of a container that is being killed: a whole CPU, so that it dies at the machine's speed. */
 const KILL_UPDATE = { NanoCpus: 1_000_000_000 };
 
-/** Makes the check: bytes of a body in, the JSON to send to the engine out. It throws Refusal. */
+/** The check of a body: its bytes in, the JSON for the engine out. It throws Refusal. */
 export function createBodyCheck(policy: CreatePolicy): (body: Buffer) => { image: string; json: string } {
   return (bytes) => {
     const body = parseJson(bytes);
     const { settings, seccompProfile } = readSettings(body, policy);
-    // Nothing of what came goes on: the engine gets the worker's body for these settings, made anew.
+    // No byte of the request goes on: the engine gets the worker's body for these settings, rebuilt.
     requireSame(body, dockerBody(settings), 'body');
     return { image: settings.image, json: JSON.stringify(dockerBody({ ...settings, seccompProfile })) };
   };
@@ -55,7 +55,7 @@ export function checkUpdate(body: Buffer): string {
   return JSON.stringify(KILL_UPDATE);
 }
 
-/** The settings in a body, each within its range; `seccompProfile` is what is sent in place of the one that came. */
+/** The settings in a body, each within its range; `seccompProfile` replaces the one in the body. */
 function readSettings(
   body: unknown,
   { fleets, maxLimits: most, seccomp, runtimes, cgroupParent }: CreatePolicy,
@@ -100,7 +100,7 @@ function optional<T>(shape: Shape<T>): Shape<T | undefined> {
   return (value, at) => (value === undefined ? undefined : shape(value, at));
 }
 
-/** The one resource limit that is configured by itself. */
+/** The one resource limit with a setting of its own. */
 function openFiles(max: number): Shape<number> {
   return (value, at) => {
     const limits: unknown[] = Array.isArray(value) ? value : refuse(at, 'must be a list');

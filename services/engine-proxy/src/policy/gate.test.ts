@@ -1,9 +1,9 @@
-// The gate over an engine of the test's own: whose containers and images they are, and what of an answer goes back.
+// The gate over a fake engine: which containers and images it allows, and what of an answer goes back.
 import { describe, expect, it } from 'vitest';
 import { IMAGE, POLICY, sandboxBody } from '../testkit/sandbox-body.js';
 import { type Call, parseCall } from './calls.js';
 import { Gate } from './gate.js';
-import { Recent } from './names.js';
+
 import type { EngineAnswer, EngineRequest } from './ports.js';
 
 const ID = 'c'.repeat(64);
@@ -44,7 +44,7 @@ describe('containers', () => {
     }
   });
 
-  it('of the fleet are taken, also by the self-test, and asked about once', async () => {
+  it('of the fleet and its self-test are allowed, and looked up once', async () => {
     const { gate, asked } = gateOver({
       [`/containers/${ID}/json`]: container(ID, { 'sandbox.fleet': 'rungrid-selftest' }),
     });
@@ -52,12 +52,12 @@ describe('containers', () => {
     expect(asked).toEqual([`GET /containers/${ID}/json`]);
   });
 
-  it('that do not exist are answered so', async () => {
+  it('that do not exist are answered with 404', async () => {
     const { gate } = gateOver({});
     await expect(gate.permit({ verb: 'remove', container: NAME }, NONE)).rejects.toThrow(refused('no_such_container'));
   });
 
-  it('by name go to the engine by id, and are asked about each time', async () => {
+  it('by name go to the engine by id, and are looked up each time', async () => {
     const { gate, asked } = gateOver({ [`/containers/${NAME}/json`]: container(ID, FLEET) });
     const call = { verb: 'remove', container: NAME } as const;
     for (let time = 0; time < 2; time += 1)
@@ -68,7 +68,7 @@ describe('containers', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('that were created through here are not asked about', async () => {
+  it('created through the proxy are not looked up', async () => {
     const { gate, asked } = gateOver({});
     gate.narrow({ verb: 'create', name: NAME }, answer({ Id: ID, Warnings: [] }, 201));
     expect(await gate.permit({ verb: 'start', container: ID }, NONE)).toMatchObject({
@@ -77,13 +77,13 @@ describe('containers', () => {
     expect(asked).toEqual([]);
   });
 
-  it('that were not created after all are', async () => {
+  it('whose create failed are looked up', async () => {
     const { gate } = gateOver({});
     gate.narrow({ verb: 'create', name: NAME }, answer({ Id: ID }, 409));
     await expect(gate.permit({ verb: 'start', container: ID }, NONE)).rejects.toThrow(refused('no_such_container'));
   });
 
-  it('are not taken on the word of an engine that answers something else', async () => {
+  it('are refused when the engine’s answer is invalid', async () => {
     const broken = { status: 200, contentType: 'text/plain', body: Buffer.from('<html>') };
     for (const each of [broken, answer({}, 500)]) {
       const { gate } = gateOver({ [`/containers/${ID}/json`]: each });
@@ -91,7 +91,7 @@ describe('containers', () => {
     }
   });
 
-  it('get no body, whatever came', async () => {
+  it('get no body of the request', async () => {
     const { gate } = gateOver({ [`/containers/${ID}/json`]: container(ID, FLEET) });
     const start = await gate.permit({ verb: 'start', container: ID }, Buffer.from('{"Privileged":true}'));
     expect(start).toEqual({ method: 'POST', target: `/containers/${ID}/start` });
@@ -99,7 +99,7 @@ describe('containers', () => {
 });
 
 describe('images', () => {
-  it('are asked for by names on the list, or by id', async () => {
+  it('are inspected by names on the list, or by id', async () => {
     const { gate } = gateOver({});
     for (const image of ['rungrid/python:0123456789ab', IMAGE])
       expect(await gate.permit({ verb: 'image', image }, NONE)).toMatchObject({ method: 'GET' });
@@ -107,7 +107,7 @@ describe('images', () => {
       await expect(gate.permit({ verb: 'image', image }, NONE)).rejects.toThrow(refused('foreign_image'));
   });
 
-  it('run only when a name of theirs is on the list', async () => {
+  it('run only when one of their names is on the list', async () => {
     const call = { verb: 'create', name: NAME } as const;
     for (const tags of [undefined, null, [], ['postgres:16'], 'rungrid/python:1'])
       await expect(gateOver({ [imageTarget]: answer({ RepoTags: tags }) }).gate.permit(call, BODY)).rejects.toThrow(
@@ -120,14 +120,14 @@ describe('images', () => {
     expect(asked).toHaveLength(1);
   });
 
-  it('run without a question once their name was asked for', async () => {
+  it('run without a lookup once their name was inspected', async () => {
     const { gate, asked } = gateOver({});
     gate.narrow({ verb: 'image', image: 'rungrid/python:1' }, answer({ Id: IMAGE, Config: { Env: ['SECRET=1'] } }));
     await gate.permit({ verb: 'create', name: NAME }, BODY);
     expect(asked).toEqual([]);
   });
 
-  it('do not become known by asking for an id', async () => {
+  it('do not become allowed by inspecting an id', async () => {
     const { gate } = gateOver({ [imageTarget]: answer({ RepoTags: ['postgres:16'] }) });
     gate.narrow({ verb: 'image', image: IMAGE }, answer({ Id: IMAGE }));
     await expect(gate.permit({ verb: 'create', name: NAME }, BODY)).rejects.toThrow(refused('foreign_image'));
@@ -139,14 +139,14 @@ describe('answers', () => {
   const narrowed = (target: string, value: unknown) =>
     JSON.parse(gate.narrow(parseCall('GET', target), answer(value)).body.toString()) as unknown;
 
-  it('tell of the engine what a worker reads', () => {
+  it('about the engine hold the fields that a worker reads', () => {
     expect(narrowed('/info', { ID: 'x', CgroupVersion: '2', HttpProxy: 'http://u:p@x', Swarm: {} })).toEqual({
       ID: 'x',
       CgroupVersion: '2',
     });
   });
 
-  it('tell of an image its id', () => {
+  it('about an image hold its id', () => {
     expect(narrowed('/images/rungrid%2Fc%3A1/json', { Id: IMAGE, Config: { Env: ['SECRET=1'] } })).toEqual({
       Id: IMAGE,
     });
@@ -161,7 +161,7 @@ describe('answers', () => {
     expect(narrowed(list, { Id: ID })).toEqual([]);
   });
 
-  it('of a refusal of the engine go back as they are', () => {
+  it('with an error of the engine go back unchanged', () => {
     const conflict = answer({ message: 'conflict' }, 409);
     expect(gate.narrow({ verb: 'info' }, conflict)).toBe(conflict);
   });
@@ -174,10 +174,4 @@ describe('answers', () => {
     expect(gate.isOwnEvent(Buffer.from('{}'))).toBe(false);
     expect(() => gate.isOwnEvent(Buffer.from('no'))).toThrow(refused('bad_answer'));
   });
-});
-
-it('forgets the oldest of what it has seen, and what is added again is young', () => {
-  const recent = new Recent(2);
-  for (const id of ['a', 'b', 'a', 'c']) recent.add(id);
-  expect(['a', 'b', 'c'].map((id) => recent.has(id))).toEqual([true, false, true]);
 });

@@ -1,15 +1,15 @@
-// The decision: what of a call may reach the engine, and what of its answer a worker gets to see.
+// Decides what of a call may reach the engine, and what of its answer a worker may see.
 import { type Call, engineRequest } from './calls.js';
 import { checkUpdate, type CreatePolicy, createBodyCheck } from './create-body.js';
 import { Containers, fieldOf, Images, parseAnswer } from './names.js';
 import type { EngineAnswer, EnginePort, EngineRequest } from './ports.js';
 
 interface GatePolicy extends CreatePolicy {
-  /** Whole image names, or repositories' beginnings when they end with a slash. */
+  /** Whole image names, or prefixes that end with a slash. */
   readonly images: readonly string[];
 }
 
-/** The fields of the engine's self-description that a worker reads. The rest names registries, proxies and their passwords. */
+/** The fields of the engine's self-description that a worker reads. The rest includes registries, proxies and their passwords. */
 const INFO_FIELDS = [
   'ID',
   'ServerVersion',
@@ -33,7 +33,7 @@ export class Gate {
     this.#checkBody = createBodyCheck(policy);
   }
 
-  /** What to send to the engine for this call. Rejects with Refusal. */
+  /** The engine's request for this call. Rejects with Refusal. */
   async permit(call: Call, body: Buffer, signal?: AbortSignal): Promise<EngineRequest> {
     if (call.verb === 'image') this.#images.checkName(call.image);
     if (call.verb === 'create') {
@@ -46,11 +46,11 @@ export class Gate {
       const container = await this.#containers.resolve(call.container, signal);
       return engineRequest(call, { container, body: checkUpdate(body) });
     }
-    // The caller's body does not go on: the engine reads none with most of these calls, but the oldest form of its interface did.
+    // The caller's body is dropped: the engine ignores it in most of these calls, but its oldest API versions did not.
     return engineRequest(call, { container: await this.#containers.resolve(call.container, signal) });
   }
 
-  /** What of the engine's answer goes back. Throws Refusal when it is not one. */
+  /** The part of the engine's answer that goes back. Throws Refusal for an invalid answer. */
   narrow(call: Call, answer: EngineAnswer): EngineAnswer {
     if (answer.status >= 300) return answer;
     switch (call.verb) {

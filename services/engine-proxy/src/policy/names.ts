@@ -1,57 +1,36 @@
-// Which images a worker may ask for and run, and which containers are the fleet's: known ones at once, others by asking the engine.
+// Which images a worker may ask for and run, and which containers are the fleet's: known ones at once, others by a call to the engine.
 import { LABELS } from '@rungrid/sandbox/docker-body';
+import { LRUCache } from 'lru-cache';
 import { CONTAINER_ID, IMAGE_ID } from './calls.js';
 import type { EnginePort } from './ports.js';
 import { quoted, Refusal } from './refusal.js';
 
-/** Ids remembered of each kind. A forgotten one costs a question to the engine, nothing else. */
+/** Ids remembered of each kind. A forgotten one costs a call to the engine, nothing else. */
 const REMEMBERED = 8192;
-
-/** The ids that were seen last, in bounded memory. */
-export class Recent {
-  readonly #ids = new Set<string>();
-  readonly #most: number;
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  has(id: string): boolean {
-    return this.#ids.has(id);
-  }
-
-  add(id: string): void {
-    this.#ids.delete(id);
-    this.#ids.add(id);
-    if (this.#ids.size <= this.#most) return;
-    const [oldest] = this.#ids;
-    if (oldest !== undefined) this.#ids.delete(oldest);
-  }
-}
 
 export class Images {
   readonly #engine: EnginePort;
   readonly #allowed: readonly string[];
-  readonly #known = new Recent(REMEMBERED);
+  readonly #known = new LRUCache<string, true>({ max: REMEMBERED });
 
-  /** `allowed`: whole names, or repositories' beginnings when they end with a slash. */
+  /** `allowed`: whole names, or prefixes that end with a slash. */
   constructor(engine: EnginePort, allowed: readonly string[]) {
     this.#engine = engine;
     this.#allowed = allowed;
   }
 
-  /** Throws Refusal for a name that is not on the list. An id may be asked for: `mayRun` says whether it may run. */
+  /** Throws Refusal for a name that is not on the list. Any id may be inspected: checkId() decides whether it may run. */
   checkName(image: string): void {
     if (!IMAGE_ID.test(image) && !this.#isAllowed(image))
       throw new Refusal('foreign_image', `the image ${quoted(image)} is not one that workers use`);
   }
 
-  /** What the engine said about a name on the list: its id may run from now on, also when the name moves on. */
+  /** Remembers the id of a name on the list: it may run from now on, also when the name gets another id. */
   learn(image: string, id: string): void {
-    if (!IMAGE_ID.test(image) && IMAGE_ID.test(id)) this.#known.add(id);
+    if (!IMAGE_ID.test(image) && IMAGE_ID.test(id)) this.#known.set(id, true);
   }
 
-  /** Throws Refusal unless one of the names of this id is on the list, now or when it was asked for. */
+  /** Rejects with Refusal unless a name of this id is on the list, now or when it was inspected. */
   async checkId(id: string, signal?: AbortSignal): Promise<void> {
     if (this.#known.has(id)) return;
     const { status, body } = await this.#engine.call(
@@ -61,7 +40,7 @@ export class Images {
     const names = status === 200 ? textsOf(fieldOf(parseAnswer(body), 'RepoTags')) : [];
     if (!names.some((name) => this.#isAllowed(name)))
       throw new Refusal('foreign_image', `the image ${quoted(id)} is not one that workers use`);
-    this.#known.add(id);
+    this.#known.set(id, true);
   }
 
   #isAllowed(name: string): boolean {
@@ -72,21 +51,21 @@ export class Images {
 export class Containers {
   readonly #engine: EnginePort;
   readonly #fleets: readonly string[];
-  readonly #known = new Recent(REMEMBERED);
+  readonly #known = new LRUCache<string, true>({ max: REMEMBERED });
 
   constructor(engine: EnginePort, fleets: readonly string[]) {
     this.#engine = engine;
     this.#fleets = fleets;
   }
 
-  /** A container that was created through here. */
+  /** Remembers a container that was created through the proxy. */
   remember(id: string): void {
-    if (CONTAINER_ID.test(id)) this.#known.add(id);
+    if (CONTAINER_ID.test(id)) this.#known.set(id, true);
   }
 
   /**
-   * The id of a container of the fleet. The engine is told the id and not the name, which could be another's by then. Throws
-   * Refusal for one of somebody else, or none.
+   * The id of a container of the fleet. The engine gets the id, because the name could be another container's by then. Rejects with
+   * Refusal for any other container.
    */
   async resolve(container: string, signal?: AbortSignal): Promise<string> {
     if (this.#known.has(container)) return container;
@@ -100,7 +79,7 @@ export class Containers {
     const id = fieldOf(answer, 'Id');
     if (typeof id !== 'string' || !CONTAINER_ID.test(id) || !this.isOurs(fieldOf(fieldOf(answer, 'Config'), 'Labels')))
       throw new Refusal('foreign_container', `the container ${quoted(container)} is not of this fleet`);
-    this.#known.add(id);
+    this.#known.set(id, true);
     return id;
   }
 
@@ -110,7 +89,7 @@ export class Containers {
   }
 }
 
-/** The engine's JSON. Throws Refusal when it is none. */
+/** The engine's JSON. Throws Refusal for anything else. */
 export function parseAnswer(body: Buffer): unknown {
   try {
     return JSON.parse(body.toString('utf8'));

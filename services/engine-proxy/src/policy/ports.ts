@@ -1,4 +1,4 @@
-// What the policy needs of the engine, and what it hands to it. The docker folder implements it.
+// What the policy needs from the engine. The docker folder implements it.
 
 export interface EngineRequest {
   readonly method: 'GET' | 'POST' | 'DELETE';

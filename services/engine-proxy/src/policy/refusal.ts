@@ -1,6 +1,6 @@
-// What the proxy says no with: a closed table of reasons, each with the HTTP status that it answers.
+// Why the proxy refuses: a closed table of reasons, each with its HTTP status.
 
-/** Reason to status. Everything that policy forbids is 403; the others say what the caller can mend or the engine did. */
+/** Reason to status. Everything that the policy forbids is 403; the others are errors of the request or of the engine. */
 const REFUSALS = {
   /** Not one of the calls that a worker makes, byte for byte. */
   not_allowed: 403,
@@ -15,17 +15,17 @@ const REFUSALS = {
   foreign_container: 403,
   /** An image that is not on the list. */
   foreign_image: 403,
-  /** The engine does not know it: a worker that removes must hear so. */
+  /** The engine does not know it; a worker that removes it needs this answer. */
   no_such_container: 404,
-  /** The parser could not make a request of it. */
+  /** Not a request that the HTTP parser accepts. */
   not_http: 400,
-  /** A request that did not come in time. */
+  /** A request that did not arrive in time. */
   request_timeout: 408,
   engine_unreachable: 502,
-  /** An answer of the engine that is too large, or not what it must be. */
+  /** An answer of the engine that is too large or invalid. */
   bad_answer: 502,
   engine_timeout: 504,
-  /** A fault of the proxy's own: nothing went on. */
+  /** An error of the proxy itself: nothing was forwarded. */
   internal: 500,
 } as const;
 
@@ -35,7 +35,7 @@ export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly reason: RefusalReason;
 
-  /** `message` says what was refused and why; strangers' text in it is quoted and bounded by the caller. */
+  /** `message` says what was refused and why; the caller quotes and bounds text of a request in it. */
   constructor(reason: RefusalReason, message: string, options: { cause?: unknown } = {}) {
     super(message, options);
     this.reason = reason;
@@ -46,7 +46,7 @@ export class Refusal extends Error {
   }
 }
 
-/** A stranger's text for a message or a log: JSON-escaped, at most 80 characters of it. */
+/** Text of a request for a message or a log: JSON-escaped, at most 80 characters of it. */
 export function quoted(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }

@@ -21,7 +21,7 @@ const profile = closed(
   },
 );
 
-/** Shape of the security option that is the filter: the profile's text as it came, and as it goes on. Undefined: the engine's own. */
+/** Shape of the security option that is the filter: the profile's text in the body, and the text to send. Undefined: the engine's own. */
 export function seccompFilter(
   choice: SeccompChoice,
   { absentCallsPass }: Pick<Runtime, 'absentCallsPass'>,
@@ -31,7 +31,7 @@ export function seccompFilter(
     if (value === undefined && choice === 'engine') return { given: undefined, sent: undefined };
     if (typeof value !== 'string' || !value.startsWith(PREFIX)) return refuse(at, 'must be a seccomp profile');
     const given = value.slice(PREFIX.length);
-    // Made anew as well: its reader is the engine's parser too, which takes the last of two keys whatever their case.
+    // Rebuilt as well: the engine's parser reads it too, and takes the last of two keys regardless of case.
     if (choice === 'denying') return { given, sent: JSON.stringify(profile(parsed(given, at), at)) };
     return given === own ? { given, sent: own } : refuse(at, 'is not the seccomp profile of this version');
   };

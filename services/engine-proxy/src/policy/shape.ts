@@ -1,7 +1,7 @@
-// Closed shapes: each check takes a value apart and gives it back rebuilt, or refuses it; what no shape names is refused.
+// Closed shapes: each check returns a rebuilt value or refuses it; a field that no shape names is refused.
 import { quoted, Refusal } from './refusal.js';
 
-/** Returns what may go on, made anew. Throws Refusal, naming the place. */
+/** Returns the value to forward, rebuilt. Throws Refusal, which names the place. */
 export type Shape<T> = (value: unknown, at: string) => T;
 
 export function refuse(at: string, why: string): never {
@@ -56,8 +56,8 @@ type Fields = Readonly<Record<string, Shape<unknown>>>;
 type Values<F extends Fields> = { [K in keyof F]: ReturnType<F[K]> };
 
 /**
- * An object with all of `fields`, any of `optional`, and nothing else. Names are compared as they are: the engine's parser takes
- * `privileged` for `Privileged`, so that another case is an unknown field here and is refused.
+ * An object with all of `fields`, any of `optional`, and nothing else. Names are compared exactly: the engine's parser takes
+ * `privileged` for `Privileged`, so another case is an unknown field here, and refused.
  */
 export function closed<F extends Fields>(fields: F, optional: Fields = {}): Shape<Values<F>> {
   const shapes = new Map<string, Shape<unknown>>(Object.entries({ ...fields, ...optional }));

@@ -1,4 +1,4 @@
-// For tests: an engine on a unix socket that keeps every byte it is sent, and a proxy in front of it.
+// For tests: an engine on a unix socket that keeps every byte it receives, and a proxy in front of it.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,7 @@ import { createLogger } from '@rungrid/kit/logger';
 import { startProxy } from '../app.js';
 import { readProxyConfig } from '../config.js';
 
-/** Answers one request. Undefined: it gets no answer. Null: the socket is the handler's from here on, its end too. */
+/** Answers one request. Undefined: it gets no answer. Null: from here on the handler owns the socket, and ends it. */
 export type Handler = (head: string, socket: Socket) => string | undefined | null;
 
 export function answerOf(status: number, value: unknown): string {
@@ -45,7 +45,7 @@ export class FakeEngine {
         if (answer === null) socket.off('end', onEnd);
       };
       const onEnd = () => socket.end();
-      // Without a reader the end would not be seen.
+      // Without a reader the end would go unnoticed.
       socket.on('data', onData).on('end', onEnd).resume();
     });
   }

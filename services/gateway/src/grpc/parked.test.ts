@@ -1,9 +1,10 @@
 // Rules of streams that are opened ahead.
-import type { Call, CallHandlers } from '@rungrid/kit/grpc/client-call';
-import { STATUS } from '@rungrid/kit/grpc/status';
-import type { Assigned, RunEvent, RunInput } from '@rungrid/proto/gen/rungrid/v1/runner';
+import { EventEmitter } from 'node:events';
+import { status } from '@grpc/grpc-js';
+import type { Assigned, RunEvent } from '@rungrid/proto/gen/rungrid/v1/runner';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ParkedCalls } from './parked.js';
+import type { RunCall } from './run-stream.js';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -12,13 +13,9 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-class FakeCall implements Call<RunInput, RunEvent> {
+class FakeCall extends EventEmitter {
   readonly written: unknown[] = [];
   cancelled = false;
-  #handlers: CallHandlers<RunEvent> | undefined;
-  listen(handlers: CallHandlers<RunEvent>): void {
-    this.#handlers = handlers;
-  }
   cancel(): void {
     this.cancelled = true;
   }
@@ -26,17 +23,14 @@ class FakeCall implements Call<RunInput, RunEvent> {
     this.written.push(message);
     return true;
   }
-  end(): void {}
-  pause(): void {}
-  resume(): void {}
   assign(runId: string): void {
     this.data({ seq: 0, assigned: { runId, epoch: 1 } });
   }
   data(event: RunEvent): void {
-    this.#handlers?.message(event);
+    this.emit('data', event);
   }
   over(code: number): void {
-    this.#handlers?.end({ code, details: '' });
+    this.emit('status', { code, details: '' });
   }
 }
 
@@ -49,7 +43,7 @@ function setup() {
     open: () => {
       const call = new FakeCall();
       opened.push(call);
-      return call;
+      return call as unknown as RunCall;
     },
     onAssigned: ({ runId }: Assigned, { call }) => void assigned.push({ run: runId, call }),
     onLost: ({ code }) => void lost.push(code),
@@ -81,8 +75,8 @@ test('a stream that was given a run is handed over once, and replaced a little l
 test('a stream that ends while it is parked is opened again by the next fill', () => {
   const { opened, lost, parked, first } = setup();
   const before = parked.size;
-  first.over(STATUS.UNAVAILABLE);
-  expect(lost).toEqual([STATUS.UNAVAILABLE]);
+  first.over(status.UNAVAILABLE);
+  expect(lost).toEqual([status.UNAVAILABLE]);
   expect(parked.size).toBe(before - 1);
   parked.fill();
   expect(parked.size).toBe(before);
@@ -96,7 +90,7 @@ test('a stream that begins with anything but an assignment is cancelled', () => 
   expect(first.cancelled).toBe(true);
   expect(assigned).toEqual([]);
   // The cancel comes back as an end, of which nobody has to hear.
-  first.over(STATUS.CANCELLED);
+  first.over(status.CANCELLED);
   expect(lost).toEqual([]);
   parked.close();
 });

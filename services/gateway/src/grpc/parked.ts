@@ -1,5 +1,5 @@
 // Streams to a worker that are opened ahead of their runs: the worker puts a run on one as soon as it has claimed it, and nobody waits for a hand-over.
-import type { Status } from '@rungrid/kit/grpc/status';
+import type { StatusObject } from '@grpc/grpc-js';
 import type { Assigned, RunEvent } from '@rungrid/proto/gen/rungrid/v1/runner';
 import type { RunCall } from './run-stream.js';
 
@@ -15,7 +15,7 @@ export interface ParkedOptions {
   /** The worker has put a run on a stream, which is the callee's from then on. In this turn it must listen to the stream. */
   readonly onAssigned: (assigned: Assigned, stream: { readonly call: RunCall; readonly first: RunEvent }) => void;
   /** A stream has ended while it was parked. */
-  readonly onLost: (status: Status) => void;
+  readonly onLost: (status: StatusObject) => void;
 }
 
 export class ParkedCalls {
@@ -45,18 +45,20 @@ export class ParkedCalls {
   }
 
   #park(call: RunCall): void {
-    call.listen({
-      message: (first) => {
-        // After close() nothing of it is wanted; the worker finds its stream gone.
-        if (!this.#calls.delete(call) || this.#closed) return;
-        this.#refillSoon();
-        if (first.assigned !== undefined) this.#options.onAssigned(first.assigned, { call, first });
-        else call.cancel();
-      },
-      end: (status) => {
-        if (this.#calls.delete(call)) this.#options.onLost(status);
-      },
-    });
+    const onFirst = (first: RunEvent) => {
+      call.off('data', onFirst);
+      call.off('status', onLost);
+      // After close() nothing of it is wanted; the worker finds its stream closed.
+      if (!this.#calls.delete(call) || this.#closed) return;
+      this.#refillSoon();
+      if (first.assigned !== undefined) this.#options.onAssigned(first.assigned, { call, first });
+      else call.cancel();
+    };
+    const onLost = (status: StatusObject) => {
+      if (this.#calls.delete(call)) this.#options.onLost(status);
+    };
+    call.on('data', onFirst);
+    call.on('status', onLost);
     call.write({ input: { $case: 'park', value: { gatewayId: this.#options.gatewayId } } });
     this.#calls.add(call);
   }

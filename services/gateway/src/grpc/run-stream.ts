@@ -1,36 +1,39 @@
 // One run's gRPC stream: translates calls and status codes into what routing asks for.
-import type { Call } from '@rungrid/kit/grpc/client-call';
-import { STATUS, type Status, statusText } from '@rungrid/kit/grpc/status';
+import { type ClientDuplexStream, status, type StatusObject } from '@grpc/grpc-js';
 import type { RunEvent, RunInput } from '@rungrid/proto/gen/rungrid/v1/runner';
 import type { RunStream, RunStreamHandlers, StreamFault } from '../routing/types.js';
 
 /** How long a worker may take to end the stream after the terminal event, ms. */
 const FINISH_WAIT_MS = 5000;
 
-export type RunCall = Call<RunInput, RunEvent>;
+export type RunCall = ClientDuplexStream<RunInput, RunEvent>;
 
 export interface RunStreamOptions {
   readonly handlers: RunStreamHandlers;
   /** The call is over, whoever ended it. Called once. */
-  readonly onClosed: (status: Status) => void;
+  readonly onClosed: (status: StatusObject) => void;
 }
 
 /** Wraps a fresh call. */
 export function wrapCall(call: RunCall, options: RunStreamOptions): RunStream {
   let handlers: RunStreamHandlers | undefined = options.handlers;
+  let ended: StatusObject | undefined;
   let closed = false;
   let finishTimer: NodeJS.Timeout | undefined;
 
-  call.listen({
-    message: (event) => handlers?.event(event),
-    end: (status) => {
-      closed = true;
-      clearTimeout(finishTimer);
-      const listening = handlers;
-      handlers = undefined;
-      options.onClosed(status);
-      listening?.end(status.code === STATUS.OK ? undefined : faultOf(status));
-    },
+  call.on('data', (event: RunEvent) => handlers?.event(event));
+  call.on('status', (given) => {
+    ended = given;
+  });
+  // Events that came before the status may still wait in a paused stream; 'end' follows them.
+  call.on('end', () => {
+    if (ended === undefined) return;
+    closed = true;
+    clearTimeout(finishTimer);
+    const listening = handlers;
+    handlers = undefined;
+    options.onClosed(ended);
+    listening?.end(ended.code === status.OK ? undefined : faultOf(ended));
   });
 
   return {
@@ -38,8 +41,8 @@ export function wrapCall(call: RunCall, options: RunStreamOptions): RunStream {
       // Not awaited: what may be under way is bounded by the stdin window.
       if (!closed) call.write({ input });
     },
-    pause: () => call.pause(),
-    resume: () => call.resume(),
+    pause: () => void call.pause(),
+    resume: () => void call.resume(),
     finish: () => {
       handlers = undefined;
       if (closed) return;
@@ -56,14 +59,14 @@ export function wrapCall(call: RunCall, options: RunStreamOptions): RunStream {
   };
 }
 
-function faultOf(status: Status): StreamFault {
-  return { kind: FAULT_KINDS.get(status.code) ?? 'lost', message: statusText(status).slice(0, 200) };
+function faultOf({ code, details }: StatusObject): StreamFault {
+  return { kind: FAULT_KINDS.get(code) ?? 'lost', message: `${status[code]}: ${details}`.slice(0, 200) };
 }
 
 const FAULT_KINDS: ReadonlyMap<number, StreamFault['kind']> = new Map([
-  [STATUS.NOT_FOUND, 'not_found'],
-  [STATUS.OUT_OF_RANGE, 'out_of_range'],
-  [STATUS.PERMISSION_DENIED, 'denied'],
-  [STATUS.ABORTED, 'taken_over'],
-  [STATUS.UNAUTHENTICATED, 'refused'],
+  [status.NOT_FOUND, 'not_found'],
+  [status.OUT_OF_RANGE, 'out_of_range'],
+  [status.PERMISSION_DENIED, 'denied'],
+  [status.ABORTED, 'taken_over'],
+  [status.UNAUTHENTICATED, 'refused'],
 ]);

@@ -1,23 +1,19 @@
 // Kept-open gRPC channels, one per worker address: opened as workers announce themselves, closed when they are gone and idle.
-import { Channel } from '@rungrid/kit/grpc/channel';
-import type { GrpcSecurity } from '@rungrid/kit/grpc/security';
-import { STATUS, type Status } from '@rungrid/kit/grpc/status';
+import { type ChannelCredentials, status, type StatusObject } from '@grpc/grpc-js';
+import type { GrpcSecurity } from '@rungrid/kit/grpc-security';
 import type { Logger } from '@rungrid/kit/logger';
-import { RUN_METHOD } from '@rungrid/proto/method';
 import type { Offer, OpenStream, RunStream, RunStreamHandlers, TakeStream } from '../routing/types.js';
+import { credentialsOf, WorkerChannel } from './channel.js';
 import { ParkedCalls } from './parked.js';
 import { type RunCall, wrapCall } from './run-stream.js';
 
 /** Most channels at once. Past it, a run of a worker that has none is refused. */
 const MAX_CHANNELS = 256;
-
-/** Longest message that a worker may send, bytes. */
-const MAX_MESSAGE_BYTES = 1_048_576;
 /** How often the log hears of a worker that cannot be reached, or that turns this gateway away, ms. */
 const WARN_MS = 60_000;
 
 interface Entry {
-  readonly channel: Channel;
+  readonly channel: WorkerChannel;
   readonly parked: ParkedCalls;
   live: number;
   announced: boolean;
@@ -40,9 +36,11 @@ export interface WorkerChannelsOptions {
 export class WorkerChannels {
   readonly #entries = new Map<string, Entry>();
   readonly #options: WorkerChannelsOptions;
+  readonly #credentials: ChannelCredentials;
 
   constructor(options: WorkerChannelsOptions) {
     this.#options = options;
+    this.#credentials = credentialsOf(options.security);
   }
 
   get size(): number {
@@ -63,7 +61,6 @@ export class WorkerChannels {
       const entry = this.#entry(address);
       if (entry === undefined) continue;
       entry.announced = true;
-      entry.channel.connect();
       entry.parked.fill();
     }
     for (const [address, entry] of this.#entries) {
@@ -80,7 +77,7 @@ export class WorkerChannels {
       const drop = () => clearImmediate(timer);
       return { send: () => undefined, pause: () => undefined, resume: () => undefined, finish: drop, cancel: drop };
     }
-    return this.#wrap(address, { entry, call: entry.channel.call(RUN_METHOD), handlers });
+    return this.#wrap(address, { entry, call: entry.channel.call(), handlers });
   };
 
   close(): void {
@@ -99,16 +96,17 @@ export class WorkerChannels {
       return undefined;
     }
     const { gatewayId, onAssigned, security, serverName } = this.#options;
-    const channel = new Channel({
+    const channel = new WorkerChannel({
       address,
       security,
       serverName,
-      maxMessageBytes: MAX_MESSAGE_BYTES,
+      credentials: this.#credentials,
+      onReady: () => parked.fill(),
       onFailure: (reason) => this.#warn(address, { entry, reason }),
     });
     const parked = new ParkedCalls({
       gatewayId,
-      open: () => channel.call(RUN_METHOD),
+      open: () => channel.call(),
       onAssigned: ({ runId: run, epoch }, { call, first }) =>
         onAssigned({
           run,
@@ -117,7 +115,7 @@ export class WorkerChannels {
           first,
           take: (handlers) => this.#wrap(address, { entry, call, handlers }),
         }),
-      onLost: (status) => this.#onStatus(address, { entry, status }),
+      onLost: (given) => this.#onStatus(address, { entry, given }),
     });
     // A claim may name a worker before its announcement is read: it counts as announced until the next reading.
     const entry: Entry = { channel, parked, live: 0, announced: true, warnedMs: undefined };
@@ -130,9 +128,9 @@ export class WorkerChannels {
     entry.live += 1;
     return wrapCall(call, {
       handlers,
-      onClosed: (status) => {
+      onClosed: (given) => {
         entry.live -= 1;
-        this.#onStatus(address, { entry, status });
+        this.#onStatus(address, { entry, given });
         this.#closeIfIdle(address, entry);
       },
     });
@@ -145,9 +143,10 @@ export class WorkerChannels {
     entry.channel.close();
   }
 
-  #onStatus(address: string, { entry, status }: { entry: Entry; status: Status }): void {
-    if (status.code === STATUS.UNAUTHENTICATED)
+  #onStatus(address: string, { entry, given }: { entry: Entry; given: StatusObject }): void {
+    if (given.code === status.UNAUTHENTICATED)
       this.#warn(address, { entry, reason: 'it refuses this gateway: RUNGRID_GRPC_SECRET is not one of its secrets' });
+    else if (entry.channel.failing) this.#warn(address, { entry, reason: given.details });
   }
 
   #warn(address: string, { entry, reason }: { entry: Entry; reason: string }): void {

@@ -1,6 +1,6 @@
 // A worker without sandboxes, for tests: claims runs from Redis as a real one does, and does with each what its script says.
 import { Buffer } from 'node:buffer';
-import { Server, ServerCredentials, type ServerDuplexStream, type ServiceDefinition, status } from '@grpc/grpc-js';
+import { Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
 import type { Keys } from '@rungrid/bus/keys';
 import { WORKER_GROUP } from '@rungrid/bus/keys';
 import type { Logger } from '@rungrid/kit/logger';
@@ -18,19 +18,6 @@ type Input = NonNullable<RunInput['input']>;
 
 /** The secret that it asks gateways for. */
 export const GRPC_SECRET = 'a-grpc-secret-of-the-gateway-tests';
-
-/** The service as grpc-js wants it: the gateway's own transport meets the usual one here. */
-const SERVICE: ServiceDefinition = {
-  run: {
-    path: RUN_METHOD.path,
-    requestStream: true,
-    responseStream: true,
-    requestSerialize: (value: RunInput) => Buffer.from(RunInput.encode(value).finish()),
-    requestDeserialize: (bytes) => RunInput.decode(bytes),
-    responseSerialize: (value: RunEvent) => Buffer.from(RunEvent.encode(value).finish()),
-    responseDeserialize: (bytes) => RunEvent.decode(bytes),
-  },
-};
 
 /** One claimed run, as a script sees it. */
 export class ScriptedRun {
@@ -173,7 +160,7 @@ export class ScriptedWorker {
   }
 
   async #listen(): Promise<void> {
-    this.#server.addService(SERVICE, { run: (call: Call) => this.#serve(call) });
+    this.#server.addService({ run: RUN_METHOD }, { run: (call: Call) => this.#serve(call) });
     const port = await new Promise<number>((resolve, reject) => {
       this.#server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => {
         if (error === null) resolve(bound);

@@ -1,14 +1,15 @@
-// Preloaded into an interpreter that has no hook of its own: holds it at the first look at its program, until there is one.
+// Preloaded into an interpreter without a hook of its own: holds it at its first look at the program file until START has brought the program.
 //
-// `env LD_PRELOAD=/rungrid/gate.so RUNGRID_GATE=/tmp/main.rb ruby /tmp/main.rb`: the interpreter starts up, and comes to open, stat or resolve
-// RUNGRID_GATE. There it says on fd 3 that it is up, waits for START (PROTOCOL.md, control socket), closes fd 3 and goes on. Its environment is
-// that of a plain start again. With arguments or environment entries it executes itself anew, plainly: an interpreter has read both before.
+// `env LD_PRELOAD=/rungrid/gate.so RUNGRID_GATE=/tmp/main.rb ruby /tmp/main.rb`: the interpreter starts up, then opens, stats or resolves
+// RUNGRID_GATE. There the gate reports on fd 3 that the interpreter is up, waits for START (PROTOCOL.md, control socket), closes fd 3 and lets it
+// continue, with the environment of a plain start. With arguments or environment entries it executes the interpreter again without the gate:
+// by then it has read both.
 // RUNGRID_GATE_LAZY=1: the program is opened with fopen early, and read late: the first read waits.
-// RUNGRID_GATE_RUBY: a file that Ruby reads in place of its program. Ruby parses the program, then loads its gems, then looks where the program
-// lies: only there it waits, and runs what is in its place then.
+// RUNGRID_GATE_RUBY: a file that Ruby reads in place of its program. Ruby parses the program, loads its gems, then resolves the program's path:
+// the gate waits only there, and then runs the real program.
 // RUNGRID_GATE_STDIO=1: stdin and stdout of the C library behave as on a terminal: a prompt shows before its answer is read.
-// RUNGRID_GATE_SEPARATOR: a word that stands before the program's arguments, when there are any.
-// RUNGRID_GATE_ARGUMENTS: a function of the interpreter, (int, char **), that takes another command line; then arguments do not execute it anew.
+// RUNGRID_GATE_SEPARATOR: an argument to put before the program's own, when there are any.
+// RUNGRID_GATE_ARGUMENTS: a function of the interpreter, (int, char **), that takes another command line: the interpreter then need not be executed again for arguments.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -25,31 +26,31 @@
 #include <unistd.h>
 
 #define CONTROL_FD 3
-#define HANDOVER_MAX (1u << 17) // the agent bounds it at 65536 bytes of words
-#define WORDS_MAX 4096          // and at 1024 of each kind, on top of a manifest's
+#define HANDOFF_MAX (1u << 17) // the agent's limit is 65536 bytes of strings
+#define WORDS_MAX 4096          // and 1024 of each kind, on top of a manifest's
 
 static char program[128], separator[16], arguments_function[64], stand_in[128];
 static bool lazy, stdio;
-static bool waiting; // armed, and nobody has looked yet
+static bool waiting; // armed, and the program was not looked at yet
 // What a plain start has. Copies: interpreters change their environment, and write over their command line.
 static char *argv_copy[WORDS_MAX], *env_copy[WORDS_MAX];
 static int argv_count, env_count;
 
 extern char **environ;
 
-// Adds a word to the end of a list, which stays NULL-terminated.
+// Appends to a list, which stays NULL-terminated.
 static void add(char **list, int *count, char *word) {
   if (*count < WORDS_MAX - 1) list[(*count)++] = word;
 }
 
-// By hand, and not with getenv: bash has one of its own, over its own tables, and so with unsetenv.
+// Not with getenv and unsetenv: bash has its own, over its own tables.
 static char **find_variable(char **list, const char *name, size_t length) {
   for (; list != NULL && *list != NULL; list++)
     if (strncmp(*list, name, length) == 0 && (*list)[length] == '=') return list;
   return NULL;
 }
 
-// Takes a variable out of the environment, and its text out of /proc/self/environ.
+// Removes a variable from the environment, and its text from /proc/self/environ.
 static void take_variable(const char *name, char *value, size_t size) {
   char **entry = find_variable(environ, name, strlen(name));
   if (entry == NULL) return;
@@ -86,9 +87,9 @@ __attribute__((constructor)) static void arm(int argc, char **argv) {
 static size_t receive(char *words) {
   size_t length = 0;
   ssize_t n;
-  while ((n = read(CONTROL_FD, words + length, HANDOVER_MAX - length)) > 0 || (n < 0 && errno == EINTR)) {
+  while ((n = read(CONTROL_FD, words + length, HANDOFF_MAX - length)) > 0 || (n < 0 && errno == EINTR)) {
     if (n > 0) length += (size_t)n;
-    if (length == HANDOVER_MAX) break;
+    if (length == HANDOFF_MAX) break;
   }
   return length;
 }
@@ -100,7 +101,7 @@ static bool adopt_arguments(void) {
   return take != NULL;
 }
 
-// The program begins now, whatever the interpreter noted when it started: bash's SECONDS, R's proc.time().
+// Resets the start time that an interpreter noted: bash's SECONDS, R's proc.time().
 static void begin_now(void) {
   time_t *bash = dlsym(RTLD_DEFAULT, "shell_start_time");
   if (bash != NULL) *bash = time(NULL);
@@ -109,10 +110,10 @@ static void begin_now(void) {
   if (r != NULL) r();
 }
 
-// Starts the interpreter anew, as the agent starts a program (become in program.c): what it has done until now leaves no trace.
-static _Noreturn void start_anew(void) {
+// Executes the interpreter again, as the agent starts a program (become in program.c), so that nothing before it leaves a trace.
+static _Noreturn void execute_again(void) {
   static char preload[] = "LD_PRELOAD=/rungrid/gate.so", nothing[] = "RUNGRID_GATE=-", stdio_on[] = "RUNGRID_GATE_STDIO=1";
-  // Without a control socket the gate holds nobody, and only sees to stdin and stdout.
+  // Without a control socket the gate holds nothing, and only prepares stdin and stdout.
   for (char **entry = (char *[]){preload, nothing, stdio_on, NULL}; stdio && *entry != NULL; entry++)
     add(env_copy, &env_count, *entry);
   for (int signo = 1; signo < NSIG; signo++) (void)signal(signo, SIG_DFL);
@@ -124,7 +125,7 @@ static _Noreturn void start_anew(void) {
 }
 
 static void hold(void) {
-  static char words[HANDOVER_MAX];
+  static char words[HANDOFF_MAX];
   int saved = errno, own_count = argv_count;
   bool new_environment = false;
   waiting = false;
@@ -142,12 +143,12 @@ static void hold(void) {
       add(argv_copy, &argv_count, word + 1);
     }
   }
-  if (new_environment || (argv_count > own_count && !adopt_arguments())) start_anew();
+  if (new_environment || (argv_count > own_count && !adopt_arguments())) execute_again();
   begin_now();
   errno = saved;
 }
 
-// What Ruby does after the look: compiles the program, and runs it as its main one; DATA is the rest of the file, as ever. Unlike a plain start,
+// What Ruby does after its look: compiles the program and runs it as the main one; DATA is the rest of the file, as usual. Unlike a plain start,
 // TOPLEVEL_BINDING does not know the program's local variables, and $-p, $-l and $-a are nil, not false.
 static unsigned long (*ruby_evaluate)(unsigned long);
 
@@ -174,7 +175,7 @@ static _Noreturn void run_ruby(void) {
   *(void **)&protect = dlsym(RTLD_DEFAULT, "rb_protect");
   *(void **)&ruby_evaluate = dlsym(RTLD_DEFAULT, "rb_iseq_eval");
   *(void **)&cleanup = dlsym(RTLD_DEFAULT, "ruby_cleanup");
-  if (!evaluate || !unwrap || !protect || !ruby_evaluate || !cleanup) start_anew();
+  if (!evaluate || !unwrap || !protect || !ruby_evaluate || !cleanup) execute_again();
   unsigned long wrapped = evaluate(compile, &state);
   if (state == 0) (void)protect(ruby_main, unwrap(wrapped), &state);
   exit(cleanup(state));
@@ -191,7 +192,7 @@ static inline void look(const char *path) {
   }
 }
 
-// The C library's own function, looked up once: after a fork the lock of the lookup may be held by nobody who lives.
+// The C library's own function, looked up once: after a fork the thread that held the lookup's lock may not exist.
 #define REAL(name)                                                          \
   static __typeof__(&name) real_##name;                                     \
   __attribute__((constructor)) static void find_##name(void) {              \
@@ -239,7 +240,7 @@ LOOK(int, eaccess, (const char *path, int mode), (path, mode))
 LOOK(char *, realpath, (const char *restrict path, char *restrict resolved), (path, resolved))
 LOOK(ssize_t, readlink, (const char *restrict path, char *restrict buffer, size_t size), (path, buffer, size))
 
-// A stream whose first read waits, and opens the program then.
+// A stream whose first read waits for the program, then opens it.
 struct late {
   int fd;
 };

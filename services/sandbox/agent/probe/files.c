@@ -1,4 +1,4 @@
-// Facts about files: what can be written, what /proc and /dev show of the host, sockets of daemons that lie about.
+// Reports on files: what can be written, what /proc and /dev show of the host, which daemons' sockets are reachable.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
-// By trying: a file is made and removed. A place on which something else is mounted is tried as that.
+// Creates and removes a file in a directory; opens a file for writing.
 static void try_write(const char *dir) {
   char path[1024];
   struct stat info;
@@ -28,7 +28,7 @@ static void try_write(const char *dir) {
   printf("writable %s\n", dir);
 }
 
-static void write_facts(void) {
+static void report_write(void) {
   static const char *const places[] = {
       "/bin", "/dev",     "/dev/mqueue", "/dev/shm", "/etc",     "/etc/ld.so.cache", "/etc/passwd",    "/home",
       "/lib", "/opt",     "/root",       "/run",     "/run/lock", "/rungrid",        "/rungrid/agent", "/rungrid/language",
@@ -50,8 +50,8 @@ static void write_facts(void) {
   if (statvfs("/", &root) == 0) printf("root %s\n", root.f_flag & ST_RDONLY ? "read-only" : "writable");
 }
 
-static void show_facts(void) {
-  // Masked by the engine: empty, or not to be opened.
+static void report_show(void) {
+  // Masked by the engine: empty, or refused.
   static const char *const masked[] = {"/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sched_debug", "/proc/latency_stats", "/proc/kmsg"};
   for (size_t i = 0; i < COUNT(masked); i++) {
     char byte;
@@ -77,7 +77,7 @@ static void show_facts(void) {
   }
 }
 
-static void device_facts(void) {
+static void report_device(void) {
   static const char *const usual[] = {"console", "core", "fd", "full", "mqueue", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout", "tty", "urandom", "zero"};
   DIR *dir = opendir("/dev");
   for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
@@ -91,7 +91,7 @@ static void device_facts(void) {
     if (access(sockets[i], F_OK) == 0) printf("daemon_socket %s\n", sockets[i]);
 }
 
-static void terminal_facts(void) {
+static void report_terminal(void) {
   DIR *dir = opendir("/dev/pts");
   for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;)
     if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9') printf("terminal %s\n", entry->d_name);
@@ -101,9 +101,9 @@ static void terminal_facts(void) {
   if (fd >= 0) (void)close(fd);
 }
 
-void facts_files(void) {
-  write_facts();
-  show_facts();
-  device_facts();
-  terminal_facts();
+void report_files(void) {
+  report_write();
+  report_show();
+  report_device();
+  report_terminal();
 }

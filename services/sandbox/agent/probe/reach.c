@@ -1,4 +1,4 @@
-// Facts about reach: interfaces, socket families, system calls that must be refused, older ABIs, PID 1 and other processes.
+// Reports on reach: interfaces, socket families, system calls that must be refused, older ABIs, PID 1 and other processes.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -20,7 +20,7 @@
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 #define CALL(name) {#name, SYS_##name}
 
-// Each is called with -1 for every argument: one that gets through fails with another errno than a refusal, and does nothing.
+// Each is called with -1 for every argument: a call that passes the filter does nothing, and fails with another errno than a refusal.
 static const struct {
   const char *name;
   long number;
@@ -45,10 +45,10 @@ static void report(const char *name, long result) {
   if (result != -1 || (errno != EPERM && errno != ENOSYS && errno != ENOTSUP)) printf("syscall %s %d\n", name, result == -1 ? errno : 0);
 }
 
-static void syscall_facts(void) {
+static void report_syscall(void) {
   for (size_t i = 0; i < COUNT(refused); i++) report(refused[i].name, syscall(refused[i].number, -1L, -1L, -1L, -1L, -1L, -1L));
   printf("syscalls_tried %zu\n", COUNT(refused));
-  // Those of which some uses are allowed.
+  // Calls of which some uses are allowed.
   long child = syscall(SYS_clone, (long)(CLONE_NEWUSER | SIGCHLD), 0L, 0L, 0L, 0L);
   if (child == 0) _exit(0);
   report("clone(CLONE_NEWUSER)", child);
@@ -56,14 +56,14 @@ static void syscall_facts(void) {
   struct rlimit limit;
   report("prlimit64(1)", syscall(SYS_prlimit64, 1L, (long)RLIMIT_NOFILE, 0L, &limit));
   report("prctl(PR_SET_SECCOMP)", syscall(SYS_prctl, 22L, -1L, 0L, 0L, 0L));
-  // The kernel reads the lower half only: a filter that looks there alone would let this through.
+  // The kernel reads the lower half only: a filter that compares the whole value would let this pass.
   report("prctl(PR_SET_SECCOMP, upper half set)", syscall(SYS_prctl, 22L | (1L << 32), -1L, 0L, 0L, 0L));
   report("personality(ADDR_NO_RANDOMIZE)", syscall(SYS_personality, 0x0040000L));
   report("fadvise64(DONTNEED)", syscall(SYS_fadvise64, -1L, 0L, 0L, 4L));
   report("setsockopt(SO_ATTACH_FILTER)", syscall(SYS_setsockopt, -1L, (long)SOL_SOCKET, 26L, 0L, 0L));
 }
 
-static void network_facts(void) {
+static void report_network(void) {
   FILE *file = fopen("/proc/net/dev", "r");
   char line[512], name[64];
   while (file != NULL && fgets(line, sizeof line, file) != NULL)
@@ -91,7 +91,7 @@ static long i386_getpid(void) {
 
 static long x32_getpid(void) { return syscall(0x40000000L | SYS_getpid); }
 
-// In a child: the filter ends the thread that tries.
+// In a child: the filter kills the calling thread.
 static void try_abi(const char *name, long (*call)(void)) {
   (void)fflush(stdout);
   pid_t child = fork();
@@ -101,14 +101,14 @@ static void try_abi(const char *name, long (*call)(void)) {
 }
 #endif
 
-static void process_facts(void) {
+static void report_process(void) {
   static const char *const private[] = {"mem", "environ", "maps", "fd", "auxv", "root", "cwd", "exe"};
   for (size_t i = 0; i < COUNT(private); i++) {
     char path[64], target[256];
     (void)snprintf(path, sizeof path, "/proc/1/%s", private[i]);
     char byte;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    // maps opens for everybody and is empty for those who may not read it.
+    // maps opens for every process, and is empty for one that may not read it.
     bool readable = fd >= 0 && (strcmp(private[i], "maps") != 0 || read(fd, &byte, 1) > 0);
     if (fd >= 0) (void)close(fd);
     if (readable || readlink(path, target, sizeof target) >= 0) printf("pid1 %s\n", private[i]);
@@ -123,10 +123,10 @@ static void process_facts(void) {
   else closedir(dir);
 }
 
-void facts_reach(void) {
-  process_facts();
-  network_facts();
-  syscall_facts();
+void report_reach(void) {
+  report_process();
+  report_network();
+  report_syscall();
 #ifdef __x86_64__
   try_abi("i386", i386_getpid);
   try_abi("x32", x32_getpid);

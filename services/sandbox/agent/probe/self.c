@@ -1,4 +1,4 @@
-// Facts about the process itself: identity, limits, environment, descriptors, control groups.
+// Reports on the process itself: identity, limits, environment, descriptors, control groups.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 extern char **environ;
 
-static void status_facts(void) {
+static void report_status(void) {
   FILE *file = fopen("/proc/self/status", "r");
   char line[512];
   while (file != NULL && fgets(line, sizeof line, file) != NULL) {
@@ -34,7 +34,7 @@ static void print_limit(rlim_t value) {
   else printf(" %llu", (unsigned long long)value);
 }
 
-static void limit_facts(void) {
+static void report_limit(void) {
   static const struct {
     const char *name;
     int resource;
@@ -52,7 +52,7 @@ static void limit_facts(void) {
   }
 }
 
-static void descriptor_facts(void) {
+static void report_descriptor(void) {
   DIR *dir = opendir("/proc/self/fd");
   for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
     int fd = atoi(entry->d_name);
@@ -62,7 +62,7 @@ static void descriptor_facts(void) {
   else closedir(dir);
 }
 
-// The first of the files that is there, its first line; nothing where the control group can't be seen.
+// First line of the first file that exists; nothing where the control group is not visible.
 static void group_fact(const char *name, const char *const *paths) {
   for (; *paths != NULL; paths++) {
     char path[256], line[128];
@@ -78,7 +78,7 @@ static void group_fact(const char *name, const char *const *paths) {
   }
 }
 
-static void group_facts(void) {
+static void report_group(void) {
   group_fact("memory", (const char *const[]){"memory.max", "memory/memory.limit_in_bytes", NULL});
   group_fact("memory_swap_v1", (const char *const[]){"memory/memory.memsw.limit_in_bytes", NULL});
   group_fact("swap_v2", (const char *const[]){"memory.swap.max", NULL});
@@ -101,13 +101,13 @@ static void group_facts(void) {
   if (file != NULL) fclose(file);
 }
 
-void facts_self(void) {
+void report_self(void) {
   char text[4096];
-  status_facts();
-  limit_facts();
+  report_status();
+  report_limit();
   if (getcwd(text, sizeof text) != NULL) printf("cwd %s\n", text);
   if (gethostname(text, sizeof text) == 0) printf("hostname %s\n", text);
   for (char **entry = environ; *entry != NULL; entry++) printf("env %.*s\n", (int)strcspn(*entry, "=\n"), *entry);
-  descriptor_facts();
-  group_facts();
+  report_descriptor();
+  report_group();
 }

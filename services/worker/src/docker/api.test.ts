@@ -1,4 +1,4 @@
-// The engine's wire, against a server of a few lines: exactly what is sent, and what becomes of silence.
+// The engine's wire, against a server of a few lines: exactly what is sent, and what happens without an answer.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -57,21 +57,21 @@ describe('DockerApi', () => {
     api.close();
   });
 
-  it('gives up on an engine that does not answer', async () => {
+  it('rejects when the engine does not answer', async () => {
     const api = await serve(() => undefined);
     await expect(api.ping()).rejects.toMatchObject({ name: 'EngineError', retryable: true });
     api.close();
   });
 
-  it.each(CALLS)('takes %s back when there is no answer in time', async (_, call) => {
+  it.each(CALLS)('aborts %s past its deadline', async (_, call) => {
     const api = await serve(() => undefined);
     await expect(call(api)).rejects.toMatchObject({ name: 'EngineError', retryable: true });
-    // A request that stays would hold its connection from those that come after.
+    // An open request would hold a connection that later ones need.
     await vi.waitFor(() => expect(peers.map((peer) => peer.closed)).toEqual(peers.map(() => true)));
     api.close();
   });
 
-  it('has an answer to a ping while other calls wait for theirs', async () => {
+  it('answers a ping while other calls wait', async () => {
     const api = await serve((peer) => {
       if (received.startsWith('GET /_ping')) peer.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK');
       received = '';
@@ -82,13 +82,13 @@ describe('DockerApi', () => {
     api.close();
   });
 
-  it('calls an engine that is away a passing fault', async () => {
+  it('reports an unreachable engine as retryable', async () => {
     const api = new DockerApi(resolveDockerOptions({ workerId: 'w', host: `unix://${directory}/none` }));
     await expect(api.start('abc')).rejects.toMatchObject({ name: 'EngineError', retryable: true });
     api.close();
   });
 
-  it('takes what is gone already for removed', async () => {
+  it('takes a missing container for removed', async () => {
     const body = '{"message":"No such container: abc"}';
     const api = await serve((peer) =>
       peer.write(`HTTP/1.1 404 Not Found\r\nContent-Length: ${body.length}\r\n\r\n${body}`),
@@ -135,7 +135,7 @@ describe('parseEvent', () => {
     expect(parseEvent(line)).toEqual({ action: 'die', containerId: 'abc', exitCode: 137 });
   });
 
-  it('passes over what is not about a container', () => {
+  it('skips events that are not about a container', () => {
     expect(parseEvent('{"Action":"pull"}')).toBeUndefined();
   });
 });

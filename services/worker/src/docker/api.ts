@@ -15,7 +15,7 @@ export interface ListedContainer {
   readonly name: string;
   readonly owner: string;
   readonly fleet: string;
-  /** NaN when it does not say. */
+  /** NaN without the label. */
   readonly uid: number;
 }
 
@@ -49,8 +49,8 @@ interface Dialer {
   dial(request: DialRequest, callback: (error: unknown, reply: unknown) => void): void;
 }
 
-/** How long the answers may take that a run's last words wait for, ms: past it the run ends without them, for its client is waiting. */
-const LAST_WORDS_MS = 1_500;
+/** Deadline of calls whose answers the last event of a run waits for, ms. Past it the run ends without them, because its client is waiting. */
+const LAST_CALLS_MS = 1_500;
 /** CPU quota of a container that is killed, in billionths of a CPU: the least that every machine has. */
 const KILL_NANO_CPUS = 1e9;
 
@@ -67,7 +67,7 @@ interface Connections {
 
 export class DockerApi {
   readonly #calls: Connections;
-  /** Of pings alone: one that waits behind sixteen slow calls would say that the engine is away. */
+  /** For pings alone: a ping behind sixteen slow calls would make the engine look unreachable. */
   readonly #pings: Connections;
   readonly #timeoutMs: number;
 
@@ -101,7 +101,7 @@ export class DockerApi {
       Runtimes?: Record<string, unknown>;
     };
     const { ID, ServerVersion, KernelVersion, DefaultRuntime, RuncCommit, SecurityOptions = [], Runtimes = {} } = info;
-    // Engines before 20.10 do not say, and know version 1 only.
+    // Engines before 20.10 do not report it, and support version 1 only.
     return {
       cgroupDriver: info.CgroupDriver ?? 'cgroupfs',
       cgroupVersion: info.CgroupVersion ?? '1',
@@ -114,7 +114,7 @@ export class DockerApi {
         RuncCommit?.ID,
         info.CgroupVersion,
         ...SecurityOptions,
-        // Paths and arguments: a runtime that is set up otherwise is another one.
+        // Paths and arguments: a runtime with another configuration is another runtime.
         JSON.stringify(Runtimes),
       ].join(' '),
     };
@@ -143,8 +143,8 @@ export class DockerApi {
   }
 
   /**
-   * The container's hijacked stdin and stdout. The request has a body of exactly no bytes: what dockerode's own method sends as
-   * body reaches the container's stdin whenever the engine reads it after the headers.
+   * The container's hijacked stdin and stdout. The request has an empty body: a body, as dockerode's own method
+   * sends it, reaches the container's stdin when the engine reads it after the headers.
    */
   async attach(id: string): Promise<Socket> {
     const socket = await this.#dial('attach', {
@@ -168,47 +168,47 @@ export class DockerApi {
     await this.#call('rename', (abortSignal) => this.#calls.docker.getContainer(id).rename({ name, abortSignal }));
   }
 
-  /** Kills a container and lifts its CPU quota, so that it dies at the machine's speed. Settles when it is dead, or could not be told to. */
+  /** Kills a container and lifts its CPU quota, so that it dies at the machine's speed. Never rejects. */
   async killFast(id: string): Promise<void> {
     const container = this.#calls.docker.getContainer(id);
     const killed = this.#call('kill', (abortSignal) => container.kill({ signal: 'SIGKILL', abortSignal }));
     const lifted = this.#call('update', (abortSignal) => container.update({ NanoCpus: KILL_NANO_CPUS, abortSignal }));
-    // Whatever failed, the removal that follows says whether it is gone.
+    // The removal that follows reports whether the container still exists.
     await Promise.allSettled([killed, lifted]);
   }
 
-  /** Kills and removes a container; settles when it is gone, whoever removed it. */
+  /** Kills and removes a container; resolves once it does not exist, whatever removed it. */
   async remove(id: string): Promise<void> {
     const container = this.#calls.docker.getContainer(id);
     try {
       await this.#call('remove', (abortSignal) => container.remove({ force: true, v: true, abortSignal }));
     } catch (error) {
       if (statusOf(error) === 404) return;
-      // The engine is at it already, because PID 1 has ended.
+      // The engine is removing it already, because PID 1 has ended.
       if (statusOf(error) !== 409) throw error;
       await this.#waitRemoved(id);
     }
   }
 
-  /** Rejects when the engine gives its own removal up: it keeps what it could not remove, and takes the next call as a new try. */
+  /** Rejects when the engine's own removal fails: the engine keeps the container, and the next call tries again. */
   async #waitRemoved(id: string): Promise<void> {
     try {
-      const { Error: fault } = (await this.#call('wait', (abortSignal) =>
+      const { Error: failure } = (await this.#call('wait', (abortSignal) =>
         this.#calls.docker.getContainer(id).wait({ condition: 'removed', abortSignal }),
       )) as { Error?: { Message?: string } | null };
-      if (fault) throw toEngineError('remove', new Error(fault.Message));
+      if (failure) throw toEngineError('remove', new Error(failure.Message));
     } catch (error) {
       if (statusOf(error) !== 404) throw error;
     }
   }
 
-  /** Exit status and out-of-memory mark of a container that has ended; undefined when it is gone or runs. */
+  /** Exit status and out-of-memory mark of a container that has ended; undefined when it was removed or still runs. */
   async exitState(id: string): Promise<{ status: number; oom: boolean } | undefined> {
     try {
       const { State } = await this.#call(
         'inspect',
         (abortSignal) => this.#calls.docker.getContainer(id).inspect({ abortSignal }),
-        { timeoutMs: LAST_WORDS_MS },
+        { timeoutMs: LAST_CALLS_MS },
       );
       return State.Running ? undefined : { status: State.ExitCode, oom: State.OOMKilled };
     } catch (error) {
@@ -224,10 +224,10 @@ export class DockerApi {
       statusCodes: { 200: true, 404: 'no such container' },
       options: { _query: { stream: 'false', 'one-shot': 'true' } },
     };
-    return (await this.#dial('stats', request, { timeoutMs: LAST_WORDS_MS })) as StatsAnswer;
+    return (await this.#dial('stats', request, { timeoutMs: LAST_CALLS_MS })) as StatsAnswer;
   }
 
-  /** Every sandbox on this engine, whoever owns it and whatever its state. */
+  /** Every sandbox on this engine, of any owner and in any state. */
   async list(): Promise<ListedContainer[]> {
     const listed = await this.#call('list', (abortSignal) =>
       this.#calls.docker.listContainers({ all: true, filters: { label: [LABELS.owner] }, abortSignal }),
@@ -241,7 +241,7 @@ export class DockerApi {
     }));
   }
 
-  /** The engine's live events of one owner's containers: JSON, one a line. The caller destroys it. */
+  /** The engine's live events of one owner's containers: JSON, one per line. The caller destroys it. */
   async events(owner: string): Promise<Readable> {
     const filters = {
       type: ['container'],
@@ -272,7 +272,7 @@ export class DockerApi {
     return this.#call(verb, dial, options);
   }
 
-  /** Past its deadline a call is taken back, so that it holds no connection of those that come after. */
+  /** Past its deadline a call is aborted, so that it holds no connection that later calls need. */
   async #call<T>(verb: string, call: (signal: AbortSignal) => Promise<T>, options: CallOptions = {}): Promise<T> {
     const timeoutMs = Math.min(options.timeoutMs ?? this.#timeoutMs, this.#timeoutMs);
     const deadline = new AbortController();
@@ -322,7 +322,7 @@ function callback<T>(): { promise: Promise<T>; settle: (error: unknown, value: T
   return { promise, settle };
 }
 
-/** 4xx is the request's fault and stays so; everything else may pass. */
+/** 4xx is an error of the request and final, except 409; every other error is retryable. */
 function toEngineError(verb: string, error: unknown): EngineError {
   if (error instanceof EngineError) return error;
   const status = statusOf(error);

@@ -59,12 +59,12 @@ describe('cgroup files', () => {
     expect(CgroupReader.open({ root, version: 1, driver: 'cgroupfs', parent: undefined }, 'abc')).toBeUndefined();
   });
 
-  it('tell how many processes there are now, or that nobody knows', () => {
+  it('give the number of processes now, or undefined', () => {
     write('pids/docker/abc/pids.current', '64\n');
     write('rungrid/abc/pids.current', '3\n');
     expect(processCount({ root, version: 1, driver: 'cgroupfs', parent: undefined }, 'abc')).toBe(64);
     expect(processCount({ root, version: 2, driver: 'cgroupfs', parent: '/rungrid' }, 'abc')).toBe(3);
-    expect(processCount({ root, version: 2, driver: 'cgroupfs', parent: undefined }, 'gone')).toBeUndefined();
+    expect(processCount({ root, version: 2, driver: 'cgroupfs', parent: undefined }, 'removed')).toBeUndefined();
   });
 
   function write(path: string, text: string): void {
@@ -89,12 +89,12 @@ describe('cgroup paths and parsers', () => {
     expect(cgroupDirectory(layout, 'abc')).toBe('rungrid.slice/rungrid-runs.slice/docker-abc.scope');
   });
 
-  it('take the whole key', () => {
+  it('match the whole key', () => {
     expect(parseKeyed('oom 5\noom_kill 2\n', 'oom_kill')).toBe(2);
     expect(parseKeyed('oom_kill_disable 1\n', 'oom_kill')).toBe(0);
   });
 
-  it('take what is not a number for none', () => {
+  it('read anything but a number as 0', () => {
     expect(parseNumber('max\n')).toBe(0);
     expect(parseNumber('12\n')).toBe(12);
   });

@@ -44,7 +44,7 @@ export function cgroupDirectory(layout: CgroupLayout, containerId: string): stri
   return join(layout.parent ?? 'docker', containerId);
 }
 
-/** Processes and threads of a container now; undefined when that can't be read here. */
+/** Processes and threads of a container now; undefined when the files are not readable here. */
 export function processCount(layout: CgroupLayout, containerId: string): number | undefined {
   const controller = layout.version === 1 ? 'pids' : '';
   try {
@@ -56,11 +56,11 @@ export function processCount(layout: CgroupLayout, containerId: string): number 
   }
 }
 
-/** The open counter files of one container; close() it. Undefined when they can't be read here. */
+/** The open counter files of one container; close() it. Undefined when they are not readable here. */
 export class CgroupReader {
   readonly #version: 1 | 2;
   readonly #fds: Record<Counter, number>;
-  /** Where only the current value is kept, the highest one seen. */
+  /** The highest value read, for kernels that keep only the current one. */
   #highestBytes = 0;
   #closed = false;
 
@@ -86,7 +86,7 @@ export class CgroupReader {
     return new CgroupReader(layout.version, fds as Record<Counter, number>);
   }
 
-  /** Four reads of small kernel files. Undefined once the group is gone. */
+  /** Four reads of small kernel files. Undefined once the group was removed. */
   read(): SandboxUsage | undefined {
     if (this.#closed) return undefined;
     try {

@@ -20,7 +20,7 @@ describe('StdcopyDemuxer', () => {
     }
   });
 
-  it('gives the same bytes for every pair of cuts', () => {
+  it('gives the same bytes for every pair of splits', () => {
     for (let first = 0; first <= stream.length; first += 1) {
       for (let second = first; second <= stream.length; second += 1) {
         const { demuxer, text } = collect();
@@ -31,20 +31,20 @@ describe('StdcopyDemuxer', () => {
     }
   });
 
-  it('passes a part of a payload on as it arrives', () => {
+  it('forwards a part of a payload as it arrives', () => {
     const { demuxer, text } = collect();
     demuxer.push(frame(1, 'prompt: ').subarray(0, 8 + 6));
     expect(text()).toBe('prompt');
   });
 
-  it('hands out views and copies nothing', () => {
+  it('passes views and copies nothing', () => {
     const chunk = frame(1, 'bytes');
     const seen: Buffer[] = [];
     new StdcopyDemuxer((payload) => seen.push(payload)).push(chunk);
     expect(seen[0]?.buffer).toBe(chunk.buffer);
   });
 
-  it('takes a hundred thousand one-byte frames in one chunk', () => {
+  it('handles a hundred thousand one-byte frames in one chunk', () => {
     const { demuxer, text } = collect();
     demuxer.push(Buffer.concat(Array.from({ length: 100_000 }, () => frame(1, 'y'))));
     expect(text()).toHaveLength(100_000);

@@ -6,8 +6,8 @@ const STDOUT = 1;
 const LAST_STREAM = 3;
 
 /**
- * Iterative, in constant memory: payload goes to `onStdout` as it arrives, as views of the chunk; everything that is not
- * stdout is dropped. However a hostile program splits its writes, each byte is looked at once.
+ * Iterative, in constant memory: payload goes to `onStdout` as it arrives, as views of the chunk; the other
+ * streams are dropped. Each byte is read once, however a hostile program splits its writes.
  */
 export class StdcopyDemuxer {
   readonly #onStdout: (payload: Buffer) => void;
@@ -21,7 +21,7 @@ export class StdcopyDemuxer {
     this.#onStdout = onStdout;
   }
 
-  /** False when this is not such a stream; nothing after it may be trusted. */
+  /** False when this is not such a stream: nothing after it is trustworthy. */
   push(chunk: Buffer): boolean {
     let offset = 0;
     while (offset < chunk.length) {
@@ -39,7 +39,7 @@ export class StdcopyDemuxer {
     return true;
   }
 
-  /** How many bytes went into the header; -1 for a header that can't be. */
+  /** How many bytes went into the header; -1 for an invalid header. */
   #takeHeader(chunk: Buffer, offset: number): number {
     let header = chunk;
     let at = offset;

@@ -44,17 +44,17 @@ export function engineBehavior(subject: EngineSubject): void {
   describe(`${subject.name} engine`, () => {
     afterEach(async () => {
       const left = await subject.count(workerId);
-      // One test's failure is not the next one's.
+      // One test's failure must not fail the next.
       await Promise.all(made.splice(0).map((sandbox) => sandbox.destroy()));
       expect(left).toBe(0);
     });
     afterAll(() => engine.close());
 
-    it('answers, and knows which images are there', async () => {
+    it('answers, and reports which images exist', async () => {
       await engine.ping();
       const id = await engine.imageId(subject.image);
       expect(id).toMatch(/^sha256:[0-9a-f]{64}$/);
-      // The id is a name too, and stays what it is.
+      // The id is a name too.
       expect(await engine.imageId(id ?? '')).toBe(id);
       expect(await engine.imageId('rungrid-test/not-there:none')).toBeUndefined();
       expect(await engine.identity()).toBe(await engine.identity());
@@ -72,7 +72,7 @@ export function engineBehavior(subject: EngineSubject): void {
       await Promise.all(sandboxes.map((sandbox) => sandbox.destroy()));
     });
 
-    it('hands a late listener what came before, and drops stderr', async () => {
+    it('gives a late listener the output from before, and drops stderr', async () => {
       const sandbox = await make(shell('echo early; echo unseen >&2; cat'));
       await until(() => (sandbox.usage()?.cpuMs ?? 0) > 0);
       const output = read(sandbox);
@@ -82,7 +82,7 @@ export function engineBehavior(subject: EngineSubject): void {
       await sandbox.destroy();
     });
 
-    it('stops the program that writes while it is paused, and loses nothing', async () => {
+    it('blocks the program that writes while it is paused, and loses nothing', async () => {
       const sandbox = await make(shell(`read go; head -c ${FLOOD_BYTES} /dev/zero; cat`));
       const output = read(sandbox);
       sandbox.pause();
@@ -117,7 +117,7 @@ export function engineBehavior(subject: EngineSubject): void {
       expect(await sandbox.finalUsage()).toBeUndefined();
     });
 
-    it('sees a process killed for want of memory while PID 1 lives on', async () => {
+    it('counts an out-of-memory kill that PID 1 survives', async () => {
       const sandbox = await make(shell('tail /dev/zero; echo survived; cat'));
       const output = read(sandbox);
       await until(() => output.text().includes('survived'));
@@ -126,16 +126,16 @@ export function engineBehavior(subject: EngineSubject): void {
       expect((await sandbox.exited).oom).toBe(true);
     });
 
-    it('says why PID 1 is gone', async () => {
-      const [failed, bombed] = await Promise.all([make(shell('exit 7')), make(['tail', '/dev/zero'])]);
+    it('reports why PID 1 ended', async () => {
+      const [failed, exhausted] = await Promise.all([make(shell('exit 7')), make(['tail', '/dev/zero'])]);
       read(failed);
-      read(bombed);
+      read(exhausted);
       expect(await failed.exited).toEqual({ oom: false, status: 7 });
-      expect(await bombed.exited).toEqual({ oom: true, status: 137 });
-      await Promise.all([failed.destroy(), bombed.destroy()]);
+      expect(await exhausted.exited).toEqual({ oom: true, status: 137 });
+      await Promise.all([failed.destroy(), exhausted.destroy()]);
     });
 
-    it('sees processes refused by the limit', async () => {
+    it('counts processes refused by the limit', async () => {
       const sandbox = await make(shell('(for i in $(seq 40); do sleep 60 & done); echo full; cat'));
       const output = read(sandbox);
       await until(() => output.text().includes('full'));
@@ -143,7 +143,7 @@ export function engineBehavior(subject: EngineSubject): void {
       await sandbox.destroy();
     });
 
-    it('sets every limit for real', async () => {
+    it('enforces every limit', async () => {
       const [one, other] = await Promise.all([make(shell(LOOK_AROUND)), make(shell(LOOK_AROUND))]);
       const outputs = [read(one), read(other)];
       await until(() => outputs.every((output) => output.text().endsWith('done\n')));
@@ -193,12 +193,12 @@ export function engineBehavior(subject: EngineSubject): void {
       await expect(created).rejects.toMatchObject({ name: 'EngineError', retryable: false });
     });
 
-    it('leaves nothing of a command that does not exist', async () => {
+    it('leaves no container behind for a command that does not exist', async () => {
       await expect(make(['/no/such/program'])).rejects.toMatchObject({ name: 'EngineError' });
       await until(async () => (await subject.count(workerId)) === 0);
     });
 
-    it('loses the sandboxes of an owner that is killed, with nobody to ask for it', async () => {
+    it('removes the sandboxes of an owner that is killed', async () => {
       const ownerId = `${workerId}-dead`;
       const owner = spawn(process.execPath, ['--input-type=module', '-'], { stdio: ['pipe', 'pipe', 'inherit'] });
       owner.stdin.end(subject.ownerProgram({ workerId: ownerId, spec: spec(['cat']) }));
@@ -208,17 +208,17 @@ export function engineBehavior(subject: EngineSubject): void {
       await until(async () => (await subject.count(ownerId)) === 0);
     });
 
-    it('reaps the sandboxes of owners that are gone, and only those', async () => {
-      const ownerId = `${workerId}-gone`;
-      const gone = subject.make(ownerId);
-      // It ignores the end of its input, so only the reap can end it.
-      const orphan = await gone.create(spec(shell('sleep 600')));
+    it('reaps the sandboxes of dead owners, and only those', async () => {
+      const ownerId = `${workerId}-dead-2`;
+      const deadEngine = subject.make(ownerId);
+      // It ignores the end of its input, so only reap() ends it.
+      const orphan = await deadEngine.create(spec(shell('sleep 600')));
       const own = await make(['cat']);
       const reaped = await engine.reap(async (id) => id !== ownerId);
       expect(reaped).toBeGreaterThanOrEqual(1);
       expect([await subject.count(ownerId), await subject.count(workerId)]).toEqual([0, 1]);
       await Promise.all([own.destroy(), orphan.destroy()]);
-      await gone.close();
+      await deadEngine.close();
     });
 
     it('reaps a sandbox past its deadline, its own too', async () => {

@@ -11,7 +11,7 @@ import { resolveDockerOptions } from './options.js';
 import { createBody } from './spec.js';
 
 const docker = new Docker();
-/** Nobody else on this engine reaps these, and these reap nobody else's. */
+/** Of these tests alone: no other engine reaps these sandboxes, and these reap no others. */
 const fleet = `test-${process.pid}`;
 
 engineBehavior({
@@ -38,12 +38,12 @@ const WORKER_ID = `docker-${process.pid}`;
 const engine = new DockerEngine({ workerId: WORKER_ID, fleet, cgroupRoot: '/not/a/cgroup/mount', assignDelayMs: 0 });
 afterAll(() => engine.close());
 
-it('names and labels a container so that others can tell whose it is and until when', async () => {
+it('names and labels a container with its owner and its deadline', async () => {
   const sandbox = await engine.create(SPEC);
   const inspected = await docker.getContainer(sandbox.containerId).inspect();
   expect(inspected.Name).toMatch(new RegExp(`^/warm-c__-${sandbox.id}-\\d{10}$`));
   expect(inspected.Config.Labels).toMatchObject({ 'sandbox.owner': WORKER_ID, 'sandbox.language': 'c++' });
-  // Everything that was asked for is what the engine says it made.
+  // The engine made everything as requested.
   const uid = Number(inspected.Config.User.split(':')[0]);
   const { HostConfig, Env, Cmd, ...asked } = createBody(SPEC, {
     uid,
@@ -53,7 +53,7 @@ it('names and labels a container so that others can tell whose it is and until w
   expect(inspected.Config).toMatchObject({ ...asked, Cmd });
   expect(inspected.Config.Env).toEqual(expect.arrayContaining(Env ?? []));
   expect(inspected.Mounts).toEqual([]);
-  // What an empty list from us would have taken away.
+  // An empty list in the body would have removed it.
   expect(inspected.HostConfig.MaskedPaths).toContain('/proc/kcore');
   sandbox.assign({ runId: 'r/1', deadlineMs: 1_900_000_000_000 });
   await expect
@@ -62,7 +62,7 @@ it('names and labels a container so that others can tell whose it is and until w
   await sandbox.destroy();
 });
 
-it('asks the engine for the counters where control groups are not readable', async () => {
+it('reads the counters from the engine where control groups are not readable', async () => {
   const sandbox = await engine.create(SPEC);
   expect(sandbox.usage()).toBeUndefined();
   const usage = await sandbox.finalUsage();
@@ -71,7 +71,7 @@ it('asks the engine for the counters where control groups are not readable', asy
   await sandbox.destroy();
 });
 
-it('gives two workers on one engine uids that lie apart', async () => {
+it('gives two workers on one engine separate uids', async () => {
   // The same uids to choose from, which a worker that was here before has some of.
   const lanes = { uidBase: 200_000, uidCount: 4, uidLane: 2 };
   const [first, second] = [lanes, lanes].map(
@@ -93,7 +93,7 @@ it('gives two workers on one engine uids that lie apart', async () => {
   }
 });
 
-it('refuses a runtime that the engine does not know, and says what to do', async () => {
+it('rejects for a runtime that the engine does not know, with what to do', async () => {
   const weird = new DockerEngine({ workerId: WORKER_ID, fleet, runtime: 'kata' });
   await expect(weird.requireRuntime()).rejects.toMatchObject({
     name: 'ConfigError',
@@ -104,7 +104,7 @@ it('refuses a runtime that the engine does not know, and says what to do', async
   await engine.requireRuntime();
 });
 
-it('gives a container the network namespace of nobody', async () => {
+it('gives a container a network namespace of its own', async () => {
   const sandbox = await engine.create(SPEC);
   const { State, NetworkSettings } = await docker.getContainer(sandbox.containerId).inspect();
   expect(Object.values(NetworkSettings.Networks ?? {}).filter((network) => network.IPAddress !== '')).toEqual([]);

@@ -1,4 +1,4 @@
-// The Docker engine: creates, attaches and starts hardened containers; finds and removes those that nobody owns.
+// The Docker engine: creates, attaches and starts hardened containers; finds and removes orphaned ones.
 import { randomBytes } from 'node:crypto';
 import { steadyNowMs } from '@rungrid/kit/clock';
 import { ConfigError } from '@rungrid/kit/config';
@@ -14,7 +14,7 @@ import { DockerSandbox } from './sandbox.js';
 import { createBody } from './spec.js';
 import { UidSlots } from './uids.js';
 
-/** Removals under way at once in reap() and close(): more only lengthens each on the engine's locks. */
+/** Concurrent removals in reap() and close(): more only makes each wait longer for the engine's locks. */
 const REMOVALS_AT_ONCE = 4;
 
 export class DockerEngine implements Engine {
@@ -25,15 +25,15 @@ export class DockerEngine implements Engine {
   readonly #uids: UidSlots;
   /** Live ones by container id. Bounded by the uid range. */
   readonly #sandboxes = new Map<string, DockerSandbox>();
-  /** Names under creation: not yet among the live, and not orphans either. */
+  /** Names being created: not yet live, and no orphans either. */
   readonly #creating = new Set<string>();
   #ready: Promise<void> | undefined;
   #cgroups: CgroupLayout | undefined;
   #closed = false;
 
   /**
-   * Connects on first use. Throws RangeError for options out of range. `onDisconnect`: the engine, or what is between, ended the lasting
-   * connection that there is since the first create().
+   * Connects on first use. Throws RangeError for options out of range. `onDisconnect`: the engine, or a proxy before it, ended the
+   * event connection, which the first create() opens.
    */
   constructor(options: DockerOptions, hooks: { onDisconnect?: () => void } = {}) {
     this.#options = resolveDockerOptions(options);
@@ -80,7 +80,7 @@ export class DockerEngine implements Engine {
       const containerId = await this.#api.create(name, createBody(spec, { uid, options: this.#options }));
       return await this.#start({ id, containerId, uid });
     } catch (error) {
-      // By name: a call past its deadline may have made the container all the same.
+      // By name: a call past its deadline may still have made the container.
       this.#abandon(name, uid);
       throw error;
     } finally {
@@ -116,7 +116,7 @@ export class DockerEngine implements Engine {
     }
   }
 
-  /** Learns about the engine once; another try after a failure. */
+  /** Reads the engine's properties once; a failure is retried by the next call. */
   async #open(): Promise<void> {
     if (this.#closed) throw new EngineError('the engine is closed', { retryable: false });
     this.#ready ??= this.#connect().catch((error: unknown) => {
@@ -134,14 +134,14 @@ export class DockerEngine implements Engine {
       driver: cgroupDriver === 'systemd' ? 'systemd' : 'cgroupfs',
       parent: this.#options.cgroupParent,
     };
-    // Whose sandboxes were here first keeps its uids.
+    // A worker whose sandboxes exist already keeps its uids.
     this.#keepClear(await this.#api.list());
     await this.#events.open();
   }
 
-  /** Of two workers that chose the same uids at the same moment the one with the greater id moves, within one reap. */
+  /** When two workers chose the same uids at the same moment, the one with the greater id moves, within one reap. */
   #keepClear(listed: readonly ListedContainer[]): void {
-    // The self-test's engine has its worker's id and a fleet of its own.
+    // The self-test's engine has the worker's id, in a fleet of its own.
     const nameOf = ({ owner, fleet }: { owner: string; fleet: string }): string => `${owner} ${fleet}`;
     const own = nameOf({ owner: this.#options.workerId, fleet: this.#options.fleet });
     const settled = this.#sandboxes.size > 0;
@@ -178,7 +178,7 @@ export class DockerEngine implements Engine {
     throw new EngineError('the engine is closed', { retryable: false });
   }
 
-  /** Removes what a failed create may have left. What can't be removed now falls to reap(): it is no one's live sandbox. */
+  /** Removes what a failed create may have left. A later reap() removes what this cannot: it is not live. */
   #abandon(name: string, uid: number): void {
     this.#api.remove(name).then(
       () => this.#uids.release(uid),
@@ -191,9 +191,9 @@ export class DockerEngine implements Engine {
     life: { owners: Map<string, Promise<boolean>>; isAlive: (workerId: string) => Promise<boolean> },
   ): Promise<boolean> {
     const { owner, id, name, fleet } = container;
-    // Another installation's on the same engine: past its deadline it goes, but who of its owners lives can't be known here.
+    // Another installation's on the same engine: whether its owner lives is unknown here, so only its deadline counts.
     if (fleet !== this.#options.fleet) return true;
-    // One with this worker's label that this instance did not make is from a life before a restart.
+    // One with this worker's label that this instance did not make is from before a restart.
     if (owner === this.#options.workerId) return this.#sandboxes.has(id) || this.#creating.has(name.replace(/^\//, ''));
     if (!LABEL_VALUE.test(owner)) return false;
     const known = life.owners.get(owner) ?? life.isAlive(owner);
@@ -202,7 +202,7 @@ export class DockerEngine implements Engine {
   }
 }
 
-/** What makes an engine know a runtime. */
+/** How to configure a runtime in the engine. */
 function howTo(runtime: string): string {
   const entry =
     runtime === 'runsc' ? { path: '/usr/bin/runsc', runtimeArgs: RUNSC_ARGS } : { path: `/path/to/${runtime}` };
@@ -210,7 +210,7 @@ function howTo(runtime: string): string {
   return `Install it, put ${setting} into the engine's daemon.json (/etc/docker/daemon.json), and have the engine read that again (SIGHUP to dockerd).`;
 }
 
-/** Runs `action` on all, a few at once; the first failure is thrown after all were tried. */
+/** Runs `action` on all, a few at a time; rejects with the first failure once all were tried. */
 async function eachOf<T>(items: readonly T[], action: (item: T) => Promise<void>): Promise<void> {
   const rest = items.values();
   const failures: unknown[] = [];

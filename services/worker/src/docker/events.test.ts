@@ -1,4 +1,4 @@
-// The event stream's connection, against a server of a few lines: what is told, and when it counts as lost.
+// The event stream's connection, against a server of a few lines: which events it reports, and when it counts as lost.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ describe('EngineEvents', () => {
   let directory = '';
   let server: Server;
   const peers: Socket[] = [];
-  const told: EngineEvent[] = [];
+  const received: EngineEvent[] = [];
   const onLost = vi.fn();
   let api: DockerApi;
   let events: EngineEvents;
@@ -32,9 +32,9 @@ describe('EngineEvents', () => {
     });
     await new Promise<void>((resolve) => server.listen(path, resolve));
     onLost.mockClear();
-    told.length = 0;
+    received.length = 0;
     api = new DockerApi(resolveDockerOptions({ workerId: 'w', host: `unix://${path}`, callTimeoutMs: 1_000 }));
-    events = new EngineEvents(api, { owner: 'w', onEvent: (event) => told.push(event), onLost });
+    events = new EngineEvents(api, { owner: 'w', onEvent: (event) => received.push(event), onLost });
     await events.open();
   });
   afterEach(() => {
@@ -45,16 +45,16 @@ describe('EngineEvents', () => {
     rmSync(directory, { recursive: true });
   });
 
-  it('says that the connection is lost, and tells what comes on the next one', async () => {
+  it('reports a lost connection, and the events of the next one', async () => {
     peers[0]?.destroy();
     await vi.waitFor(() => expect(onLost).toHaveBeenCalledTimes(1));
     await vi.waitFor(() => expect(peers).toHaveLength(2));
     peers[1]?.write('{"Action":"die","Actor":{"ID":"abc"}}\n');
-    await vi.waitFor(() => expect(told).toMatchObject([{ action: 'die', containerId: 'abc' }]));
+    await vi.waitFor(() => expect(received).toMatchObject([{ action: 'die', containerId: 'abc' }]));
     expect(onLost).toHaveBeenCalledTimes(1);
   });
 
-  it('says nothing of a connection that it closes itself', async () => {
+  it('reports no loss of a connection that it closes itself', async () => {
     events.close();
     await vi.waitFor(() => expect(peers[0]?.closed).toBe(true));
     expect(onLost).not.toHaveBeenCalled();

@@ -18,7 +18,7 @@ export class EngineEvents {
   #failures = 0;
   #closed = false;
 
-  /** `onLost`: an open connection ended, and nobody closed it. */
+  /** `onLost`: an open connection ended without close(). */
   constructor(
     api: DockerApi,
     subscription: { owner: string; onEvent: (event: EngineEvent) => void; onLost: () => void },
@@ -29,7 +29,7 @@ export class EngineEvents {
     this.#onLost = subscription.onLost;
   }
 
-  /** Connects. Never rejects: without events a sandbox's end is asked for instead, which is slower. */
+  /** Connects. Never rejects: without events the sandbox polls for its exit state, which is slower. */
   async open(): Promise<void> {
     if (this.#closed) return;
     try {
@@ -37,7 +37,7 @@ export class EngineEvents {
       if (this.#closed) stream.destroy();
       else this.#read(stream);
     } catch {
-      // The engine is away; create() and ping() report that, here it is only tried again.
+      // The engine is unreachable; create() and ping() report that, here it is only retried.
       this.#retry();
     }
   }

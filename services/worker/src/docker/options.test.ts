@@ -1,4 +1,4 @@
-// Options, names and uids: what is refused, what is escaped, what is handed out.
+// Options, names and uids: refusals, escaping, assignment.
 import { describe, expect, it } from 'vitest';
 import { deadlineOf, runName, warmName } from './names.js';
 import { engineAddress, resolveDockerOptions } from './options.js';
@@ -26,7 +26,7 @@ describe('names', () => {
     expect(deadlineOf(`/${name}`)).toBe(1_700_000_001_000);
   });
 
-  it('hold only what the engine takes, whatever the ids hold', () => {
+  it('hold only characters that the engine accepts', () => {
     expect(warmName({ language: 'c++', id: 'abc', deadlineMs: 0 })).toBe('warm-c__-abc-0');
     expect(runName({ runId: '../../é x', deadlineMs: 0 })).toMatch(/^run-[A-Za-z0-9_-]+-0$/);
   });
@@ -38,7 +38,7 @@ describe('names', () => {
 });
 
 describe('uids', () => {
-  it('are never shared, and are reused late', () => {
+  it('are never shared, and are reused as late as possible', () => {
     const slots = new UidSlots({ base: 20_000, count: 3, lane: 3 });
     const first = slots.take();
     expect(first).toBe(20_000);
@@ -48,19 +48,19 @@ describe('uids', () => {
     expect(slots.take()).toBe(first);
   });
 
-  it('of two workers on an engine lie apart, also when both chose the same at first', () => {
+  it('of two workers on an engine differ, also when both chose the same lane at first', () => {
     const range = { base: 20_000, count: 40, lane: 10 };
     const [one, other] = [new UidSlots(range, () => 0), new UidSlots(range, () => 0)];
     const taken = one.take();
     expect(other.take()).toBe(taken);
-    // Each is told of the other; one of them is the one to yield.
+    // Each meets the other; one of them yields.
     one.meet([{ uid: taken, yields: true }]);
     other.meet([{ uid: taken, yields: false }]);
     const uids = Array.from({ length: 10 }, () => other.take());
     expect(uids).toEqual(Array.from({ length: 10 }, (_, index) => 20_010 + index));
     expect(() => other.take()).toThrow('all 10 sandbox uids are in use');
     expect(one.take()).toBe(20_001);
-    // Nothing to move for: what others have lies elsewhere.
+    // No reason to move: the others have other lanes.
     one.meet(uids.map((uid) => ({ uid, yields: false })));
     expect(one.take()).toBe(20_002);
   });

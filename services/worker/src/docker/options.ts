@@ -5,7 +5,7 @@ import { OPEN_FILES, SANDBOX_UIDS } from '@rungrid/sandbox/sandbox-spec';
 import { DENYING_ACTIONS, SECCOMP_PROFILE, SECCOMP_PROFILE_ABSENT_PASSES } from '@rungrid/sandbox/seccomp';
 
 export interface DockerOptions {
-  /** Id of this worker, `[A-Za-z0-9_-]{1,64}`: the owner label of every sandbox, so that others can tell whose it is. */
+  /** Id of this worker, `[A-Za-z0-9_-]{1,64}`: the owner label of every sandbox. */
   readonly workerId: string;
   /**
    * The workers that know each other's ids, same pattern. Default `rungrid`. On an engine that several installations share, each
@@ -21,23 +21,23 @@ export interface DockerOptions {
   /** OCI runtime by its name in the engine's configuration. Default: the engine's own, runc. */
   readonly runtime?: RuntimeName;
   /**
-   * System call filter, as the JSON text of a profile in Docker's form, or `engine` for the engine's own default. There is no way to have
-   * none: a text whose default action lets calls through is refused. Default: services/sandbox/seccomp.
+   * System call filter, as the JSON text of a profile in Docker's form, or `engine` for the engine's own default. A sandbox always
+   * has a filter: a profile whose default action allows calls is refused. Default: services/sandbox/seccomp.
    */
   readonly seccompProfile?: string;
   /** Parent cgroup of the sandboxes (`/rungrid`, or `rungrid.slice` with the systemd driver). Default: the engine's. */
   readonly cgroupParent?: string;
   /** Where the cgroup hierarchy is mounted. Default `/sys/fs/cgroup`. Counters come from the slower engine API where it is not readable. */
   readonly cgroupRoot?: string;
-  /** First uid (= gid) of the sandboxes, 1000..4000000. Default 20000: no distribution hands these out, and they fit a remapped user namespace of 65536. */
+  /** First uid (= gid) of the sandboxes, 1000..4000000. Default 20000: no distribution assigns these, and they fit a remapped user namespace of 65536. */
   readonly uidBase?: number;
-  /** How many uids all workers on an engine share, 1..65536. Default 45056: up to the end of such a namespace. */
+  /** Number of uids that all workers on an engine share, 1..65536. Default 45056: up to the end of such a namespace. */
   readonly uidCount?: number;
-  /** How many of them one worker has to itself, so also the most sandboxes it has alive at once, 1..65536. Default 2048: 22 workers. */
+  /** Number of them that one worker has to itself, and so its most live sandboxes, 1..65536. Default 2048: 22 workers. */
   readonly uidLane?: number;
   /** Age at which a sandbox that was never assigned to a run is past its deadline, ms, 60000..86400000. Default 1800000: well above the pool's maximum age. */
   readonly idleDeadlineMs?: number;
-  /** How long a run must live before its container is renamed after it, ms, 0..60000. Default 300: short runs, which are most, do not pay for the call. */
+  /** How long a run must live before its container is renamed after it, ms, 0..60000. Default 300: most runs are shorter, and save the call. */
   readonly assignDelayMs?: number;
   /** Score by which the kernel picks a sandbox before anything else when the whole machine is out of memory, 0..1000. Default 500; the agent's children go higher still. */
   readonly oomScoreAdj?: number;
@@ -48,7 +48,7 @@ export interface DockerOptions {
 /** The options with every default filled in. */
 export type ResolvedDockerOptions = Readonly<
   Required<Omit<DockerOptions, 'runtime' | 'cgroupParent' | 'seccompProfile'>> & {
-    /** What the engine is asked for; undefined: its default. */
+    /** Named in the create call; undefined: the engine's default. */
     runtime: RuntimeName | undefined;
     /** What that runtime needs. */
     needs: Runtime;
@@ -85,7 +85,7 @@ export function resolveDockerOptions(options: DockerOptions): ResolvedDockerOpti
   });
 }
 
-/** The text itself, undefined for the engine's own. Throws RangeError for anything that would not deny by default. */
+/** The text itself, undefined for the engine's own. Throws RangeError for a profile that does not deny by default. */
 function seccompProfile(given: string): string | undefined {
   if (given === 'engine') return undefined;
   const action = defaultAction(given);

@@ -7,15 +7,15 @@ import { StdcopyDemuxer } from './demux.js';
 import { runName } from './names.js';
 import { usageFromStats } from './stats.js';
 
-/** What is kept for a listener that has not come yet; past it the socket is not read, so the program blocks. */
+/** Output kept until there is a listener; past it the socket is not read, so the program blocks. */
 const EARLY_BYTES = 65_536;
-/** How long an ended stream waits for the engine's `die` event before it asks, ms: the event is usually there first. */
+/** How long the sandbox waits for the engine's `die` event after its stream ended, before it polls, ms: the event usually comes first. */
 const DIE_EVENT_MS = 1000;
 /** Exit status of a PID 1 that died of SIGKILL. */
 const KILLED = 137;
 /** How long a SIGKILL of unknown origin waits for the engine's `oom` event, ms: the engine may send it after `die`. */
 const LATE_OOM_MS = 150;
-/** More processes than this are killed with the CPU quota lifted: a warm interpreter with its threads and a few children are fewer. */
+/** More processes than this are killed with the CPU quota lifted: a warm interpreter with its threads and a few children has fewer. */
 const CROWD = 10;
 
 interface DockerSandboxParts {
@@ -26,7 +26,7 @@ interface DockerSandboxParts {
   /** Undefined where control groups are not readable. */
   readonly cgroups: CgroupLayout | undefined;
   readonly assignDelayMs: number;
-  /** Called once nothing of the container is left. */
+  /** Called once the container is removed. */
   readonly onDestroyed: () => void;
 }
 
@@ -88,7 +88,7 @@ export class DockerSandbox implements Sandbox {
     if (this.#ended) listener.end();
   }
 
-  /** Nothing once it is being destroyed: the engine waits seconds for an unread stream. */
+  /** Ignored while it is being destroyed: the engine waits seconds for an unread stream. */
   pause(): void {
     if (this.#destroying === undefined) this.#socket.pause();
   }
@@ -136,7 +136,7 @@ export class DockerSandbox implements Sandbox {
     return this.#destroying;
   }
 
-  /** What the engine's event stream says about this container. */
+  /** Takes an event of the engine about this container. */
   onEvent(event: EngineEvent): void {
     if (event.action === 'oom') {
       this.#oom = true;
@@ -151,7 +151,7 @@ export class DockerSandbox implements Sandbox {
   async #destroy(): Promise<void> {
     clearTimeout(this.#assignTimer);
     const removed = this.#remove();
-    // Output is drained into nothing meanwhile: the engine waits seconds for a full, unread stream before it lets a container go.
+    // Output is read and dropped meanwhile: the engine waits seconds for a full, unread stream before it removes a container.
     this.#early = [];
     this.#listener = { data: () => undefined, end: this.#listener?.end.bind(this.#listener) ?? (() => undefined) };
     this.#socket.resume();
@@ -163,13 +163,13 @@ export class DockerSandbox implements Sandbox {
   }
 
   /**
-   * Killed processes need CPU to die, and PID 1 is first: among dozens that are runnable it may wait seconds for its turn in a quota of a
-   * fifth of a processor. An engine changes no quota of a container that it is removing, so the kill goes ahead of both.
+   * Killed processes need CPU to die, and PID 1 is first: among dozens of runnable processes it may wait seconds for its turn in a
+   * quota of 0.2 CPU. An engine changes no quota of a container that it is removing, so the kill comes before the removal.
    */
   async #remove(): Promise<void> {
     const { api, cgroups } = this.#parts;
     const count = cgroups && processCount(cgroups, this.containerId);
-    // Short of memory, a few processes are as slow: they are busy in the kernel with finding some.
+    // Out of memory, a few processes die as slowly: the kernel is busy reclaiming memory for them.
     if (count !== undefined && count > (this.#oom ? 1 : CROWD)) await api.killFast(this.containerId);
     await api.remove(this.containerId);
   }

@@ -1,4 +1,4 @@
-// Counters out of the engine's stats answer, for where control groups are not readable.
+// Counters from the engine's stats answer, for workers that cannot read control groups.
 import type { SandboxUsage } from '../run/ports.js';
 
 /** The part of the answer that is used. A field is missing when the container has ended, or on the other cgroup version. */
@@ -7,7 +7,7 @@ export interface StatsAnswer {
   readonly memory_stats?: { readonly usage?: number; readonly max_usage?: number };
 }
 
-/** Undefined when the answer is that of an ended container. It does not count refused processes: 0. */
+/** Undefined when the answer is that of an ended container. The answer has no count of refused processes: 0. */
 export function usageFromStats(answer: StatsAnswer, known: { oom: boolean }): SandboxUsage | undefined {
   const cpuNs = answer.cpu_stats?.cpu_usage?.total_usage;
   if (!cpuNs) return undefined;

@@ -1,10 +1,10 @@
-// Hands out uids so that no two live sandboxes of an engine share one: limits that the kernel counts by uid are counted for the whole host.
+// Assigns uids so that no two live sandboxes of an engine share one: the kernel counts some limits by uid, for the whole host.
 import { EngineError } from '../run/ports.js';
 
 interface UidRange {
   readonly base: number;
   readonly count: number;
-  /** Uids of one worker: the range is cut into lanes of so many. */
+  /** Number of uids of one worker: the range is divided into lanes of this size. */
   readonly lane: number;
 }
 
@@ -42,8 +42,8 @@ export class UidSlots {
   }
 
   /**
-   * Told which uids others on the engine have: leaves a lane that is not this worker's alone. Sandboxes that live keep theirs.
-   * `yields`: stay when the other is to go, so that two do not both move for ever.
+   * Moves to a free lane when another worker on the engine uses this one. Live sandboxes keep their uids.
+   * `yields`: the other worker is the one to move, so that the two do not both move forever.
    */
   meet(others: readonly { uid: number; yields: boolean }[]): void {
     const used = new Set(others.map(({ uid }) => this.#laneOf(uid)));
@@ -53,7 +53,7 @@ export class UidSlots {
     this.#next = 0;
   }
 
-  /** One that nobody uses; where there is none, any. */
+  /** An unused lane; where there is none, any. */
   #pick(used: ReadonlySet<number>): number {
     const { count, lane } = this.#range;
     const all = Array.from({ length: Math.max(1, Math.floor(count / lane)) }, (_, index) => index);

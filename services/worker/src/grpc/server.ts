@@ -1,28 +1,20 @@
 // The gRPC server of runner.proto: finds the run, checks the key, and carries events and input between a stream and the run.
 import { timingSafeEqual } from 'node:crypto';
-import type { GrpcSecurity } from '@rungrid/kit/grpc/security';
-import { startServer } from '@rungrid/kit/grpc/server';
-import type { ServerCall, ServerHandlers } from '@rungrid/kit/grpc/server-call';
-import { STATUS } from '@rungrid/kit/grpc/status';
+import { status } from '@grpc/grpc-js';
+import type { GrpcSecurity } from '@rungrid/kit/grpc-security';
 import type { Assigned, Attach, RunEvent as WireEvent, RunInput } from '@rungrid/proto/gen/rungrid/v1/runner';
 import { type SignalName, SIGNALS } from '@rungrid/proto/limits';
-import { RUN_METHOD } from '@rungrid/proto/method';
 import type { GatewayStream, GatewayStreams } from '../dispatch/ports.js';
 import type { EventSink, RunEvent } from '../run/events.js';
 import type { Run } from '../run/run.js';
 import { ParkedStreams } from './parked.js';
+import { type Call, openGrpcPort } from './port.js';
 
-/** Streams at most on one connection, and so runs of one gateway here. */
-const MAX_STREAMS = 4096;
-/** Longest message: 64 KiB of stdin and its frame. */
-const MAX_MESSAGE_BYTES = 131_072;
 /** A stream that has no run for so long is ended, ms; a gateway that parked it opens another. */
 const IDLE_TIMEOUT_MS = 300_000;
 
 /** How long after its claim a run that has no event yet is told of, ms: a warm start has its first event by then. */
 const ASSIGN_ALONE_MS = 5;
-
-type Call = ServerCall<RunInput, WireEvent>;
 
 export interface GrpcServerOptions {
   readonly host: string;
@@ -47,19 +39,11 @@ export interface GrpcServer {
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const parked = new ParkedStreams<RunStream>();
   const parts = { ...options, parked };
-  const server = await startServer({
-    host: options.host,
-    port: options.port,
-    security: options.security,
-    method: RUN_METHOD,
-    maxMessageBytes: MAX_MESSAGE_BYTES,
-    maxStreams: MAX_STREAMS,
-    onCall: (call) => new RunStream(call, parts),
-  });
+  const port = await openGrpcPort({ ...options, serve: (call) => void new RunStream(call, parts) });
   return {
-    port: server.port,
+    port: port.port,
     streams: { take: (gatewayId) => parked.take(gatewayId) },
-    close: () => server.close(),
+    close: () => port.close(),
   };
 }
 
@@ -70,7 +54,7 @@ interface StreamParts {
 }
 
 /** One stream: waits for its attach, or parked for an assignment, then is the run's sink. */
-class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
+class RunStream implements EventSink, GatewayStream {
   readonly #call: Call;
   readonly #parts: StreamParts;
   readonly #idleTimer: NodeJS.Timeout;
@@ -87,7 +71,10 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
   constructor(call: Call, parts: StreamParts) {
     this.#call = call;
     this.#parts = parts;
-    this.#idleTimer = setTimeout(() => this.#refuse(STATUS.DEADLINE_EXCEEDED, 'no run'), IDLE_TIMEOUT_MS);
+    this.#idleTimer = setTimeout(() => this.#refuse(status.DEADLINE_EXCEEDED, 'no run'), IDLE_TIMEOUT_MS);
+    call.on('data', (message: RunInput) => this.#onMessage(message));
+    call.on('drain', () => this.#run?.subscription.resume(this));
+    for (const name of ['end', 'cancelled', 'error']) call.on(name, () => this.#onGone());
   }
 
   assign(run: Run): boolean {
@@ -114,20 +101,13 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
   }
 
   end(why: 'done' | 'taken_over' | 'gap'): void {
-    if (why === 'taken_over') this.#refuse(STATUS.ABORTED, 'another stream has attached');
-    else if (why === 'gap') this.#refuse(STATUS.OUT_OF_RANGE, 'events after after_seq are no longer held');
+    if (why === 'taken_over') this.#refuse(status.ABORTED, 'another stream has attached');
+    else if (why === 'gap') this.#refuse(status.OUT_OF_RANGE, 'events after after_seq are no longer held');
     else if (this.#leave()) this.#call.end();
   }
 
-  drain(): void {
-    this.#run?.subscription.resume(this);
-  }
-
-  halfClosed(): void {
-    this.gone();
-  }
-
-  gone(): void {
+  /** The caller has ended the stream, or its connection was lost. */
+  #onGone(): void {
     const run = this.#run;
     if (!this.#leave()) return;
     this.#call.end();
@@ -137,15 +117,15 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
     else run.subscription.lost();
   }
 
-  message(message: RunInput): void {
+  #onMessage(message: RunInput): void {
     const { input } = message;
     if (this.#over) return;
     const run = this.#run;
     if (run === undefined) {
-      if (this.#gatewayId !== undefined) this.#refuse(STATUS.FAILED_PRECONDITION, 'parked, and without a run');
+      if (this.#gatewayId !== undefined) this.#refuse(status.FAILED_PRECONDITION, 'parked, and without a run');
       else if (input?.$case === 'attach') this.#attach(input.value);
       else if (input?.$case === 'park') this.#park(input.value.gatewayId);
-      else this.#refuse(STATUS.FAILED_PRECONDITION, 'the first message must be attach or park');
+      else this.#refuse(status.FAILED_PRECONDITION, 'the first message must be attach or park');
       return;
     }
     // Of a newer gateway, perhaps: what is not known here is not for us.
@@ -153,7 +133,7 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
     this.#acknowledged = true;
     switch (input.$case) {
       case 'stdin':
-        if (!run.writeStdin(input.value)) this.#refuse(STATUS.RESOURCE_EXHAUSTED, 'stdin past its window');
+        if (!run.writeStdin(input.value)) this.#refuse(status.RESOURCE_EXHAUSTED, 'stdin past its window');
         return;
       case 'stdinClose':
         return run.closeStdin();
@@ -169,7 +149,7 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
         return;
       case 'attach':
       case 'park':
-        return this.#refuse(STATUS.FAILED_PRECONDITION, 'it has its run already');
+        return this.#refuse(status.FAILED_PRECONDITION, 'it has its run already');
     }
   }
 
@@ -186,8 +166,8 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
     const run = this.#parts.find(attach.runId);
     // The gateway may hear of the claim before this worker does: its epoch is 0 until then.
     if (run === undefined || (run.epoch !== 0 && run.epoch !== attach.epoch))
-      return this.#refuse(STATUS.NOT_FOUND, 'no such run');
-    if (!sameKey(run.key, attach.key)) return this.#refuse(STATUS.PERMISSION_DENIED, 'wrong key');
+      return this.#refuse(status.NOT_FOUND, 'no such run');
+    if (!sameKey(run.key, attach.key)) return this.#refuse(status.PERMISSION_DENIED, 'wrong key');
     if (attach.resume && !this.#mayResume(run, attach.afterSeq)) return;
     this.#run = run;
     run.subscription.attach(this, attach.afterSeq);
@@ -196,20 +176,20 @@ class RunStream implements EventSink, GatewayStream, ServerHandlers<RunInput> {
   /** Tells a gateway whose client has come back what it finds. false: nothing that it may have, and the stream has ended. */
   #mayResume(run: Run, afterSeq: number): boolean {
     const point = run.resumePoint(afterSeq);
-    if (point === undefined) this.#refuse(STATUS.NOT_FOUND, 'the run has ended, and its end was heard');
+    if (point === undefined) this.#refuse(status.NOT_FOUND, 'the run has ended, and its end was heard');
     else this.#call.write({ seq: 0, attached: point });
     if (point === undefined || point.replayFrom === afterSeq + 1) return point !== undefined;
-    this.#refuse(STATUS.OUT_OF_RANGE, 'events after after_seq are no longer held');
+    this.#refuse(status.OUT_OF_RANGE, 'events after after_seq are no longer held');
     return false;
   }
 
   #park(gatewayId: string): void {
     this.#gatewayId = gatewayId;
-    if (!this.#parts.parked.add(gatewayId, this)) this.#refuse(STATUS.RESOURCE_EXHAUSTED, 'too many parked streams');
+    if (!this.#parts.parked.add(gatewayId, this)) this.#refuse(status.RESOURCE_EXHAUSTED, 'too many parked streams');
   }
 
   #refuse(code: number, details: string): void {
-    if (this.#leave()) this.#call.end({ code, details });
+    if (this.#leave()) this.#call.emit('error', { code, details });
   }
 
   /** Lets go of everything; false: that was done before. */

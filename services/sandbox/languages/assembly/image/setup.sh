@@ -1,4 +1,4 @@
-# Makes start.a, and says at once where this language has no machine. Profilers of binutils go.
+# Makes start.a, and fails early on another architecture. Removes the profilers of binutils.
 set -eu
 [ "$(dpkg --print-architecture)" = amd64 ] || { echo 'assembly: NASM writes x86-64 programs; they run on amd64 hosts only' >&2; exit 1; }
 nasm -f elf64 -o start.o start.asm

@@ -1,5 +1,5 @@
-// Stands before clojure.main of Clojure in the class path, and does the same, after it said that it is up and got START: so traces are those of
-// a plain start. Whoever reads stdin shows first what was printed, as on a terminal.
+// Comes before Clojure's own clojure.main in the class path, and does the same once it has reported READY and received START: stack traces are
+// those of a plain start. A read of stdin first flushes what was printed, as on a terminal.
 package clojure;
 
 import clojure.lang.Compiler;
@@ -63,7 +63,7 @@ public class main {
     return make.newInstance(number);
   }
 
-  // The environment is a map that nobody else can write to.
+  // The environment is a map that has no other way to be written.
   @SuppressWarnings("unchecked")
   private static void setVariable(String entry) throws ReflectiveOperationException {
     var field = Class.forName("java.lang.ProcessEnvironment").getDeclaredField("theEnvironment");

@@ -15,4 +15,4 @@
 (loop [i 0] (when (< i 1000) (recur (inc i))))
 @(future (inc 1))
 (shutdown-agents)
-(throw (ex-info "the last words of most programs" {}))
+(throw (ex-info "how most programs fail" {}))

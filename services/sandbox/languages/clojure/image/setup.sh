@@ -1,4 +1,4 @@
-# Makes main.jar, a small Java of the modules that a sandbox can use, and a cache of the classes that programs begin with; then the large Java goes.
+# Makes main.jar, a small Java of the modules that a sandbox can use, and a cache of the classes that programs begin with; then removes the large Java.
 set -eu
 jars=/usr/share/java/clojure.jar:/usr/share/java/core.specs.alpha.jar:/usr/share/java/spec.alpha.jar
 javac -cp "$jars" -d classes main.java

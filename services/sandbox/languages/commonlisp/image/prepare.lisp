@@ -1,7 +1,7 @@
 ;;; Part of the core image: a prompt shows before its answer is read, and garbage is collected within the sandbox's memory.
 (sb-ext:unlock-package "SB-IMPL")
 
-;; As on a terminal of other languages: who waits for input shows what was printed.
+;; As other languages on a terminal: a read of stdin first flushes what was printed.
 (sb-int:encapsulate 'sb-impl::refill-input-buffer 'prompt
                     (lambda (refill stream)
                       (when (eq stream sb-impl::*stdin*)

@@ -12,12 +12,12 @@ import GHC.IO.FD (FD)
 import GHC.IO.Handle.Types (Handle (..), Handle__ (..))
 import System.IO (BufferMode (..), hFlush, hSetBuffering, stdin, stdout)
 
--- | The device of stdin: whoever reads it shows first what was printed.
+-- | The device of stdin: a read first flushes what was printed.
 newtype Asking = Asking FD
 
 shown :: IO a -> IO a
 shown readIt = do
-  -- stdout may be closed, or its reader gone: nothing that concerns who reads.
+  -- stdout may be closed, or have no reader: that is no error of the read.
   _ <- try (hFlush stdout) :: IO (Either SomeException ())
   readIt
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define CONTROL_FD 3
-#define WORDS_MAX (1u << 17) // the agent bounds it at 65536 bytes
+#define WORDS_MAX (1u << 17) // the agent's limit is 65536 bytes
 #define ARGUMENTS_MAX 1024
 #define JAR "/tmp/main.jar"
 #define LAUNCH_JAR 2 // LM_JAR of java.base/share/native/libjli/java.h
@@ -20,7 +20,7 @@ static const char *arguments[ARGUMENTS_MAX];
 static int argument_count;
 static int result = 1;
 
-// The classes of the first moments of a program are loaded, and run once, before there is one.
+// Classes that every program begins with are loaded and run once, before there is a program.
 static void rehearse(JNIEnv *env) {
   jclass url_class = (*env)->FindClass(env, "java/net/URL"), loader_class = (*env)->FindClass(env, "java/net/URLClassLoader");
   jobject url = (*env)->NewObject(env, url_class, (*env)->GetMethodID(env, url_class, "<init>", "(Ljava/lang/String;)V"),
@@ -109,7 +109,7 @@ static void *start(void *unused) {
   jclass type = (*env)->CallStaticObjectMethod(env, helper, load, JNI_TRUE, LAUNCH_JAR, (*env)->NewStringUTF(env, JAR));
   if (type != NULL && !(*env)->ExceptionCheck(env)) run_main(env, helper, type);
   result = type == NULL || (*env)->ExceptionCheck(env) ? 1 : 0;
-  // Tells of an exception that nobody caught, waits for the program's other threads, runs its shutdown hooks.
+  // Reports an uncaught exception, waits for the program's other threads, runs its shutdown hooks.
   (*vm)->DetachCurrentThread(vm);
   (*vm)->DestroyJavaVM(vm);
   return NULL;

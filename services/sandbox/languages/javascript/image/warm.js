@@ -1,4 +1,4 @@
-// Preloaded into the warm node: says READY on fd 3, waits for START, then vanishes; node goes on to load the main module.
+// Preloaded into the warm node: reports READY on fd 3, waits for START, then vanishes; node goes on to load the main module.
 'use strict';
 {
   const { isMainThread } = require('worker_threads');

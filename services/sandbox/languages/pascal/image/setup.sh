@@ -1,4 +1,4 @@
-# The unit that makes stdout behave as on a terminal is compiled once, here. Profilers of binutils go.
+# The unit that makes stdout behave as on a terminal is compiled once, here. Removes the profilers of binutils.
 set -eu
 fpc -v0ew -l- -O1 stdio.pas
 rm stdio.pas

@@ -1,4 +1,4 @@
-# Runs inside `site` start-up of the warm interpreter: says READY on fd 3, waits for START, then vanishes; a plain start goes on.
+# Runs inside `site` start-up of the warm interpreter: reports READY on fd 3, waits for START, then vanishes; a plain start goes on.
 def _wait():
     import os
     import sys
@@ -9,8 +9,8 @@ def _wait():
     except OSError:
         return
     try:
-        # Only the agent can have made a socket whose peer is PID 1: an orphan of the program with some fd 3 is not meant.
-        # gVisor, which calls itself 4.4.0, says of every socket that its peer is who asks, and takes the whole struct only.
+        # Only the agent can have made a socket whose peer is PID 1: an orphan of the program with some fd 3 is skipped.
+        # gVisor, which calls itself 4.4.0, names the caller as peer of every socket, and accepts only the whole struct.
         agent = 1 if os.uname().release != "4.4.0" else os.getpid()
         peer = control.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
         if control.family != _socket.AF_UNIX or int.from_bytes(peer[:4], sys.byteorder) != agent or os.getppid() != 1:

@@ -1,3 +1,3 @@
-# Messages are English in every sandbox (LANG=C.UTF-8), so nobody sees the translations; what changed in R since 1995 neither.
+# Messages are English in every sandbox (LANG=C.UTF-8), so the translations are never shown; nor is the history of R's changes.
 set -eu
 rm -rf /usr/lib/R/library/translations /usr/share/R/doc/NEWS* /usr/share/R/doc/html/NEWS*

@@ -1,4 +1,4 @@
-;; Loaded by the warm guile before the program (-l): says that it is up, waits for START, and compiles the program as guile does by default.
+;; Loaded by the warm guile before the program (-l): reports READY, waits for START, and compiles the program as guile does by default.
 (let* ((control (fdopen 3 "r+b"))
        (compile-file (@ (system base compile) compile-file))
        (program "/tmp/main.scm"))
@@ -40,5 +40,5 @@
   (close-port control)
   ;; What is printed shows at once on a pipe, as on a terminal.
   (setvbuf (current-output-port) 'none)
-  ;; An error is left to the load that follows: it says it, as for any program.
+  ;; The load that follows reports an error, as for any program.
   (false-if-exception (compile)))

@@ -1,10 +1,10 @@
-// The wall between gateways and workers: a shared secret, mutual TLS, or both; from configuration to what the transport uses.
+// What gateways and workers show each other, a shared secret, mutual TLS, or both: from configuration to PEM buffers and a check.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { Type } from 'typebox';
-import { ConfigError } from '../config.js';
+import { ConfigError } from './config.js';
 
 /** Variables that gateway and worker share, and that have to fit on both sides. */
 export const GRPC_SECURITY_FIELDS = {
