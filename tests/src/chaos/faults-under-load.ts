@@ -24,6 +24,8 @@ export interface ChaosOptions {
   readonly runs: number;
   /** Default: all. */
   readonly kinds?: readonly FaultKind[];
+  /** Factor of all times without a fault and with one. Default 1. */
+  readonly pace?: number;
 }
 
 /**
@@ -53,7 +55,7 @@ export async function faultsUnderLoad(options: ChaosOptions): Promise<void> {
   try {
     const load = new Load(fleet.stack, { seed, visitors, habits: { keeps: 0.6, drops: 0.1, fades: 0.1 } });
     const kinds = options.kinds ?? FAULT_KINDS;
-    const nemesis = new Nemesis({ fleet, random: new Seeded(seed), kinds });
+    const nemesis = new Nemesis({ fleet, random: new Seeded(seed), kinds, pace: options.pace ?? 1 });
     try {
       await Promise.race([quietFor(durationMs).then(() => load.reached(options.runs, MORE_RUNS_MS)), nemesis.over]);
       await nemesis.stop();

@@ -6,6 +6,7 @@ import type { Gateway } from '../testkit/stack.js';
 import { until } from '@rungrid/testkit/until';
 
 const stack = useStack({
+  afterEach: 'clean',
   gateways: 2,
   gatewayEnv: { GATEWAY_DRAIN_MS: '2000' },
   workerEnv: { WORKER_DRAIN_MS: '20000', WORKER_RESUME_MS: '2000' },

@@ -7,6 +7,8 @@ import { quietFor } from '@rungrid/testkit/until';
 const stack = useStack({
   gatewayEnv: {
     GATEWAY_MAX_WAIT_MS: '1000',
+    GATEWAY_ADDRESS_SHARE: '0.25',
+    GATEWAY_SITE_SHARE: '0.8',
     GATEWAY_RUNS_PER_SOCKET: '256',
     GATEWAY_ALLOWED_ORIGINS: 'http://busy.test,http://quiet.test',
   },
