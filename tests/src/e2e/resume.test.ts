@@ -71,7 +71,7 @@ test('an end that nobody heard is kept; one that was heard is told again to who 
 test('a second one takes the run over; the first is told, and no more', async () => {
   const first = await on(0);
   const run = first.run(ECHO, 'python', { on_disconnect: 'keep' });
-  await run.output('up');
+  await run.output('up\n');
   const second = await on(1);
   const again = back(second, run);
   expect(await run.error()).toMatchObject({ code: 'taken_over' });
