@@ -198,6 +198,17 @@ test('stop without a connection is sent after the resume; a run that was not sen
   expect((await unsent.ended).event).toBe('lost');
 });
 
+test('a run that is requested while the gateway drains goes to another one', () => {
+  const { client, sockets, socket } = rig();
+  client.connect();
+  socket().hello();
+  socket().say('draining', { reconnect_after_ms: 0 });
+  client.run(PROGRAM);
+  expect(socket().sent('run_code')).toHaveLength(0);
+  const second = reconnect({ sockets, socket });
+  expect(second.sent('run_code')).toHaveLength(1);
+});
+
 test('the end of the connection is the end of its runs', async () => {
   const { client, run } = started({ on_disconnect: 'keep' });
   client.close();
