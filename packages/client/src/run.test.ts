@@ -113,7 +113,7 @@ test('a refusal is the end; an error about one frame of a live run is not', asyn
   expect((await live.run.ended).event).toBe('exit');
 });
 
-test('stdin that does not fit is sent again, and nobody is bothered with it', () => {
+test('stdin that does not fit is sent again, and the caller does not see it', () => {
   const { run, first, names } = started();
   void run.write('a');
   first.say('error', { run: 'a', code: 'stdin_full', message: '', retryable: true });

@@ -82,7 +82,7 @@ test('a run that is not to be kept ends with its socket', async () => {
   visitor.leave();
 });
 
-test('a refusal is told with its time', async () => {
+test('a refusal is recorded with its time', async () => {
   const { visitor } = await setUp(KEEPS, []);
   const visit = await visitor.run(counter(9, { lines: 1, pauseMs: 0 }));
   expect(judge(visit)).toMatchObject({ ending: 'refused overloaded', accepted: false, violations: [] });

@@ -15,7 +15,7 @@ import type { Seeded } from './seeded.js';
 const PATIENCE_MS = 150_000;
 /** How often a visitor looks whether its run is over, ms. */
 const LOOK_MS = 15;
-/** Where nobody listens: a visitor without a gateway tries again. */
+/** Nothing listens here: without a gateway, the client fails to connect and tries again. */
 const NOWHERE = 'http://127.0.0.1:1';
 
 export interface Habits {
