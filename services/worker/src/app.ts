@@ -7,8 +7,7 @@ import { RunRegistry } from '@rungrid/bus/run-registry';
 import { ConfigError } from '@rungrid/kit/config';
 import { newHexId } from '@rungrid/kit/ids';
 import { startInternalHttp } from '@rungrid/kit/internal-http';
-import type { Lifecycle } from '@rungrid/kit/lifecycle';
-import type { Logger } from '@rungrid/kit/logger';
+import type { ServiceParts } from '@rungrid/kit/service';
 import { createRegistry, type Registry } from '@rungrid/kit/metrics';
 import { TokenBucket } from '@rungrid/kit/token-bucket';
 import type { WorkerInfo } from '@rungrid/proto/stream-entries';
@@ -51,15 +50,8 @@ const GAUGES_MS = 1_000;
 /** Burst of the shared output budget: 10 ms of this process, which delay a keystroke of another run. */
 const OUTPUT_BURST_BYTES = 262_144;
 
-interface WorkerDeps {
-  readonly logger: Logger;
-  readonly lifecycle: Lifecycle;
-  /** Called when the worker must stop later: its sandboxes break a promise. */
-  readonly onFatal: (error: Error) => void;
-}
-
 /** What every step of the start needs. */
-interface Context extends WorkerDeps {
+interface Context extends ServiceParts {
   readonly config: WorkerConfig;
   readonly id: string;
   readonly keys: Keys;
@@ -69,7 +61,7 @@ interface Context extends WorkerDeps {
 }
 
 /** Starts a worker; `lifecycle` owns what it starts. Rejects with a message that says what to do. */
-export async function startWorker(config: WorkerConfig, deps: WorkerDeps): Promise<WorkerInfo> {
+export async function startWorker(config: WorkerConfig, deps: ServiceParts): Promise<WorkerInfo> {
   const context = await connect(config, deps);
   const { id, keys, redis, lifecycle, logger, metrics, onFatal } = context;
 
@@ -116,7 +108,7 @@ export async function startWorker(config: WorkerConfig, deps: WorkerDeps): Promi
   return info();
 }
 
-async function connect(config: WorkerConfig, deps: WorkerDeps): Promise<Context> {
+async function connect(config: WorkerConfig, deps: ServiceParts): Promise<Context> {
   const { logger, lifecycle } = deps;
   const registry = createRegistry('worker');
   const redis = connectRedis({ url: config.RUNGRID_REDIS_URL, logger, name: 'worker' });

@@ -71,7 +71,7 @@ test('an end that was not received is kept; one that was received is sent again 
 test('a second client takes the run over; the first gets an error, and nothing after it', async () => {
   const first = await on(0);
   const run = first.run(ECHO, 'python', { on_disconnect: 'keep' });
-  await run.output('up');
+  await run.output('up\n');
   const second = await on(1);
   const again = back(second, run);
   expect(await run.error()).toMatchObject({ code: 'taken_over' });
