@@ -36,7 +36,7 @@ describe('a worker killed with SIGKILL', () => {
       await stack.addWorker();
       await until(async () => (await listSandboxes([lost.id])).length === 0, {
         what: 'the orphans to be removed',
-        timeoutMs: 30_000,
+        timeoutMs: 60_000,
       });
       const next = client.run('print("again")', 'python');
       await next.exit();
@@ -106,7 +106,7 @@ describe('a gateway drained by SIGTERM', () => {
       stack.forget(leaving);
       elsewhere.stdin('not bothered\n');
       expect(await elsewhere.exit()).toMatchObject({ code: 0 });
-      await until(async () => (await stack.running()).length === 0, { what: 'its runs to end', timeoutMs: 10_000 });
+      await until(async () => (await stack.running()).length === 0, { what: 'its runs to end' });
     });
   });
 });
@@ -132,7 +132,7 @@ test.concurrent('a gateway killed with SIGKILL ends its runs, and no container i
     lost.process.signal('SIGKILL');
     stack.forget(lost);
     await client.closed;
-    await until(async () => (await stack.running()).length === 0, { what: 'its run to end', timeoutMs: 10_000 });
+    await until(async () => (await stack.running()).length === 0, { what: 'its run to end' });
     await stack.addGateway();
     const again = await stack.connect();
     expect(await again.run('print(1)', 'python').exit()).toMatchObject({ code: 0 });
