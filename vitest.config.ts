@@ -9,6 +9,8 @@ const exclude = [...configDefaults.exclude, ...LONG];
 const EXCLUSIVE = '**/*.exclusive.{test,long.test}.ts';
 /** Most of a test over real services is waiting for a container or a limit, so several fit on two cores. */
 const FILES_AT_ONCE = 4;
+/** Tests at once of a file that declares them concurrent. */
+const TESTS_AT_ONCE = 4;
 
 interface Kind {
   readonly include: string[];
@@ -26,8 +28,10 @@ function overRealServices(name: string, { include, files = FILES_AT_ONCE, order,
       exclude: exclusive ? exclude : [...exclude, EXCLUSIVE],
       maxWorkers: files,
       fileParallelism: files > 1,
+      maxConcurrency: TESTS_AT_ONCE,
       sequence: { groupOrder: order },
-      testTimeout: 60_000,
+      // No rule: a test that hangs must end. What takes 20 s alone may take a minute beside others.
+      testTimeout: 120_000,
       hookTimeout: 180_000,
       teardownTimeout: 60_000,
     },

@@ -1,8 +1,9 @@
 // Puts the gateway together: starts its parts in order, and owns their end.
 import { newHexId } from '@rungrid/kit/ids';
 import { startInternalHttp } from '@rungrid/kit/internal-http';
+import type { ServiceParts } from '@rungrid/kit/service';
 import { createKeys, type Keys } from '@rungrid/bus/keys';
-import { Lifecycle } from '@rungrid/kit/lifecycle';
+import type { Lifecycle } from '@rungrid/kit/lifecycle';
 import type { Logger } from '@rungrid/kit/logger';
 import { createRegistry as createMetricRegistry } from '@rungrid/kit/metrics';
 import { RunRegistry } from '@rungrid/bus/run-registry';
@@ -25,26 +26,16 @@ const RELEASE_MS = 4000;
 /** How long sockets may take to close after the drain, ms. */
 const CLOSE_MS = 5000;
 
-export interface Gateway {
+interface Gateway {
   readonly url: string;
-  readonly internalUrl: string;
-  readonly lifecycle: Lifecycle;
+  readonly internal: string;
 }
 
-/** Starts everything; rejects, with everything stopped again, when a part cannot start. */
-export async function startGateway(config: GatewayConfig, logger: Logger): Promise<Gateway> {
-  const lifecycle = new Lifecycle(logger);
-  try {
-    return await start(config, { logger, lifecycle });
-  } catch (error) {
-    await lifecycle.close();
-    throw error;
-  }
-}
-
-/** Everything that a started part needs of the others. Closers run in reverse: the public side first, Redis last. */
-async function start(config: GatewayConfig, base: { logger: Logger; lifecycle: Lifecycle }): Promise<Gateway> {
-  const { logger, lifecycle } = base;
+/** Starts the gateway. `lifecycle` closes its parts in reverse: the public side first, Redis last. */
+export async function startGateway(
+  config: GatewayConfig,
+  { logger, lifecycle }: Pick<ServiceParts, 'logger' | 'lifecycle'>,
+): Promise<Gateway> {
   const gatewayId = newHexId();
   const keys = createKeys(config.RUNGRID_PREFIX);
   const edge: Edge = { draining: false, workers: 0, origins: new Set(), hello: encodeHello(config, []) };
@@ -109,7 +100,7 @@ async function start(config: GatewayConfig, base: { logger: Logger; lifecycle: L
   lifecycle.own('internal http', () => internal.close());
   const sessions = createSessions({ config, edge, metrics, router, available, catalog, gatewayId });
   const url = await listen({ config, edge, metrics, sessions, catalog, logger, notReady, lifecycle });
-  return { url, internalUrl: internal.url, lifecycle };
+  return { url, internal: internal.url };
 }
 
 function createRouter(parts: {

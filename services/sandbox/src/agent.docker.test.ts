@@ -1,5 +1,5 @@
 // The agent's promises (agent/PROTOCOL.md), each checked in a real, hardened container.
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { aroundEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { AGENT_HEADER_BYTES, encodeFile, encodeFrame, FromAgent, STDIN_WINDOW_BYTES, ToAgent } from './agent-frames.js';
 import { decodeStdinAck } from './agent-status.js';
 import type { Language } from './languages.js';
@@ -10,7 +10,9 @@ const SIGKILL = 9;
 const exited = (code: number) => ({ kind: 'exited', code });
 const signaled = (signo: number) => ({ kind: 'signaled', signo });
 
-vi.setConfig({ testTimeout: 30_000 });
+// Its container is most of a test's time.
+const it = test.concurrent;
+vi.setConfig({ testTimeout: 120_000 });
 
 let python: Language;
 
@@ -18,7 +20,7 @@ beforeAll(async () => {
   python = await ensureLanguage('python');
 }, 600_000);
 
-afterEach(() => Box.closeAll());
+aroundEach(Box.scope);
 
 /** A sandbox without a warm process, running this Python program. */
 async function started(program: string, options: { systemCalls?: 'engine' } = {}): Promise<Box> {

@@ -1,5 +1,5 @@
 // Under the system call filter and the resource limits, ordinary programs run as they do outside, and forbidden calls fail.
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { aroundEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { COMPATIBILITY } from './compatibility.js';
 import { builtInLanguages, type Language } from './languages.js';
 import { judgeSandbox, PROBE_PATH } from './selftest.js';
@@ -7,7 +7,9 @@ import { testedLanguages } from './tested-languages.js';
 import { Box, ensureImages } from './testkit.js';
 import { compileProgram, startProgram } from './testkit-program.js';
 
-vi.setConfig({ testTimeout: 60_000 });
+// Its container is most of a test's time.
+const it = test.concurrent;
+vi.setConfig({ testTimeout: 120_000 });
 
 const NEEDED = new Set(COMPATIBILITY.map((each) => each.language));
 const tested = testedLanguages();
@@ -15,7 +17,7 @@ beforeAll(
   () => ensureImages(builtInLanguages().filter((each) => tested.includes(each) || NEEDED.has(each.name))),
   1_800_000,
 );
-afterEach(() => Box.closeAll());
+aroundEach(Box.scope);
 
 function language(name: string): Language {
   const found = builtInLanguages().find((each) => each.name === name);

@@ -1,12 +1,14 @@
 // Sandboxes that compile (agent/PROTOCOL.md, --compile): diagnostics, the artifact, and every way in which it is missing.
 import { createHash } from 'node:crypto';
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { aroundEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type AgentStart, encodeFile, FromAgent, ToAgent } from './agent-frames.js';
 import { decodeCompiled, decodeEnd } from './agent-status.js';
 import type { Language } from './languages.js';
 import { Box, ensureLanguage } from './testkit.js';
 
-vi.setConfig({ testTimeout: 30_000 });
+// Its container is most of a test's time.
+const it = test.concurrent;
+vi.setConfig({ testTimeout: 120_000 });
 
 const MIB = 1 << 20;
 const SIGKILL = 9;
@@ -16,7 +18,7 @@ beforeAll(async () => {
   python = await ensureLanguage('python');
 }, 600_000);
 
-afterEach(() => Box.closeAll());
+aroundEach(Box.scope);
 
 async function compiling(start: Partial<AgentStart>, command: readonly string[] = []): Promise<Box> {
   const box = await Box.open(python, { command: ['--compile', ...command] });

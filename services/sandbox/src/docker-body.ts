@@ -1,4 +1,4 @@
-// A sandbox in Docker's terms: the body of the create call, which the worker sends and which alone the engine proxy lets through.
+// A sandbox in Docker's terms: the body of the create call, which the worker sends; the engine proxy accepts no other.
 import { type RuntimeName, runtimeOf } from './runtimes.js';
 import { SANDBOX, type SandboxSettings, sandboxRlimits, sandboxTmpfs } from './sandbox-spec.js';
 

@@ -42,7 +42,7 @@ const Limits = Type.Object(
 const common = {
   $schema: Type.Optional(Type.String()),
   name: Type.String({ pattern: NAME, description: 'The folder name; what run_code names.' }),
-  title: Type.String({ minLength: 1, maxLength: 64, description: 'Shown to people.' }),
+  title: Type.String({ minLength: 1, maxLength: 64, description: 'Shown to users.' }),
   aliases: Type.Array(Type.String({ pattern: ALIAS }), { maxItems: 16, description: 'Other names run_code may use.' }),
   version: Type.String({ minLength: 1, maxLength: 64, description: 'Announced until a warm sandbox reports its own.' }),
   fileName: Type.String({

@@ -1,6 +1,6 @@
 // Every sample of every language, run through the agent in a hardened container. The worker's own limits are tested elsewhere.
 import { constants } from 'node:os';
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { aroundEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { FromAgent, ToAgent } from './agent-frames.js';
 import type { Language } from './languages.js';
 import {
@@ -16,11 +16,13 @@ import { testedLanguages } from './tested-languages.js';
 import { Box, ensureImages } from './testkit.js';
 import { compileProgram, startProgram } from './testkit-program.js';
 
-vi.setConfig({ testTimeout: 60_000 });
+// Its container is most of a test's time.
+const it = test.concurrent;
+vi.setConfig({ testTimeout: 120_000 });
 
 const languages = testedLanguages();
 beforeAll(() => ensureImages(languages), 1_800_000);
-afterEach(() => Box.closeAll());
+aroundEach(Box.scope);
 
 function expectOutput(actual: string, expected: SampleOutput | undefined): void {
   if (expected === undefined) return;

@@ -102,8 +102,8 @@ export function seenInTerminal(output: string): string {
  */
 export function terminalOutput(sample: Sample): SampleOutput[] {
   const { stdout, stderr } = sample;
-  const alone = sample.stdin === undefined && stderr === undefined;
-  if (stdout !== undefined && 'equals' in stdout && alone) return [{ equals: withEcho(stdout.equals, sample) }];
+  const isWhole = sample.stdin === undefined && stderr === undefined;
+  if (stdout !== undefined && 'equals' in stdout && isWhole) return [{ equals: withEcho(stdout.equals, sample) }];
   return [stdout, stderr].flatMap((output) => (output === undefined ? [] : [inAnyPlace(output)]));
 }
 

@@ -1,11 +1,13 @@
 // Sandboxes with a terminal (agent/PROTOCOL.md, --tty): what a program and its user expect of one; see termios(3), pty(7).
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { aroundEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { encodeSize, FromAgent, type TerminalSize, ToAgent } from './agent-frames.js';
 import type { Language } from './languages.js';
 import { seenInTerminal } from './samples.js';
 import { Box, ensureLanguage } from './testkit.js';
 
-vi.setConfig({ testTimeout: 30_000 });
+// Its container is most of a test's time.
+const it = test.concurrent;
+vi.setConfig({ testTimeout: 120_000 });
 
 const exited = (code: number) => ({ kind: 'exited', code });
 const RUN = ['python3', '/tmp/main.py'];
@@ -15,7 +17,7 @@ beforeAll(async () => {
   python = await ensureLanguage('python');
 }, 600_000);
 
-afterEach(() => Box.closeAll());
+aroundEach(Box.scope);
 
 async function atTerminal(program: string, terminal?: TerminalSize): Promise<Box> {
   const box = await Box.open(python, { kind: { class: 'run', mode: 'tty' }, command: ['--tty'] });

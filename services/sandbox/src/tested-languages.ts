@@ -1,7 +1,7 @@
-// The languages that are served and tested by default, and how to choose others.
+// The languages that run and are tested by default, and how to choose others.
 import { builtInLanguages, type Language } from './languages.js';
 
-/** Served by `./rungrid up` by default, in the order of the playground's list. */
+/** Those of `./rungrid up` by default, in the order of the playground's list. */
 export const DEFAULT_LANGUAGES = ['python', 'javascript', 'typescript', 'bash', 'c', 'cpp', 'java', 'go'] as const;
 
 /**

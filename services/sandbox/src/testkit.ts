@@ -1,4 +1,5 @@
 // For tests: hardened sandboxes through the docker command's own stdio, and the images they need.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { execFile, type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -75,7 +76,7 @@ interface Waiter {
 
 /** One sandbox. Keeps all of its output, so it is for tests only. */
 export class Box {
-  static readonly #open = new Set<Box>();
+  static readonly #opened = new AsyncLocalStorage<Set<Box>>();
   readonly #docker: ChildProcess & {
     stdin: NonNullable<ChildProcess['stdin']>;
     stdout: NonNullable<ChildProcess['stdout']>;
@@ -116,17 +117,22 @@ export class Box {
   /** Starts a sandbox and waits for READY or FAULT. */
   static async open(language: Language, options: OpenOptions = {}): Promise<Box> {
     const box = new Box(language, options);
-    Box.#open.add(box);
+    Box.#opened.getStore()?.add(box);
     await box.until(() => box.has(FromAgent.READY) || box.has(FromAgent.FAULT));
     return box;
   }
 
-  static async closeAll(): Promise<void> {
-    await Promise.all([...Box.#open].map((box) => box.close()));
+  /** For aroundEach: closes what a test has opened, whatever tests go on beside it. */
+  static async scope(this: void, runTest: () => Promise<void>): Promise<void> {
+    const boxes = new Set<Box>();
+    try {
+      await Box.#opened.run(boxes, runTest);
+    } finally {
+      await Promise.all([...boxes].map((box) => box.close()));
+    }
   }
 
   async close(): Promise<void> {
-    Box.#open.delete(this);
     if (this.closed) return;
     this.#docker.stdin.destroy();
     this.#docker.stdout.resume();

@@ -4,12 +4,10 @@ import { ArtifactRedis } from '@rungrid/bus/artifacts';
 import { checkRedis, connectRedis, type Redis } from '@rungrid/bus/connection';
 import { createKeys, type Keys } from '@rungrid/bus/keys';
 import { RunRegistry } from '@rungrid/bus/run-registry';
-import { HEARTBEAT_MS, retractWorker } from '@rungrid/bus/workers';
 import { ConfigError } from '@rungrid/kit/config';
 import { newHexId } from '@rungrid/kit/ids';
 import { startInternalHttp } from '@rungrid/kit/internal-http';
-import type { Lifecycle } from '@rungrid/kit/lifecycle';
-import type { Logger } from '@rungrid/kit/logger';
+import type { ServiceParts } from '@rungrid/kit/service';
 import { createRegistry, type Registry } from '@rungrid/kit/metrics';
 import { TokenBucket } from '@rungrid/kit/token-bucket';
 import type { WorkerInfo } from '@rungrid/proto/stream-entries';
@@ -52,15 +50,8 @@ const GAUGES_MS = 1_000;
 /** Burst of the shared output budget: 10 ms of this process, which delay a keystroke of another run. */
 const OUTPUT_BURST_BYTES = 262_144;
 
-interface WorkerDeps {
-  readonly logger: Logger;
-  readonly lifecycle: Lifecycle;
-  /** Called when the worker must stop later: its sandboxes break a promise. */
-  readonly onFatal: (error: Error) => void;
-}
-
 /** What every step of the start needs. */
-interface Context extends WorkerDeps {
+interface Context extends ServiceParts {
   readonly config: WorkerConfig;
   readonly id: string;
   readonly keys: Keys;
@@ -70,7 +61,7 @@ interface Context extends WorkerDeps {
 }
 
 /** Starts a worker; `lifecycle` owns what it starts. Rejects with a message that says what to do. */
-export async function startWorker(config: WorkerConfig, deps: WorkerDeps): Promise<WorkerInfo> {
+export async function startWorker(config: WorkerConfig, deps: ServiceParts): Promise<WorkerInfo> {
   const context = await connect(config, deps);
   const { id, keys, redis, lifecycle, logger, metrics, onFatal } = context;
 
@@ -85,53 +76,39 @@ export async function startWorker(config: WorkerConfig, deps: WorkerDeps): Promi
   const compilations = createCompilations(context, pool);
   const dispatcher = createDispatcher(context, { specs, pool, table, compilations, claims, streams });
 
-  const heartbeat = new Heartbeat({ redis, keys, workerId: id });
-  const isAlive = (workerId: string) => heartbeat.isAlive(workerId);
-  const watched = (supervisor = new EngineSupervisor({
+  const heartbeat = new Heartbeat({ redis, keys, logger, workerId: id });
+  const health = new EngineSupervisor({
     engine,
     pool,
     selfTest,
-    isAlive,
+    isAlive: (workerId) => heartbeat.isAlive(workerId),
+    metrics: engineMetrics(metrics),
     logger,
     onFatal,
-    metrics: engineMetrics(metrics),
-  }));
+  });
+  supervisor = health;
   let draining = false;
-  const metricsUrl = await serveHealth(context, () => [...watched.notReady, ...(draining ? ['draining'] : [])]);
-  every(lifecycle, { name: 'gauges', ms: GAUGES_MS }, () => {
-    observePool(metrics, pool.stats());
-    metrics.compileCacheBytes.set(compilations.cacheBytes);
-  });
-
-  const info = (): WorkerInfo => ({
-    id,
-    grpc: address,
-    metrics: metricsUrl,
-    pid: process.pid,
-    draining,
-    languages: [...specs.values()].map(({ language }) => languageInfo(language)),
-  });
-  const announce = () => heartbeat.announce(info());
-  await announce();
-  lifecycle.own('announcement', () => retractWorker(redis, keys, id));
-  const beat = () => announce().catch((error: unknown) => logger.warn({ err: error }, 'heartbeat failed'));
-  every(lifecycle, { name: 'heartbeat', ms: HEARTBEAT_MS }, () => void beat());
-  await supervisor.start(lifecycle);
+  const metricsUrl = await serveHealth(context, () => [...health.notReady, ...(draining ? ['draining'] : [])]);
+  startGauges(context, { pool, compilations });
+  const languages = [...specs.values()].map(({ language }) => languageInfo(language));
+  const info = (): WorkerInfo => ({ id, grpc: address, metrics: metricsUrl, pid: process.pid, draining, languages });
+  await heartbeat.start(lifecycle, info);
+  await health.start(lifecycle);
 
   // Closed right after the pullers: no new run arrives, and the live ones keep everything they need.
   const drain = async () => {
     draining = true;
-    await beat();
+    await heartbeat.beat(info());
     await table.drained(config.WORKER_DRAIN_MS);
   };
   lifecycle.own('live runs', drain, { timeoutMs: config.WORKER_DRAIN_MS + DRAIN_MARGIN_MS });
   pool.start();
   for (const language of specs.keys())
-    startPuller(context, { language, pool, dispatcher, canServe: () => watched.isUp });
+    startPuller(context, { language, pool, dispatcher, canServe: () => health.isUp });
   return info();
 }
 
-async function connect(config: WorkerConfig, deps: WorkerDeps): Promise<Context> {
+async function connect(config: WorkerConfig, deps: ServiceParts): Promise<Context> {
   const { logger, lifecycle } = deps;
   const registry = createRegistry('worker');
   const redis = connectRedis({ url: config.RUNGRID_REDIS_URL, logger, name: 'worker' });
@@ -310,6 +287,16 @@ async function serveHealth(
   });
   lifecycle.own('internal http', () => internal.close());
   return internal.url;
+}
+
+function startGauges(
+  { lifecycle, metrics }: Context,
+  { pool, compilations }: { pool: Pool; compilations: Compilations },
+): void {
+  every(lifecycle, { name: 'gauges', ms: GAUGES_MS }, () => {
+    observePool(metrics, pool.stats());
+    metrics.compileCacheBytes.set(compilations.cacheBytes);
+  });
 }
 
 function languageInfo(language: Language): WorkerInfo['languages'][number] {

@@ -12,7 +12,7 @@ const WorkerConfigSchema = Type.Object({
    * Redis 7 or later of the queue, the gateways' one, in one of these forms (user and password percent-encoded; `rediss` is with TLS):
    * `redis[s]://[user:password@]host:port[/db]`, one server;
    * `unix://[user:password@]/path`, one on this machine;
-   * `redis[s]+sentinel://[user:password@]host:port[,host:port…]/master-name[/db]`, the master that these sentinels name, anew after a failover;
+   * `redis[s]+sentinel://[user:password@]host:port[,host:port…]/master-name[/db]`, the master that these sentinels name, looked up again after a failover;
    * `redis[s]+cluster://[user:password@]host:port[,host:port…]`, a cluster by some of its nodes; all keys of a RUNGRID_PREFIX are in one slot.
    * Users that may do what this service does, and no more: packages/bus/src/acl.ts.
    */
@@ -24,7 +24,7 @@ const WorkerConfigSchema = Type.Object({
     { default: 'info' },
   ),
   /**
-   * Who may run programs here: RUNGRID_GRPC_SECRET, RUNGRID_GRPC_CA, RUNGRID_GRPC_CERT, RUNGRID_GRPC_KEY. With both, both are asked for;
+   * Who may run programs here: RUNGRID_GRPC_SECRET, RUNGRID_GRPC_CA, RUNGRID_GRPC_CERT, RUNGRID_GRPC_KEY. With both, both are required;
    * with neither, the worker starts on a loopback address only.
    */
   ...GRPC_SECURITY_FIELDS,

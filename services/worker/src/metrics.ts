@@ -2,7 +2,7 @@
 import { Counter, Gauge, Histogram, LATENCY_BUCKETS, type Registry } from '@rungrid/kit/metrics';
 import type { DispatchMetrics } from './dispatch/ports.js';
 import type { EngineMetrics } from './health/supervisor.js';
-import type { PoolStats } from './pool/stats.js';
+import type { PoolStats } from './pool/pool.js';
 import type { SandboxSpec } from './run/ports.js';
 
 export type WorkerMetrics = ReturnType<typeof createWorkerMetrics>;

@@ -24,11 +24,13 @@ export interface ChaosOptions {
   readonly runs: number;
   /** Default: all. */
   readonly kinds?: readonly FaultKind[];
+  /** Factor of all times without a fault and with one. Default 1. */
+  readonly pace?: number;
 }
 
 /**
- * A run that nobody serves is told so before its visitor loses patience, one that nobody comes back for is over before all must be given
- * back, and all visitors, who share one address, may take all the room.
+ * A run that no worker takes is refused before its client times out, one that is not resumed ends before the leak check, and all clients,
+ * which share one address, may fill the queue.
  */
 export const CHAOS_ENV = {
   gatewayEnv: {
@@ -53,7 +55,7 @@ export async function faultsUnderLoad(options: ChaosOptions): Promise<void> {
   try {
     const load = new Load(fleet.stack, { seed, visitors, habits: { keeps: 0.6, drops: 0.1, fades: 0.1 } });
     const kinds = options.kinds ?? FAULT_KINDS;
-    const nemesis = new Nemesis({ fleet, random: new Seeded(seed), kinds });
+    const nemesis = new Nemesis({ fleet, random: new Seeded(seed), kinds, pace: options.pace ?? 1 });
     try {
       await Promise.race([quietFor(durationMs).then(() => load.reached(options.runs, MORE_RUNS_MS)), nemesis.over]);
       await nemesis.stop();

@@ -45,7 +45,7 @@ export class Load {
     const seeded = new Seeded(options.seed);
     const visits = Array.from({ length: options.visitors }, (_, index) => this.#visit(seeded.fork(index)));
     this.#over = Promise.all(visits).then(() => undefined);
-    // Whoever stops it hears of a failure.
+    // stop() reports a failure.
     this.#over.catch(() => undefined);
   }
 

@@ -23,13 +23,13 @@ export class Nemesis {
   /** Rejects when a fault cannot be mended; resolves after `stop`, with all mended. */
   readonly over: Promise<void>;
   readonly #startMs = performance.now();
-  readonly #options: { fleet: Fleet; random: Seeded; kinds?: readonly FaultKind[] };
+  readonly #options: { fleet: Fleet; random: Seeded; kinds?: readonly FaultKind[]; pace?: number };
   #stopped = false;
 
-  constructor(options: { fleet: Fleet; random: Seeded; kinds?: readonly FaultKind[] }) {
+  constructor(options: { fleet: Fleet; random: Seeded; kinds?: readonly FaultKind[]; pace?: number }) {
     this.#options = options;
     this.over = this.#run();
-    // Whoever stops it hears of a failure.
+    // stop() reports a failure.
     this.over.catch(() => undefined);
   }
 

@@ -3,20 +3,20 @@ import { expect, test } from 'vitest';
 import { useStack } from '../testkit/use-stack.js';
 import { quietFor } from '@rungrid/testkit/until';
 
-const stack = useStack({ workerEnv: { WORKER_IDLE_MS: '1200' } });
+const stack = useStack({ afterEach: 'nothing', workerEnv: { WORKER_IDLE_MS: '3000' } });
 
-test('a program that says nothing and hears nothing ends by idle_limit', async () => {
+test.concurrent('a program without output and input ends by idle_limit', async () => {
   const client = await stack().connect();
   const run = client.run('input()', 'python');
   expect(await run.exit()).toMatchObject({ reason: 'idle_limit', code: null });
 });
 
-test('what is typed, and what is written, keeps it alive', async () => {
+test.concurrent('input and output keep a program alive', async () => {
   const client = await stack().connect();
   const run = client.run('while True: print(input(), flush=True)', 'python');
   await run.started();
   const start = performance.now();
-  for (let i = 0; performance.now() - start < 2_500; i++) {
+  for (let i = 0; performance.now() - start < 4_500; i++) {
     run.stdin(`${i}\n`);
     await run.output(`${i}\n`);
     await quietFor(300);

@@ -1,11 +1,12 @@
-// Limits and their ends, each while a co-tenant's session keeps echoing.
+// Limits and how runs end at them, four at a time, while a co-tenant's session keeps echoing. How soon: security/ends.exclusive.
 import { Buffer } from 'node:buffer';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CoTenant } from '../testkit/co-tenant.js';
 import { useStack } from '../testkit/use-stack.js';
 
 const OUTPUT_CAP = 262_144;
 const stack = useStack({
+  afterEach: 'nothing',
   languages: ['python', 'javascript', 'c'],
   workerEnv: { WORKER_OUTPUT_BYTES: String(OUTPUT_CAP), WORKER_CPU_MS: '1000' },
 });
@@ -18,7 +19,6 @@ interface Case {
   readonly limits?: { readonly wall_ms?: number; readonly cpu_ms?: number; readonly output_bytes?: number };
 }
 const CASES: readonly Case[] = [
-  { rule: 'an infinite loop ends by cpu_limit', language: 'python', code: 'while True: pass', reason: 'cpu_limit' },
   {
     rule: 'an infinite loop in javascript ends by cpu_limit',
     language: 'javascript',
@@ -44,16 +44,10 @@ const CASES: readonly Case[] = [
     reason: 'memory_limit',
   },
   {
-    rule: 'a fork bomb that never ends is ended by process_limit',
+    rule: 'a memory bomb in a thread ends by memory_limit',
     language: 'python',
-    code: 'import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass',
-    reason: 'process_limit',
-  },
-  {
-    rule: 'a fork bomb in C is ended by process_limit',
-    language: 'c',
-    code: '#include <unistd.h>\nint main(void) { for (;;) fork(); }',
-    reason: 'process_limit',
+    code: 'import threading\ndef f():\n    keep = []\n    while True: keep.append(bytearray(4 << 20))\nthreading.Thread(target=f).start()',
+    reason: 'memory_limit',
   },
   {
     rule: 'a lower wall limit ends a sleeper by wall_limit',
@@ -71,20 +65,22 @@ const CASES: readonly Case[] = [
   },
 ];
 
-describe('a co-tenant does not notice that', () => {
-  let coTenant: CoTenant | undefined;
+describe('a co-tenant outlives that', () => {
+  let coTenant: CoTenant;
+  beforeAll(async () => {
+    coTenant = await CoTenant.start(stack(), { paceMs: 100 });
+  });
+  afterAll(() => coTenant.close());
 
-  test.each(CASES)('$rule', async ({ code, language, reason, limits }) => {
-    coTenant = await CoTenant.start(stack());
+  test.concurrent.each(CASES)('$rule', async ({ code, language, reason, limits }) => {
     const client = await stack().connect();
     const run = client.run(code, language, limits === undefined ? {} : { limits });
     const exit = await run.exit(40_000);
     expect(exit, run.describe()).toMatchObject({ reason, code: null });
     await coTenant.alive();
-    await coTenant.close();
   });
 
-  test.each([
+  test.concurrent.each([
     ['python', "while True: print('x')"],
     ['python', 'import os\nwhile True: os.write(2, b"y" * 100000)'],
     [
@@ -96,7 +92,6 @@ describe('a co-tenant does not notice that', () => {
       'const fs = require("fs"); const b = Buffer.alloc(65536, 65); for (;;) { try { fs.writeSync(1, b); } catch {} }',
     ],
   ])('an output flood in %s ends by output_limit with exactly the cap delivered: %s', async (language, code) => {
-    coTenant = await CoTenant.start(stack());
     const client = await stack().connect();
     const run = client.run(code, language);
     const exit = await run.exit(40_000);
@@ -104,18 +99,17 @@ describe('a co-tenant does not notice that', () => {
     expect(Buffer.byteLength(run.stdout) + Buffer.byteLength(run.stderr)).toBe(OUTPUT_CAP);
     expect(exit.usage.output_bytes).toBe(OUTPUT_CAP);
     await coTenant.alive();
-    await coTenant.close();
   });
 });
 
-test('a client may lower the output limit, and gets exactly that much', async () => {
+test.concurrent('a client may lower the output limit, and gets exactly that much', async () => {
   const client = await stack().connect();
   const run = client.run("while True: print('x')", 'python', { limits: { output_bytes: 1000 } });
   expect(await run.exit()).toMatchObject({ reason: 'output_limit', truncated: true });
   expect(run.stdout).toBe('x\n'.repeat(500));
 });
 
-test('a client may not raise a limit', async () => {
+test.concurrent('a client may not raise a limit', async () => {
   const client = await stack().connect();
   const run = client.run("while True: print('x')", 'python', {
     limits: { output_bytes: OUTPUT_CAP * 8, cpu_ms: 60_000 },
@@ -124,14 +118,14 @@ test('a client may not raise a limit', async () => {
   expect(run.stdout.length).toBe(OUTPUT_CAP);
 });
 
-test('output of exactly the cap is not cut', async () => {
+test.concurrent('output of exactly the cap is not cut', async () => {
   const client = await stack().connect();
   const run = client.run(`import sys\nsys.stdout.write("x" * ${OUTPUT_CAP})`, 'python');
   expect(await run.exit()).toMatchObject({ reason: 'exited', code: 0, truncated: false });
   expect(run.stdout.length).toBe(OUTPUT_CAP);
 });
 
-test('code points are not cut at the cap', async () => {
+test.concurrent('code points are not cut at the cap', async () => {
   const client = await stack().connect();
   const run = client.run('import sys\nwhile True: sys.stdout.write("\u{1F600}")', 'python', {
     limits: { output_bytes: 1001 },

@@ -1,11 +1,11 @@
-// Clients that come back: on the same gateway or another, with nothing lost, nothing doubled, and nobody else's run to be had.
+// Clients that reconnect, to the same gateway or another: nothing is lost or doubled, and no client gets another's run.
 import { expect, test } from 'vitest';
 import type { Client } from '../testkit/client.js';
 import type { RunHandle } from '../testkit/run-handle.js';
 import { useStack } from '../testkit/use-stack.js';
 import { quietFor, until } from '@rungrid/testkit/until';
 
-const stack = useStack({ gateways: 2, workerEnv: { WORKER_RESUME_MS: '4000' } });
+const stack = useStack({ afterEach: 'clean', gateways: 2, workerEnv: { WORKER_RESUME_MS: '4000' } });
 const ECHO =
   'import sys\nprint("up", flush=True)\nfor line in sys.stdin:\n    print(f"<{line.strip()}>", flush=True)\nprint("bye")\n';
 const COUNT = 'import time\nfor i in range(60):\n    print(i, flush=True)\n    time.sleep(0.02)\n';
@@ -34,7 +34,7 @@ test('a kept program goes on without its client, on another gateway too, and eve
   expect(run.stdout + again.stdout).toBe(NUMBERS);
 });
 
-test('stdin goes on, and resumed tells how much of it has arrived', async () => {
+test('stdin goes on, and resumed says how much of it has arrived', async () => {
   const first = await on(0);
   const run = first.run(ECHO, 'python', { on_disconnect: 'keep' });
   await run.output('up');
@@ -50,7 +50,7 @@ test('stdin goes on, and resumed tells how much of it has arrived', async () => 
   expect(again.events[0]).toMatchObject({ event: 'resumed', data: { replayed_from: run.seq + 1, stdin_bytes: 5 } });
 });
 
-test('an end that nobody heard is kept; one that was heard is told again to who asks from before it', async () => {
+test('an end that was not received is kept; one that was received is sent again on a resume from before it', async () => {
   const first = await on(0);
   const run = first.run('import time\ntime.sleep(0.3)\nprint("done")', 'python', { on_disconnect: 'keep' });
   await run.started();
@@ -68,10 +68,10 @@ test('an end that nobody heard is kept; one that was heard is told again to who 
   expect(await late.error()).toMatchObject({ code: 'resume_failed' });
 });
 
-test('a second one takes the run over; the first is told, and no more', async () => {
+test('a second client takes the run over; the first gets an error, and nothing after it', async () => {
   const first = await on(0);
   const run = first.run(ECHO, 'python', { on_disconnect: 'keep' });
-  await run.output('up');
+  await run.output('up\n');
   const second = await on(1);
   const again = back(second, run);
   expect(await run.error()).toMatchObject({ code: 'taken_over' });
@@ -80,24 +80,27 @@ test('a second one takes the run over; the first is told, and no more', async ()
   expect(again.stdout).toBe('bye\n');
 });
 
-test('without keep a run is killed as ever, and cannot be resumed', async () => {
+test('without keep, a run is killed before any window passes, and cannot be resumed', async () => {
   const first = await on(0);
   const run = first.run(ECHO, 'python');
   await run.output('up');
   await named();
   first.vanish();
-  await until(async () => (await stack().running()).length === 0, { what: 'its sandbox to go', timeoutMs: 2_000 });
+  await until(async () => (await stack().running()).length === 0, {
+    what: 'its sandbox to be removed',
+    timeoutMs: 3_500,
+  });
   const second = await on(0);
   expect(await back(second, run).error()).toMatchObject({ code: 'resume_failed', retryable: false });
 });
 
-test('the window passes: the program is ended, and there is nothing to resume', async () => {
+test('past the resume window the program is ended, and cannot be resumed', async () => {
   const first = await on(0);
   const run = first.run(ECHO, 'python', { on_disconnect: 'keep' });
   await run.output('up');
   await named();
   first.vanish();
-  await until(async () => (await stack().running()).length === 0, { what: 'its sandbox to go', timeoutMs: 8_000 });
+  await until(async () => (await stack().running()).length === 0, { what: 'its sandbox to be removed' });
   const second = await on(1);
   expect(await back(second, run).error()).toMatchObject({ code: 'resume_failed' });
 });
@@ -122,7 +125,7 @@ test('a key of another run, or a guessed one, opens nothing and ends nothing', a
   }
 });
 
-test('a hole is told of, and can be skipped', async () => {
+test('a gap is reported, and can be skipped', async () => {
   const first = await on(0);
   const code =
     'import sys\nfor i in range(40):\n    print(str(i) * 8000, flush=True)\nprint("up")\nsys.stdin.read()\nprint("bye")';
@@ -140,7 +143,7 @@ test('a hole is told of, and can be skipped', async () => {
   expect(run.stdout.endsWith(again.stdout.replace('bye\n', ''))).toBe(true);
 });
 
-test('a gateway is killed in mid-output: its client goes on at the other', async () => {
+test('when a gateway is killed in mid-output, its client resumes at the other', async () => {
   const gateway = await stack().addGateway();
   const first = await stack().connect({ gateway });
   const run = first.run(COUNT, 'python', { on_disconnect: 'keep' });

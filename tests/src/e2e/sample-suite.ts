@@ -13,7 +13,7 @@ const QUICK: ReadonlySet<string> = new Set(['hello', 'prompt', 'files', 'uncaugh
 /** Declares the tests of the quick ones, or of the rest. */
 export function sampleTests(which: 'quick' | 'rest'): void {
   const languages = testedLanguages();
-  const stack = useStack({ languages: languages.map((language) => language.name) });
+  const stack = useStack({ languages: languages.map(({ name }) => name), afterEach: 'nothing' });
   const samplesOf = (folder: string) =>
     loadSamples(folder).filter(
       (each) => sampleModes(each).includes('pipe') && QUICK.has(each.name) === (which === 'quick'),
@@ -23,7 +23,7 @@ export function sampleTests(which: 'quick' | 'rest'): void {
     describe(language.title, () => {
       for (const sample of samplesOf(language.dir)) {
         // The socket has no field for the environment: the agent's own tests run those.
-        test.skipIf(sample.env !== undefined)(`${sample.name}: ${sample.title}`, async () => {
+        test.skipIf(sample.env !== undefined).concurrent(`${sample.name}: ${sample.title}`, async () => {
           const client = await stack().connect();
           const run = client.run(sample.program, language.name, {
             files: sample.files,

@@ -1,4 +1,4 @@
-// Frames that break the protocol: each gets its documented answer, the gateway lives, other sockets do not notice.
+// Frames that break the protocol, over a real socket: each gets its documented answer, and other sockets do not notice. Each rule: proto/src/codec.test.ts.
 import { Buffer } from 'node:buffer';
 import { CLOSE, type CloseName } from '@rungrid/proto/close-codes';
 import type { ErrorCode } from '@rungrid/proto/errors';
@@ -8,7 +8,7 @@ import { encodeFrame, OP, RawSocket } from '../testkit/raw-socket.js';
 import { useStack } from '../testkit/use-stack.js';
 import { until } from '@rungrid/testkit/until';
 
-const stack = useStack({ gatewayEnv: { GATEWAY_FIRST_FRAME_MS: '1500' } });
+const stack = useStack({ gatewayEnv: { GATEWAY_FIRST_FRAME_MS: '4000' } });
 
 function connect(headers: Readonly<Record<string, string>> = {}): Promise<RawSocket> {
   return RawSocket.open(stack().gateway.url, headers);
@@ -41,7 +41,6 @@ test.each(CLOSING)('%s closes the socket with %s', async (_what, name, text) => 
   raw.send(text());
   await until(() => raw.closeCode, {
     what: () => `close ${CLOSE[name].code}; ended=${raw.ended} got ${raw.texts.join()}`,
-    timeoutMs: 3_000,
   });
   expect(raw.closeCode).toBe(CLOSE[name].code);
 });
@@ -66,7 +65,7 @@ test.each([
 ] as const)('%s ends the socket', async (_what, bytes) => {
   const raw = await connect();
   raw.write(bytes());
-  await until(() => raw.over, { what: () => `the end of the socket; got ${raw.texts.join()}`, timeoutMs: 3_000 });
+  await until(() => raw.over, { what: () => `the end of the socket; got ${raw.texts.join()}` });
 });
 
 const ANSWERED: readonly (readonly [string, ErrorCode, () => string])[] = [
@@ -119,11 +118,11 @@ const ANSWERED: readonly (readonly [string, ErrorCode, () => string])[] = [
   ['a token that is none', 'token_invalid', () => runCode({ token: 'timestamp_signature_string' })],
   ['stdin without text', 'invalid_frame', () => frame('stdin', {})],
   ['stdin that is not text', 'invalid_frame', () => frame('stdin', { text: ['x'] })],
-  ['stdin for nobody', 'no_such_run', () => frame('stdin', { text: 'x\n' })],
-  ['stdin_close for nobody', 'no_such_run', () => frame('stdin_close', {})],
-  ['stop for nobody', 'no_such_run', () => frame('stop', {})],
+  ['stdin without a run', 'no_such_run', () => frame('stdin', { text: 'x\n' })],
+  ['stdin_close without a run', 'no_such_run', () => frame('stdin_close', {})],
+  ['stop without a run', 'no_such_run', () => frame('stop', {})],
   ['a signal that is not on the list', 'invalid_frame', () => frame('signal', { name: 'SIGSTOP' })],
-  ['a signal for nobody', 'no_such_run', () => frame('signal', { name: 'SIGINT' })],
+  ['a signal without a run', 'no_such_run', () => frame('signal', { name: 'SIGINT' })],
   ['a window of no columns', 'invalid_frame', () => frame('resize', { cols: 0, rows: 1 })],
 ];
 
@@ -156,28 +155,15 @@ test('1000 frames a second close that socket with 4429, and no other', async () 
   const block = Buffer.concat(Array.from({ length: 1000 }, () => encodeFrame('{"event":"ping"}')));
   raw.write(block);
   raw.write(block);
-  await until(() => raw.over, { what: 'a close', timeoutMs: 3_000 });
+  await until(() => raw.over, { what: 'a close' });
   expect(raw.closeCode).toBe(CLOSE.rate.code);
-  await coTenant.alive();
-  await coTenant.close();
-});
-
-test('a flood of WebSocket pings from a client that does not read costs nothing but that socket', async () => {
-  const coTenant = await CoTenant.start(stack());
-  const before = stack().gateway.process.rssBytes();
-  const raw = await connect();
-  raw.socket.pause();
-  const block = Buffer.concat(Array.from({ length: 500 }, () => encodeFrame('p'.repeat(125), { op: OP.ping })));
-  const over = performance.now() + 3_000;
-  while (performance.now() < over && !raw.ended) if (!raw.write(block)) await raw.drained(200);
-  expect((stack().gateway.process.rssBytes() - before) / (1 << 20)).toBeLessThan(32);
   await coTenant.alive();
   await coTenant.close();
 });
 
 test('a socket that never sends a frame is closed with 4408', async () => {
   const raw = await connect();
-  await until(() => raw.closeCode, { what: 'a close', timeoutMs: 6_000 });
+  await until(() => raw.closeCode, { what: 'a close' });
   expect(raw.closeCode).toBe(CLOSE.firstFrame.code);
 });
 
@@ -220,7 +206,7 @@ describe('the upgrade', () => {
     expect(other.head).not.toMatch(/graphql-ws/i);
   });
 
-  test('compression is not negotiated, or a bomb in it costs nothing but that socket', async () => {
+  test('compression is not negotiated', async () => {
     const raw = await connect({ 'Sec-WebSocket-Extensions': 'permessage-deflate; client_max_window_bits' });
     expect(raw.head).not.toMatch(/permessage-deflate/i);
   });

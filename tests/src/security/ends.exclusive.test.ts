@@ -30,18 +30,3 @@ test.each([
   expect(exit.reason).toBe('process_limit');
   expect(exit.usage.wall_ms).toBeLessThan(FORK_MS.filling + FORK_MS.limit);
 });
-
-test.each([
-  [
-    'its child',
-    'import os\nif os.fork() == 0:\n    keep = []\n    while True: keep.append(bytearray(4 << 20))\nos.wait()',
-  ],
-  ['itself', 'keep = []\nwhile True: keep.append(bytearray(4 << 20))'],
-  [
-    'a thread',
-    'import threading\ndef f():\n    keep = []\n    while True: keep.append(bytearray(4 << 20))\nthreading.Thread(target=f).start()',
-  ],
-])('memory taken by %s ends the run as memory_limit', async (_who, code) => {
-  const client = await stack().connect();
-  expect((await client.run(code, 'python').exit(20_000)).reason).toBe('memory_limit');
-});

@@ -1,34 +1,15 @@
-// Hostile clients of the gateway: floods, odd orders, abuse programs. Malformed frames and pings: e2e/violations; leaving without a word: e2e/leaving.
+// Hostile clients of the gateway: odd orders, many sockets, a worker lost. Malformed frames: e2e/violations; what they cost: costs.exclusive.
 import { Buffer } from 'node:buffer';
-import { constants, deflateRawSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { removeSandboxes } from '../testkit/docker.js';
-import { CoTenant } from '../testkit/co-tenant.js';
 import { encodeFrame, RawSocket } from '../testkit/raw-socket.js';
 import { useStack } from '../testkit/use-stack.js';
 import { quietFor, until } from '@rungrid/testkit/until';
 
-const MIB = 1 << 20;
-const stack = useStack({ gatewayEnv: { GATEWAY_FRAMES_PER_SECOND: '2000' } });
+const stack = useStack();
 const frame = (event: string, data: unknown) => JSON.stringify({ event, data });
 const runCode = (code: string) => frame('run_code', { code, language: 'python', token: stack().mint('') });
 const terminals = (raw: RawSocket) => raw.texts.filter((text) => text.startsWith('{"event":"exit"')).length;
-
-test('stdin pushed at a program that never reads is bounded, and costs little memory', async () => {
-  const coTenant = await CoTenant.start(stack());
-  const before = stack().gateway.process.rssBytes() + stack().worker.process.rssBytes();
-  const raw = await RawSocket.open(stack().gateway.url);
-  raw.send(runCode('print("r", flush=True)\nimport time\ntime.sleep(20)'));
-  await until(() => raw.texts.some((text) => text.includes('"stdout"')), { what: 'the program to run' });
-  const chunk = encodeFrame(frame('stdin', { text: 'A'.repeat(60_000) }));
-  const over = performance.now() + 3_000;
-  while (performance.now() < over && !raw.over) if (!raw.write(chunk)) await raw.drained(200);
-  await until(() => raw.over || raw.texts.some((text) => text.includes('stdin_full')), { what: 'a refusal' });
-  const growth = stack().gateway.process.rssBytes() + stack().worker.process.rssBytes() - before;
-  expect(growth / MIB).toBeLessThan(64);
-  await coTenant.alive();
-  await coTenant.close();
-});
 
 test('frames in an odd order get their answers: stdin first, two runs in one segment, stdin right behind, stdin after the end', async () => {
   const first = await RawSocket.open(stack().gateway.url);
@@ -55,17 +36,6 @@ test('frames in an odd order get their answers: stdin first, two runs in one seg
   early.send(frame('stdin', { text: 'late\n' }));
   await quietFor(300);
   expect(terminals(early)).toBe(1);
-});
-
-test('a compressed bomb ends its socket, uninflated', async () => {
-  const before = stack().gateway.process.rssBytes();
-  const raw = await RawSocket.open(stack().gateway.url, {
-    'Sec-WebSocket-Extensions': 'permessage-deflate; client_max_window_bits',
-  });
-  const bomb = deflateRawSync(Buffer.alloc(64 * MIB, 97), { finishFlush: constants.Z_SYNC_FLUSH });
-  raw.write(encodeFrame(bomb, { rsv: 4 }));
-  await until(() => raw.over, { what: 'the end of the socket' });
-  expect((stack().gateway.process.rssBytes() - before) / MIB).toBeLessThan(32);
 });
 
 test('two hundred sockets opened and reset at once leave nothing', async () => {

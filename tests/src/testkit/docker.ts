@@ -1,12 +1,7 @@
 // What a test asks the container engine: which sandboxes exist, for whom, and whether they serve a run.
+import { LABELS } from '@rungrid/sandbox/docker-body';
 import Docker from 'dockerode';
 
-/** Label that every sandbox carries; its value is the worker's id. */
-export const OWNER_LABEL = 'sandbox.owner';
-/** Label of its language's name. */
-const LANGUAGE_LABEL = 'sandbox.language';
-/** Label of what it is for. */
-const KIND_LABEL = 'sandbox.kind';
 /** Sandboxes are renamed to run-<id>-<deadline> at checkout. */
 const RUN_NAME = /^\/?run-/;
 
@@ -34,14 +29,14 @@ export function dockerAt(host?: string): Docker {
 
 /** All sandboxes of these workers on the engine at `host`, whatever their state; without `owners`, everybody's. */
 export async function listSandboxes(owners?: readonly string[], host?: string): Promise<SandboxInfo[]> {
-  const list = await dockerAt(host).listContainers({ all: true, filters: { label: [OWNER_LABEL] } });
+  const list = await dockerAt(host).listContainers({ all: true, filters: { label: [LABELS.owner] } });
   return list
     .map((entry) => ({
       id: entry.Id,
       name: (entry.Names[0] ?? '').replace(/^\//, ''),
-      owner: entry.Labels[OWNER_LABEL] ?? '',
-      language: entry.Labels[LANGUAGE_LABEL] ?? '',
-      kind: entry.Labels[KIND_LABEL] ?? '',
+      owner: entry.Labels[LABELS.owner] ?? '',
+      language: entry.Labels[LABELS.language] ?? '',
+      kind: entry.Labels[LABELS.kind] ?? '',
       running: RUN_NAME.test(entry.Names[0] ?? ''),
       alive: entry.State === 'running',
     }))

@@ -11,7 +11,7 @@ export const GATEWAY_MAIN = 'services/gateway/dist/main.js';
 export const WORKER_MAIN = 'services/worker/dist/main.js';
 /** The first key signs, both verify. */
 export const KEYS = { first: 'first-key-of-the-tests', second: 'second-key-of-the-tests' } as const;
-/** The origin that stacks allow unless told otherwise. */
+/** The origin that stacks allow by default. */
 export const ORIGIN = 'http://page.test';
 
 export interface StackOptions {
@@ -51,9 +51,16 @@ const GATEWAY_ENV = {
   GATEWAY_RUNS_PER_ADDRESS: '100000',
   GATEWAY_TOKENS_PER_ADDRESS: '100000',
   GATEWAY_SOCKETS_PER_ADDRESS: '1000',
+  // All clients have one address and mostly one site here: each may have the whole queue.
+  GATEWAY_ADDRESS_SHARE: '1',
+  GATEWAY_SITE_SHARE: '1',
+  // Beside other tests a run may wait for longer than a visitor would.
+  GATEWAY_MAX_WAIT_MS: '60000',
+  GATEWAY_QUEUE_TTL_MS: '60000',
   GATEWAY_DRAIN_MS: '1000',
 } as const;
-const POOL_FLOOR = '2';
+/** Warm sandboxes of each language, where a test does not say: each costs a container, so that many languages have one each. */
+const minIdleOf = (languages: number) => (languages > 2 ? '1' : '2');
 
 export class Stack {
   readonly prefix: string;
@@ -115,12 +122,12 @@ export class Stack {
     const process = this.#spawn('worker', {
       WORKER_GRPC_PORT: '0',
       WORKER_INTERNAL_PORT: '0',
-      WORKER_LANGUAGES: (this.options.languages ?? ['python']).join(','),
-      WORKER_POOL_MIN_IDLE: POOL_FLOOR,
+      WORKER_LANGUAGES: this.languages.join(','),
+      WORKER_POOL_MIN_IDLE: minIdleOf(this.languages.length),
       // Terminals and compile steps start cold: what tests count is what they started.
       WORKER_POOL_MIN_IDLE_TTY: '0',
       WORKER_POOL_MIN_IDLE_COMPILE: '0',
-      // Most tests end workers whose runs nobody waits for any more.
+      // Most tests end workers whose runs have no client any more.
       WORKER_DRAIN_MS: '0',
       ...this.options.workerEnv,
       ...env,
@@ -173,10 +180,13 @@ export class Stack {
     return (await this.sandboxes()).filter((sandbox) => sandbox.running);
   }
 
+  get languages(): readonly string[] {
+    return this.options.languages ?? ['python'];
+  }
   /** Warm sandboxes that the live workers may hold. */
-  get warmCeiling(): number {
-    const env = { WORKER_POOL_MIN_IDLE: POOL_FLOOR, ...this.options.workerEnv };
-    return this.workers.length * (this.options.languages?.length ?? 1) * Number(env.WORKER_POOL_MIN_IDLE);
+  get mostWarm(): number {
+    const env = { WORKER_POOL_MIN_IDLE: minIdleOf(this.languages.length), ...this.options.workerEnv };
+    return this.workers.length * this.languages.length * Number(env.WORKER_POOL_MIN_IDLE);
   }
 
   /** Ends everything. Rejects when a service did not end cleanly, or left a container. */

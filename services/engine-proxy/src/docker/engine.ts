@@ -95,7 +95,7 @@ export class EngineClient implements EnginePort {
   ): Promise<T> {
     let call: ClientRequest | undefined;
     let timer: NodeJS.Timeout | undefined;
-    const abandoned = () => call?.destroy(new Refusal('engine_unreachable', 'the caller went away'));
+    const abandoned = () => call?.destroy(new Refusal('engine_unreachable', 'the caller disconnected'));
     try {
       return await new Promise<T>((resolve, reject) => {
         const { timeoutMs } = this.#options;

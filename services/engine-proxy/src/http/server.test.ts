@@ -258,8 +258,8 @@ describe('bounds', () => {
   it('endless refusals do not make an endless log', async () => {
     const bench = await open(() => undefined);
     for (let request = 0; request < 120; request += 1) {
-      const stranger = client(bench, 'GET /version HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n');
-      await until(() => stranger.statuses.length > 0);
+      const other = client(bench, 'GET /version HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n');
+      await until(() => other.statuses.length > 0);
     }
     const lines = bench
       .log()

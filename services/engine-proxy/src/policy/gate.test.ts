@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { IMAGE, POLICY, sandboxBody } from '../testkit/sandbox-body.js';
 import { type Call, parseCall } from './calls.js';
 import { Gate } from './gate.js';
-import { Recent } from './names.js';
+
 import type { EngineAnswer, EngineRequest } from './ports.js';
 
 const ID = 'c'.repeat(64);
@@ -174,10 +174,4 @@ describe('answers', () => {
     expect(gate.isOwnEvent(Buffer.from('{}'))).toBe(false);
     expect(() => gate.isOwnEvent(Buffer.from('no'))).toThrow(refused('bad_answer'));
   });
-});
-
-it('forgets the oldest id, and an id added again counts as new', () => {
-  const recent = new Recent(2);
-  for (const id of ['a', 'b', 'a', 'c']) recent.add(id);
-  expect(['a', 'b', 'c'].map((id) => recent.has(id))).toEqual([true, false, true]);
 });

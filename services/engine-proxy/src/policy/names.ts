@@ -1,5 +1,6 @@
 // Which images a worker may ask for and run, and which containers are the fleet's: known ones at once, others by a call to the engine.
 import { LABELS } from '@rungrid/sandbox/docker-body';
+import { LRUCache } from 'lru-cache';
 import { CONTAINER_ID, IMAGE_ID } from './calls.js';
 import type { EnginePort } from './ports.js';
 import { quoted, Refusal } from './refusal.js';
@@ -7,32 +8,10 @@ import { quoted, Refusal } from './refusal.js';
 /** Ids remembered of each kind. A forgotten one costs a call to the engine, nothing else. */
 const REMEMBERED = 8192;
 
-/** The most recent ids, in bounded memory. */
-export class Recent {
-  readonly #ids = new Set<string>();
-  readonly #most: number;
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  has(id: string): boolean {
-    return this.#ids.has(id);
-  }
-
-  add(id: string): void {
-    this.#ids.delete(id);
-    this.#ids.add(id);
-    if (this.#ids.size <= this.#most) return;
-    const [oldest] = this.#ids;
-    if (oldest !== undefined) this.#ids.delete(oldest);
-  }
-}
-
 export class Images {
   readonly #engine: EnginePort;
   readonly #allowed: readonly string[];
-  readonly #known = new Recent(REMEMBERED);
+  readonly #known = new LRUCache<string, true>({ max: REMEMBERED });
 
   /** `allowed`: whole names, or prefixes that end with a slash. */
   constructor(engine: EnginePort, allowed: readonly string[]) {
@@ -48,7 +27,7 @@ export class Images {
 
   /** Remembers the id of a name on the list: it may run from now on, also when the name gets another id. */
   learn(image: string, id: string): void {
-    if (!IMAGE_ID.test(image) && IMAGE_ID.test(id)) this.#known.add(id);
+    if (!IMAGE_ID.test(image) && IMAGE_ID.test(id)) this.#known.set(id, true);
   }
 
   /** Rejects with Refusal unless a name of this id is on the list, now or when it was inspected. */
@@ -61,7 +40,7 @@ export class Images {
     const names = status === 200 ? textsOf(fieldOf(parseAnswer(body), 'RepoTags')) : [];
     if (!names.some((name) => this.#isAllowed(name)))
       throw new Refusal('foreign_image', `the image ${quoted(id)} is not one that workers use`);
-    this.#known.add(id);
+    this.#known.set(id, true);
   }
 
   #isAllowed(name: string): boolean {
@@ -72,7 +51,7 @@ export class Images {
 export class Containers {
   readonly #engine: EnginePort;
   readonly #fleets: readonly string[];
-  readonly #known = new Recent(REMEMBERED);
+  readonly #known = new LRUCache<string, true>({ max: REMEMBERED });
 
   constructor(engine: EnginePort, fleets: readonly string[]) {
     this.#engine = engine;
@@ -81,7 +60,7 @@ export class Containers {
 
   /** Remembers a container that was created through the proxy. */
   remember(id: string): void {
-    if (CONTAINER_ID.test(id)) this.#known.add(id);
+    if (CONTAINER_ID.test(id)) this.#known.set(id, true);
   }
 
   /**
@@ -100,7 +79,7 @@ export class Containers {
     const id = fieldOf(answer, 'Id');
     if (typeof id !== 'string' || !CONTAINER_ID.test(id) || !this.isOurs(fieldOf(fieldOf(answer, 'Config'), 'Labels')))
       throw new Refusal('foreign_container', `the container ${quoted(container)} is not of this fleet`);
-    this.#known.add(id);
+    this.#known.set(id, true);
     return id;
   }
 

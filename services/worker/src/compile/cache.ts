@@ -1,50 +1,29 @@
 // Recent compile results in memory: an LRU cache bounded in bytes.
+import { LRUCache } from 'lru-cache';
 import type { KeptResult } from '../run/artifacts.js';
 
 /** Bookkeeping of one entry, bytes, as an estimate: an empty one is not free. */
 const ENTRY_BYTES = 512;
 
 export class ResultCache {
-  readonly #maxBytes: number;
-  /** In the order of use. */
-  readonly #entries = new Map<string, KeptResult>();
-  #bytes = 0;
+  readonly #entries: LRUCache<string, KeptResult> | undefined;
 
   /** `maxBytes` 0: keeps nothing. */
   constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
+    this.#entries = maxBytes === 0 ? undefined : new LRUCache({ maxSize: maxBytes, sizeCalculation: sizeOf });
   }
 
   get bytes(): number {
-    return this.#bytes;
+    return this.#entries?.calculatedSize ?? 0;
   }
 
   get(key: string): KeptResult | undefined {
-    const result = this.#entries.get(key);
-    if (result === undefined) return undefined;
-    this.#entries.delete(key);
-    this.#entries.set(key, result);
-    return result;
+    return this.#entries?.get(key);
   }
 
   /** A result larger than the whole cache is not kept. */
   put(key: string, result: KeptResult): void {
-    this.#delete(key);
-    const size = sizeOf(result);
-    if (size > this.#maxBytes) return;
-    this.#entries.set(key, result);
-    this.#bytes += size;
-    for (const oldest of this.#entries.keys()) {
-      if (this.#bytes <= this.#maxBytes) return;
-      this.#delete(oldest);
-    }
-  }
-
-  #delete(key: string): void {
-    const result = this.#entries.get(key);
-    if (result === undefined) return;
-    this.#entries.delete(key);
-    this.#bytes -= sizeOf(result);
+    this.#entries?.set(key, result);
   }
 }
 

@@ -84,7 +84,7 @@ class CompileRun {
     try {
       this.#decoder.push(chunk, (type, payload) => this.#onFrame(type, payload));
     } catch (error) {
-      // Only the agent writes this stream; it is ours, so a bad frame is a fault of ours.
+      // Only our agent writes this stream, so a bad frame is an internal error.
       this.#fail('internal', error instanceof Error ? error.message : 'bad agent frame');
     }
   }

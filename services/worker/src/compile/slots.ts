@@ -1,12 +1,9 @@
 // A semaphore with a bounded queue: how many compile steps run at once, and how many wait.
-
-interface Waiter {
-  readonly enter: () => void;
-}
+import { Waiters } from '../pool/waiters.js';
 
 export class Slots {
   readonly #limits: { readonly atOnce: number; readonly waiting: number };
-  readonly #waiters: Waiter[] = [];
+  readonly #waiters = new Waiters<void>();
   #taken = 0;
 
   constructor(limits: { atOnce: number; waiting: number }) {
@@ -18,37 +15,14 @@ export class Slots {
    * reason when that aborts the wait, and as `work` does.
    */
   async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T | undefined> {
-    if (this.#taken >= this.#limits.atOnce) {
-      if (this.#waiters.length >= this.#limits.waiting) return undefined;
-      await this.#turn(signal);
-    } else {
-      this.#taken += 1;
-    }
+    if (this.#taken < this.#limits.atOnce) this.#taken += 1;
+    else if (this.#waiters.size >= this.#limits.waiting) return undefined;
+    else await this.#waiters.wait(signal);
     try {
       return await work();
     } finally {
-      const next = this.#waiters.shift();
-      // The slot passes to the waiter at the head of the queue.
-      if (next === undefined) this.#taken -= 1;
-      else next.enter();
+      // The slot passes to the first in line.
+      if (!this.#waiters.serve()) this.#taken -= 1;
     }
-  }
-
-  #turn(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
-        reject(signal.reason as Error);
-      };
-      const waiter: Waiter = {
-        enter: () => {
-          signal.removeEventListener('abort', leave);
-          resolve();
-        },
-      };
-      if (signal.aborted) return reject(signal.reason as Error);
-      signal.addEventListener('abort', leave, { once: true });
-      this.#waiters.push(waiter);
-    });
   }
 }

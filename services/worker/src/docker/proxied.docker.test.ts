@@ -1,4 +1,4 @@
-// The Docker engine through the engine proxy, by its address alone: the suite of all engines, over sandboxes that have passed it.
+// The Docker engine through the engine proxy, reached by its address only: the suite of all engines, over sandboxes that it let through.
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -79,7 +79,7 @@ it('finds an image by name, reads counters, and makes no sandbox of another flee
 async function ready(): Promise<void> {
   for await (const line of createInterface({ input: proxy.stdout })) {
     if (!line.includes('"msg":"ready"')) continue;
-    // Refusals go on being logged: a pipe that nobody reads would stop the proxy.
+    // The proxy keeps logging refusals: an unread pipe would block it.
     proxy.stdout.resume();
     return;
   }

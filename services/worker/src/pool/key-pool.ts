@@ -2,6 +2,7 @@
 import { backoffMs } from '@rungrid/kit/backoff';
 import { EngineError, type Sandbox, type SandboxSpec, poolKeyOf } from '../run/ports.js';
 import type { KeyPoolConfig, ResolvedTuning } from './options.js';
+import { Waiters } from './waiters.js';
 
 /** An idle sandbox that dies sooner than this after READY counts as a failed start, ms: otherwise its refill would spin. */
 const EARLY_DEATH_MS = 10_000;
@@ -19,11 +20,6 @@ interface Idle extends Ready {
   readonly expiresAtMs: number;
 }
 
-interface Waiter {
-  readonly resolve: (ready: Ready) => void;
-  readonly reject: (error: unknown) => void;
-}
-
 export interface KeyPoolHooks {
   /** An idle sandbox ended or sent something, and was taken out. */
   readonly onLost: (ready: Ready, error: EngineError) => void;
@@ -36,7 +32,9 @@ export class KeyPool {
   readonly #hooks: KeyPoolHooks;
   /** Oldest first: handed out in that order, so that few expire. */
   readonly #idle: Idle[] = [];
-  readonly #waiters: Waiter[] = [];
+  readonly #callers = new Waiters<Ready>();
+  /** Callers that wait until there is capacity for one more. */
+  readonly capacity = new Waiters<void>();
   starting = 0;
   /** Places reserved for callers that do not take them yet. */
   reserved = 0;
@@ -55,7 +53,7 @@ export class KeyPool {
   }
 
   get waiting(): number {
-    return this.#waiters.length;
+    return this.#callers.size;
   }
 
   /** How many idle ones have expired, and when the next one will. */
@@ -85,11 +83,7 @@ export class KeyPool {
   /** Adds a ready sandbox: to the longest waiting caller, else to the idle ones. */
   put(ready: Ready): void {
     this.#failures = 0;
-    const waiter = this.#waiters.shift();
-    if (waiter !== undefined) {
-      waiter.resolve(ready);
-      return;
-    }
+    if (this.#callers.serve(ready)) return;
     const readyAtMs = performance.now();
     const lifeMs = this.#tuning.maxAgeMs * (0.8 + Math.random() * 0.4);
     const idle: Idle = { ...ready, readyAtMs, expiresAtMs: readyAtMs + lifeMs };
@@ -102,27 +96,7 @@ export class KeyPool {
 
   /** Waits for the next one. Rejects with the signal's reason, or EngineError when starts keep failing. */
   wait(signal: AbortSignal): Promise<Ready> {
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        const index = this.#waiters.indexOf(waiter);
-        if (index >= 0) this.#waiters.splice(index, 1);
-        reject(signal.reason as Error);
-      };
-      const settled = (): void => signal.removeEventListener('abort', leave);
-      const waiter: Waiter = {
-        resolve: (ready) => {
-          settled();
-          resolve(ready);
-        },
-        reject: (error) => {
-          settled();
-          reject(error);
-        },
-      };
-      if (signal.aborted) return reject(signal.reason as Error);
-      signal.addEventListener('abort', leave, { once: true });
-      this.#waiters.push(waiter);
-    });
+    return this.#callers.wait(signal);
   }
 
   /** A start failed: backs off, and refuses the waiting callers when more tries are hopeless. */
@@ -141,9 +115,9 @@ export class KeyPool {
     this.blockedUntilMs = 0;
   }
 
-  /** Rejects all waiting callers. */
+  /** Rejects all callers that wait for a sandbox. */
   refuse(error: unknown): void {
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
+    this.#callers.refuse(error);
   }
 
   #lose(idle: Idle, why: string): void {

@@ -3,10 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { resolveTuning } from './options.js';
 import { decide, HANGS_MS, hasCapacity, type KeyPoolCounts, type PoolAction, type PoolCounts } from './policy.js';
 
-const TUNING = resolveTuning(
-  { maxSize: 10, calmStarts: 1, urgentStarts: 4, jobsWhileTyping: 1, manyJobs: 5 },
-  8 * 2 ** 30,
-);
+const TUNING = resolveTuning({ maxSize: 10, calmStarts: 1, urgentStarts: 4, jobsWhileTyping: 1, manyJobs: 5 });
 const NOW_MS = 1000;
 
 describe('decide', () => {

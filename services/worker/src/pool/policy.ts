@@ -127,22 +127,25 @@ export function hasCapacity(poolKey: string, pool: { counts: PoolCounts; tuning:
   const beside = counts.keyPools.filter(
     (entry) => entry !== own && own.queue !== undefined && entry.queue === own.queue,
   );
-  if (beside.some((entry) => owed(entry) >= atOnce)) return false;
+  if (beside.some((entry) => unserved(entry) >= atOnce)) return false;
   if (own.warm > own.reserved) return true;
   if (own.blockedUntilMs > counts.nowMs) return false;
-  if (sum(counts.keyPools, 'waiting') - own.waiting + owed(own) >= atOnce) return false;
-  if (own.starting > owed(own)) return true;
+  if (sum(counts.keyPools, 'waiting') - own.waiting + unserved(own) >= atOnce) return false;
+  if (own.starting > unserved(own)) return true;
   const exist = counts.live + counts.destroying + sum(counts.keyPools, 'warm') + sum(counts.keyPools, 'starting');
   // Callers whose start has not begun occupy places, too.
-  const spokenFor = counts.keyPools.reduce((total, entry) => total + Math.max(0, owed(entry) - entry.starting), 0);
+  const takenPlaces = counts.keyPools.reduce(
+    (total, entry) => total + Math.max(0, unserved(entry) - entry.starting),
+    0,
+  );
   return (
-    exist + spokenFor < tuning.maxSize ||
+    exist + takenPlaces < tuning.maxSize ||
     leastWanted(counts.keyPools, { ...own, waiting: own.waiting + 1 }) !== undefined
   );
 }
 
 /** Callers without a warm sandbox. */
-function owed(entry: KeyPoolCounts): number {
+function unserved(entry: KeyPoolCounts): number {
   return entry.waiting + Math.max(0, entry.reserved - entry.warm);
 }
 
@@ -208,8 +211,9 @@ function fill(entry: KeyPoolCounts): number {
   return (entry.warm + entry.starting) / Math.max(1, entry.minIdle);
 }
 
-function sum(keyPools: readonly KeyPoolCounts[], field: 'warm' | 'starting' | 'waiting'): number {
-  let total = 0;
-  for (const entry of keyPools) total += entry[field];
-  return total;
+export function sum<K extends 'warm' | 'starting' | 'waiting'>(
+  keyPools: readonly { readonly [key in K]: number }[],
+  field: K,
+): number {
+  return keyPools.reduce((total, entry) => total + entry[field], 0);
 }

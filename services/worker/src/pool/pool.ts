@@ -1,9 +1,7 @@
 // The warm pool: keeps started sandboxes ready by pool key (language, mode, class), leases each once, and destroys it afterwards.
-import { totalmem } from 'node:os';
 import { TokenBucket } from '@rungrid/kit/token-bucket';
 import type { Lease } from '../run/options.js';
 import { type Engine, EngineError, type SandboxSpec, poolKeyOf } from '../run/ports.js';
-import { CapacityWaiters } from './capacity.js';
 import { Destroyer } from './destroyer.js';
 import { PoolLease } from './lease.js';
 import {
@@ -14,10 +12,9 @@ import {
   resolveTuning,
   type WaitReady,
 } from './options.js';
-import { decide, HANGS_MS, hasCapacity, jobsAtOnce, type PoolCounts } from './policy.js';
+import { decide, HANGS_MS, hasCapacity, jobsAtOnce, type PoolCounts, sum } from './policy.js';
 import { type Ready, KeyPool } from './key-pool.js';
 import { Starter } from './starter.js';
-import type { PoolStats } from './stats.js';
 
 export interface PoolOptions {
   readonly engine: Engine;
@@ -28,6 +25,8 @@ export interface PoolOptions {
   readonly observer?: PoolObserver;
 }
 
+export type PoolStats = ReturnType<Pool['stats']>;
+
 export class Pool {
   readonly #tuning: ResolvedTuning;
   readonly #observer: PoolObserver;
@@ -37,7 +36,6 @@ export class Pool {
   readonly #bucket: TokenBucket;
   readonly #live = new Set<PoolLease>();
   readonly #starts = new Set<Promise<void>>();
-  readonly #capacity = new CapacityWaiters();
   readonly #liveWaiters: Array<() => void> = [];
   #state: 'new' | 'running' | 'suspended' | 'draining' = 'new';
   #holdUntilMs = 0;
@@ -45,10 +43,9 @@ export class Pool {
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Immediate | undefined;
 
-  /** Throws RangeError for tuning out of range. */
   constructor(options: PoolOptions) {
     this.#observer = options.observer ?? {};
-    const tuning = resolveTuning(options.tuning ?? {}, totalmem());
+    const tuning = resolveTuning(options.tuning);
     this.#tuning = tuning;
     const hooks = {
       onLost: (ready: Ready, error: EngineError): void => {
@@ -128,9 +125,7 @@ export class Pool {
   async acquireCold(poolKey: string, signal: AbortSignal): Promise<Lease> {
     const warm = this.tryAcquire(poolKey);
     if (warm !== undefined) return warm;
-    const keyPool = this.#keyPools.get(poolKey);
-    if (keyPool === undefined)
-      throw new EngineError(`no such key in the pool: ${poolKey.slice(0, 40)}`, { retryable: false });
+    const keyPool = this.#keyPool(poolKey);
     if (this.#state !== 'running') throw this.#state === 'suspended' ? unreachable() : closing();
     if (this.#waiting() >= this.#tuning.maxWaiting)
       throw new EngineError('too many callers wait for a sandbox', { retryable: true });
@@ -167,12 +162,12 @@ export class Pool {
     signal.throwIfAborted();
     if (this.#state === 'draining') throw closing();
     if (this.hasCapacity(poolKey)) return;
-    const capacity = this.#capacity.wait(poolKey, signal);
+    const capacity = this.#keyPool(poolKey).capacity.wait(signal);
     this.#pumpSoon();
     await capacity;
   }
 
-  stats(): PoolStats {
+  stats() {
     const keyPools = [...this.#keyPools.values()].map(({ config, warm, starting, waiting }) => ({
       spec: config.spec,
       minIdle: config.minIdle,
@@ -182,8 +177,8 @@ export class Pool {
     }));
     return {
       keyPools,
-      warm: keyPools.reduce((total, entry) => total + entry.warm, 0),
-      starting: keyPools.reduce((total, entry) => total + entry.starting, 0),
+      warm: sum(keyPools, 'warm'),
+      starting: sum(keyPools, 'starting'),
       live: this.#live.size,
       destroying: this.#destroyer.size,
       maxSize: this.#tuning.maxSize,
@@ -211,10 +206,10 @@ export class Pool {
     clearImmediate(this.#soon);
     for (const keyPool of this.#keyPools.values()) {
       keyPool.refuse(closing());
+      keyPool.capacity.refuse(closing());
       for (let ready = keyPool.take(); ready !== undefined; ready = keyPool.take())
         this.#destroyer.add(ready.sandbox, ready.spec);
     }
-    this.#capacity.refuse(closing());
   }
 
   #lease(ready: Ready, how: { warm: boolean }): Lease {
@@ -253,16 +248,17 @@ export class Pool {
       if (action.do === 'start') this.#begin(keyPool);
       else this.#evict(keyPool);
     }
-    this.#capacity.wake((poolKey) => this.hasCapacity(poolKey));
+    for (const { key, capacity } of this.#keyPools.values())
+      if (capacity.size > 0 && this.hasCapacity(key)) while (capacity.serve());
     this.#arm(nowMs, wakeAtMs);
   }
 
   #arm(nowMs: number, wakeAtMs: number | undefined): void {
     let nextMs = wakeAtMs ?? Number.POSITIVE_INFINITY;
-    for (const keyPool of this.#keyPools.values()) nextMs = Math.min(nextMs, keyPool.ages(nowMs).nextMs);
-    for (const poolKey of this.#capacity.poolKeys()) {
-      const blockedUntilMs = this.#keyPools.get(poolKey)?.blockedUntilMs ?? 0;
-      if (blockedUntilMs > nowMs) nextMs = Math.min(nextMs, blockedUntilMs);
+    for (const keyPool of this.#keyPools.values()) {
+      const { blockedUntilMs, capacity } = keyPool;
+      nextMs = Math.min(nextMs, keyPool.ages(nowMs).nextMs);
+      if (capacity.size > 0 && blockedUntilMs > nowMs) nextMs = Math.min(nextMs, blockedUntilMs);
     }
     clearTimeout(this.#timer);
     if (Number.isFinite(nextMs)) this.#timer = setTimeout(() => this.#pump(), Math.max(1, Math.ceil(nextMs - nowMs)));
@@ -298,10 +294,14 @@ export class Pool {
     if (ready !== undefined) this.#destroyer.add(ready.sandbox, ready.spec);
   }
 
+  #keyPool(poolKey: string): KeyPool {
+    const keyPool = this.#keyPools.get(poolKey);
+    if (keyPool !== undefined) return keyPool;
+    throw new EngineError(`unknown pool key: ${poolKey.slice(0, 40)}`, { retryable: false });
+  }
+
   #waiting(): number {
-    let total = 0;
-    for (const keyPool of this.#keyPools.values()) total += keyPool.waiting;
-    return total;
+    return sum([...this.#keyPools.values()], 'waiting');
   }
 
   #destroysAtOnce(): number {

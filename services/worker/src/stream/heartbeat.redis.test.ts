@@ -8,11 +8,11 @@ import type { WorkerInfo } from '@rungrid/proto/stream-entries';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { Heartbeat } from './heartbeat.js';
 
+const logger = createLogger({ service: 'test', level: 'silent' });
 let topology: Topology;
 let redis: Redis;
 beforeAll(async () => {
   topology = await startSingle(PREFIX);
-  const logger = createLogger({ service: 'test', level: 'silent' });
   redis = connectRedis({ url: topology.urlOf('worker'), logger, name: 'test' });
 });
 afterEach(() => {
@@ -29,8 +29,8 @@ function info(id: string): WorkerInfo {
 
 test('a worker without a heartbeat is dead at once, but after Redis lost its data only one TTL later', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
-  const heartbeat = new Heartbeat({ redis, keys, workerId: 'worker-own' });
-  const other = new Heartbeat({ redis, keys, workerId: 'worker-other' });
+  const heartbeat = new Heartbeat({ redis, keys, logger, workerId: 'worker-own' });
+  const other = new Heartbeat({ redis, keys, logger, workerId: 'worker-other' });
   await heartbeat.announce(info('worker-own'));
   await other.announce(info('worker-other'));
   expect(await heartbeat.isAlive('worker-other')).toBe(true);

@@ -16,7 +16,7 @@ export type Rule =
   | 'output_wrong'
   /** `exited`, and output is missing. */
   | 'output_short'
-  /** The end tells of something that did not happen. */
+  /** The end reports something that did not happen. */
   | 'end_untrue'
   /** Frames that may not come in this order. */
   | 'order_wrong';

@@ -22,7 +22,7 @@ export interface RunHistory {
   readonly legs: readonly Leg[];
 }
 
-/** The error that tells a socket that another one has its run now: the socket's end of it, not the run's. */
+/** The error that a socket gets when another one takes its run over: the socket's end of it, not the run's. */
 export const TAKEN_OVER = 'taken_over';
 /** Answer to a resume that found a hole: the run goes on. */
 export const RESUME_GAP = 'resume_gap';

@@ -4,13 +4,13 @@ import type { Seeded } from './seeded.js';
 export const FAULT_KINDS = [
   'gateway killed',
   'gateway paused',
-  'gateway told to go',
+  'gateway drained',
   'gateway cut from Redis',
   'gateway reset from Redis',
   'gateway clock jumped',
   'worker killed',
   'worker paused',
-  'worker told to go',
+  'worker drained',
   'worker cut from Redis',
   'worker reset from Redis',
   'worker cut from gateways',
@@ -45,18 +45,19 @@ const HOLD_MS = { low: 300, high: 5_000 } as const;
 /** What a time service mends at once, what it mends at the first try after a boot, and a clock that was set wrong by hand. */
 const JUMPS_MS = [-3_600_000, -60_000, -3_000, 3_000, 60_000, 3_600_000] as const;
 
-/** Without an end. Every kind comes once, in any order, before any comes again. `parts`: how many there are of a kind. */
+/** Without an end. Every kind comes once, in any order, before any comes again. `parts`: how many there are of a kind; `pace`: see ChaosOptions. */
 export function* faultPlan(
   random: Seeded,
-  options: { parts: number; kinds?: readonly FaultKind[] },
+  options: { parts: number; kinds?: readonly FaultKind[]; pace?: number },
 ): Generator<PlannedFault, never> {
+  const { pace = 1 } = options;
   for (let number = 1; ; ) {
     for (const kind of random.shuffled(options.kinds ?? FAULT_KINDS)) {
       yield {
         number: number++,
         kind,
-        peaceMs: random.int(PEACE_MS.low, PEACE_MS.high),
-        holdMs: random.int(HOLD_MS.low, HOLD_MS.high),
+        peaceMs: random.int(PEACE_MS.low, PEACE_MS.high) * pace,
+        holdMs: random.int(HOLD_MS.low, HOLD_MS.high) * pace,
         part: random.int(0, options.parts - 1),
         jumpMs: random.pick(JUMPS_MS),
       };
