@@ -10,6 +10,10 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const FOLDERS = ['proto', 'services', 'packages', 'tests', 'loadtest'];
 /** The habit is 250; past this a file has two jobs. */
 const MAX_LINES = 350;
+/** Prose of documents, in columns; tables and code are exempt. */
+const MAX_PROSE = 110;
+/** Folders whose names begin a path in a document; the two of tests/src are named without it. */
+const PATH = /^(?:(proto|packages|services|tests|loadtest|deploy|tools)\/|(e2e|security)\/)[\w./*-]+$/;
 /** Fewer modules than this mean that the tool has not seen the project, whatever it says. */
 const MIN_MODULES = 60;
 /** An import of more than types, from another package. */
@@ -67,7 +71,12 @@ function fileFaults() {
   return files.flatMap((file) => {
     if (isGenerated(file)) return [];
     const lines = readFileSync(file, 'utf8').split('\n');
-    return [...headFaults(file, lines), ...sourceFaults(file, lines), ...templateFaults(file, lines)];
+    return [
+      ...headFaults(file, lines),
+      ...sourceFaults(file, lines),
+      ...templateFaults(file, lines),
+      ...documentFaults(file, lines),
+    ];
   });
 }
 
@@ -95,6 +104,28 @@ function sourceFaults(file, lines) {
 function templateFaults(file, lines) {
   if (!file.startsWith('services/sandbox/languages/')) return [];
   return lines.some((line) => /\bTODO\b/.test(line)) ? [`${file}: says TODO still`] : [];
+}
+
+/** Prose is narrow, and the files that a document names exist. */
+function documentFaults(file, lines) {
+  if (!file.endsWith('.md')) return [];
+  const text = lines.join('\n').replaceAll(/^```[\s\S]*?^```/gm, (block) => block.replaceAll(/[^\n]/g, ''));
+  return text.split('\n').flatMap((line, index) => {
+    const isProse = !/^(\||    )/.test(line);
+    const wide = isProse && line.length > MAX_PROSE ? [`is ${line.length} columns wide, at most ${MAX_PROSE}`] : [];
+    const spans = [...line.matchAll(/`([^`]+)`/g)].map(([, span]) => span).filter((span) => PATH.test(span));
+    const links = [...line.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link]) => join(dirname(file), link));
+    const missing = [...spans, ...links]
+      .filter((path) => !isThere(path))
+      .map((path) => `names ${path}, which does not exist`);
+    return [...wide, ...missing].map((what) => `${file}:${index + 1}: ${what}`);
+  });
+}
+
+/** A file or folder; a test under tests/src may be named without its ending. */
+function isThere(path) {
+  if (existsSync(path) || path.includes('*') || path.includes('NAME')) return true;
+  return files.some((file) => file.startsWith(`tests/src/${path}.`));
 }
 
 function isSource(file) {

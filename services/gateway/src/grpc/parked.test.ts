@@ -86,7 +86,7 @@ test('a stream that ends while it is parked is opened again by the next fill', (
 
 test('a stream that begins with anything but an assignment is cancelled', () => {
   const { assigned, lost, parked, first } = setup();
-  first.data({ seq: 1, event: { $case: 'stdout', value: 'x' } });
+  first.data({ seq: 1, event: { $case: 'stdout', value: Buffer.from('x') } });
   expect(first.cancelled).toBe(true);
   expect(assigned).toEqual([]);
   // The cancel comes back as an end, of which nobody has to hear.

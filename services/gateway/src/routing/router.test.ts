@@ -142,7 +142,7 @@ test('the straight way', async () => {
   await ok();
   claim();
   stream().started();
-  stream().event(2, { $case: 'stdout', value: 'a' });
+  stream().event(2, { $case: 'stdout', value: Buffer.from('a') });
   stream().exit(3);
   expect(heard).toEqual(['queued 3', 'started', 'stdout a', 'exit exited']);
   expect(stream().calls).toEqual(['finish']);
@@ -156,7 +156,7 @@ test('a run that comes on a parked stream is not attached to, and its first even
   await ok();
   assign({ seq: 1, event: { $case: 'started', value: { language: 'x', version: '1', warm: true, atUs: 0 } } });
   expect(stream().sent).toEqual(['stdin:typed before']);
-  stream().event(2, { $case: 'stdout', value: 'a' });
+  stream().event(2, { $case: 'stdout', value: Buffer.from('a') });
   stream().exit(3);
   expect(heard).toEqual(['queued 3', 'started', 'stdout a', 'exit exited']);
   expect(stream().calls).toEqual(['finish']);
@@ -362,8 +362,8 @@ test('a hole ends the run, a repeat is dropped, and nothing comes after the end'
   await ok();
   claim();
   stream().started();
-  stream().event(1, { $case: 'stdout', value: 'repeat' });
-  stream().event(3, { $case: 'stdout', value: 'after the hole' });
+  stream().event(1, { $case: 'stdout', value: Buffer.from('repeat') });
+  stream().event(3, { $case: 'stdout', value: Buffer.from('after the hole') });
   stream().exit(4);
   stream().handlers.end(undefined);
   expect(heard).toEqual(['queued 3', 'started', 'error worker_lost']);
@@ -467,7 +467,7 @@ test('one that has said something, or was stopped, is not tried again', async ()
   const spoke = setup();
   await spoke.ok();
   spoke.claim();
-  spoke.stream().event(1, { $case: 'compile', value: 'warning' });
+  spoke.stream().event(1, { $case: 'compile', value: Buffer.from('warning') });
   spoke.stream().handlers.end({ kind: 'lost', message: '' });
   expect(spoke.heard.at(-1)).toBe('error worker_lost');
   const stopped = setup();
@@ -553,7 +553,7 @@ describe('a client that comes back', () => {
   test('hears what it missed, and goes on', async () => {
     const { heard, stream, run, router } = await back(HELD);
     stream().handlers.event({ seq: 0, attached: point(5) });
-    stream().event(5, { $case: 'stdout', value: 'missed' });
+    stream().event(5, { $case: 'stdout', value: Buffer.from('missed') });
     run.stdin(' late');
     stream().exit(6);
     expect(heard).toEqual(['resumed 5 7', 'stdout missed', 'exit exited']);

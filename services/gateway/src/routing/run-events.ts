@@ -15,7 +15,7 @@ export function outputOf(
   body: Exclude<Body, { $case: 'exit' | 'error' | 'stdinConsumed' }>,
   of: { readonly seq: number; readonly resumeKey: string },
 ): RunOutput {
-  if (body.$case !== 'started') return { kind: body.$case, text: body.value, seq: of.seq };
+  if (body.$case !== 'started') return { kind: body.$case, text: body.value.toString(), seq: of.seq };
   const { language, version, warm } = body.value;
   return { kind: 'started', language, version, warm, resume_key: of.resumeKey, seq: of.seq };
 }

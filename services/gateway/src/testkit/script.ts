@@ -11,29 +11,29 @@ export const FLOOD_BYTES = 8 * 1024 * 1024;
 const attached: Record<string, (run: ScriptedRun) => void> = {
   greet: (run) => {
     run.started();
-    run.send({ $case: 'stdout', value: 'Name: ' });
+    run.output('stdout', 'Name: ');
   },
   'early exit': (run) => {
     run.started();
-    run.send({ $case: 'stdout', value: 'é\u0000"\\\u2028' });
+    run.output('stdout', 'é\u0000"\\\u2028');
     run.exit();
   },
   compiler: (run) => {
-    run.send({ $case: 'compile', value: 'line 1: no' });
+    run.output('compile', 'line 1: no');
     run.exit('compile_error', null);
   },
   wait: (run) => run.started(),
   flood,
   gap: (run) => {
     run.started();
-    run.send({ $case: 'stdout', value: 'a' });
-    run.send({ $case: 'stdout', value: 'c' }, 4);
+    run.output('stdout', 'a');
+    run.output('stdout', 'c', 4);
   },
   repeat: (run) => {
     run.started();
-    run.send({ $case: 'stdout', value: 'a' });
-    run.send({ $case: 'stdout', value: 'again' }, 2);
-    run.send({ $case: 'stdout', value: 'b' }, 3);
+    run.output('stdout', 'a');
+    run.output('stdout', 'again', 2);
+    run.output('stdout', 'b', 3);
     run.exit();
   },
   'lost before start': (run) => run.fail(status.UNAVAILABLE),
@@ -51,7 +51,7 @@ export const script: Script = {
     if (input.$case === 'stop') run.exit(input.value.disconnected ? 'disconnected' : 'stopped', null);
     if (input.$case === 'stdin' && run.request.code === 'greet' && run.stdin.includes('\n')) {
       run.send({ $case: 'stdinConsumed', value: input.value.length });
-      run.send({ $case: 'stdout', value: `Hello ${run.stdin.trim()}\n` });
+      run.output('stdout', `Hello ${run.stdin.trim()}\n`);
       run.exit();
     }
   },
@@ -65,7 +65,7 @@ function flood(run: ScriptedRun): void {
     while (sent < FLOOD_BYTES && !run.cancelled) {
       sent += Buffer.byteLength(CHUNK);
       flooded.set(run.request.run, sent);
-      if (!run.send({ $case: 'stdout', value: CHUNK })) return run.onceDrained(more);
+      if (!run.output('stdout', CHUNK)) return run.onceDrained(more);
     }
     if (!run.cancelled) run.exit('output_limit', null);
   };

@@ -46,6 +46,10 @@ export class ScriptedRun {
     return this.#call.write(RunEvent.fromPartial({ seq: event.$case === 'stdinConsumed' ? 0 : this.#seq, event }));
   }
 
+  output(stream: 'stdout' | 'compile', text: string, seq?: number): boolean {
+    return this.send({ $case: stream, value: Buffer.from(text) }, seq);
+  }
+
   onceDrained(then: () => void): void {
     this.#call.once('drain', then);
   }

@@ -123,7 +123,7 @@ function make(options: { kept?: KeptResult; warm?: boolean; cold?: boolean } = {
 const FIRST = { entryId: '1-1', deliveries: 1 };
 const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
 const texts = (events: RunEvent[]): string[] =>
-  events.flatMap((event) => ('text' in event ? [`${event.type}: ${event.text}`] : [event.type]));
+  events.flatMap((event) => ('bytes' in event ? [`${event.type}: ${event.bytes.toString()}`] : [event.type]));
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate', 'Date'] });

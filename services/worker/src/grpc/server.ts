@@ -232,7 +232,7 @@ function toWire(event: RunEvent): NonNullable<WireEvent['event']> {
     case 'compile':
     case 'stdout':
     case 'stderr':
-      return { $case: event.type, value: event.text };
+      return { $case: event.type, value: event.bytes };
   }
 }
 

@@ -39,8 +39,7 @@ export async function startEcho(options: Partial<GrpcPortOptions> = {}): Promise
         one.received += 1;
         if (input?.$case === 'signal')
           call.emit('error', { code: Number(input.value.name), details: 'as asked for: é%' });
-        if (input?.$case === 'stdin')
-          call.write({ seq: 0, event: { $case: 'stdout', value: Buffer.from(input.value).toString() } });
+        if (input?.$case === 'stdin') call.write({ seq: 0, event: { $case: 'stdout', value: input.value } });
       });
       call.on('end', () => call.end());
       for (const name of ['cancelled', 'error', 'end']) call.on(name, () => void (one.over = true));
@@ -83,7 +82,7 @@ export function startCall(client: Client, security: GrpcSecurity = OPEN): Caller
     say: (text) => void call.write({ input: { $case: 'stdin', value: Buffer.from(text) } }),
   };
   call.on('data', ({ event }: RunEvent) => {
-    if (event?.$case === 'stdout') caller.received.push(event.value);
+    if (event?.$case === 'stdout') caller.received.push(event.value.toString());
   });
   call.on('error', () => undefined);
   call.on('status', (status) => void caller.ends.push(status));

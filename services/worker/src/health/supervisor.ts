@@ -19,9 +19,9 @@ export interface EngineMetrics {
 }
 
 export interface SupervisorParts {
-  readonly engine: Engine;
-  readonly pool: Pool;
-  readonly selfTest: SelfTest;
+  readonly engine: Pick<Engine, 'ping' | 'reap'>;
+  readonly pool: Pick<Pool, 'suspend' | 'resume'>;
+  readonly selfTest: Pick<SelfTest, 'check' | 'forget'>;
   readonly isAlive: (workerId: string) => Promise<boolean>;
   readonly metrics: EngineMetrics;
   readonly logger: Logger;

@@ -1,4 +1,5 @@
 // Rules of the output pump.
+import { isUtf8 } from 'node:buffer';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { OutputPump } from './pump.js';
 
@@ -14,7 +15,10 @@ function setup(limitBytes = 1_000_000) {
   let limits = 0;
   const pump = new OutputPump({
     limitBytes,
-    emit: (stream, text) => out.push(`${stream}:${text}`),
+    emit: (stream, bytes) => {
+      if (!isUtf8(bytes)) throw new Error('not UTF-8');
+      out.push(`${stream}:${bytes.toString()}`);
+    },
     onLimit: () => limits++,
   });
   return { pump, out, limits: () => limits };
@@ -80,11 +84,40 @@ test('invalid bytes become U+FFFD, also an unfinished code point at the end', ()
   expect(out.join('')).toBe('stdout:a\ufffdbstdout:\ufffd');
 });
 
-test('a chunk is cut by size without splitting a pair', () => {
+test('what comes out is what one decoder makes of the whole, wherever it is cut in two', () => {
+  const bytes = Buffer.concat([
+    Buffer.from('aé€😀\u0000'),
+    Buffer.from([
+      0xff, 0xc3, 0x28, 0xe2, 0x82, 0x41, 0xf0, 0x9f, 0x98, 0xc0, 0x80, 0xed, 0xa0, 0x80, 0x80, 0x80, 0x80, 0x80,
+    ]),
+    Buffer.from('😀é'),
+    Buffer.from([0xe2, 0x82]),
+  ]);
+  for (let at = 0; at <= bytes.length; at++) {
+    const { pump, out } = setup();
+    pump.push('stdout', bytes.subarray(0, at));
+    pump.push('stdout', bytes.subarray(at));
+    pump.end();
+    expect(out.map((entry) => entry.slice('stdout:'.length)).join('')).toBe(bytes.toString());
+  }
+});
+
+test('a chunk is cut by size, never within a code point', () => {
   const { pump, out } = setup();
-  pump.push('stdout', Buffer.from(`x${'😀'.repeat(10_000)}`));
-  expect(out.length).toBe(2);
-  expect(out.every((entry) => !/[\ud800-\udbff]$/.test(entry))).toBe(true);
+  const text = `x${'😀'.repeat(10_000)}`;
+  pump.push('stdout', Buffer.from(text));
+  expect(out.map((entry) => Buffer.byteLength(entry) - 'stdout:'.length)).toEqual([16_381, 16_384, 7236]);
+  expect(out.map((entry) => entry.slice('stdout:'.length)).join('')).toBe(text);
+});
+
+test('a piece that goes out alone is not copied', () => {
+  const chunk = Buffer.from('hello');
+  let given: Buffer | undefined;
+  new OutputPump({ limitBytes: 100, emit: (_, bytes) => void (given = bytes), onLimit: () => undefined }).push(
+    'stdout',
+    chunk,
+  );
+  expect(given?.buffer).toBe(chunk.buffer);
 });
 
 test('exactly the limit passes, one byte more ends it once and is not passed on', () => {

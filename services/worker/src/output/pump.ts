@@ -1,17 +1,19 @@
 // The output pump: counts bytes against the limit, joins small writes, cuts large ones, never splits a code point.
-import { StringDecoder } from 'node:string_decoder';
+import { isUtf8 } from 'node:buffer';
 import { OUTPUT_CHUNK_BYTES, OUTPUT_COALESCE_MS } from '@rungrid/proto/limits';
 
 /** Pieces that are sent unjoined after a quiet time or after input: a line is often two writes, an answer two or three. */
 const BURST_PIECES = 4;
+
+const EMPTY = Buffer.alloc(0);
 
 export type OutputStream = 'stdout' | 'stderr';
 
 export interface PumpOptions {
   /** Most bytes of both streams together. */
   readonly limitBytes: number;
-  /** Takes text in order; at most OUTPUT_CHUNK_BYTES code units each. */
-  readonly emit: (stream: OutputStream, text: string) => void;
+  /** Takes valid UTF-8 in order, at most OUTPUT_CHUNK_BYTES each, which may be a view of a pushed chunk. */
+  readonly emit: (stream: OutputStream, bytes: Buffer) => void;
   /** Called once, at the first byte over the limit; the bytes up to it were accepted. */
   readonly onLimit: () => void;
 }
@@ -19,12 +21,14 @@ export interface PumpOptions {
 /**
  * Sends the first pieces after a quiet time, or after input, at once; joins what follows for at most OUTPUT_COALESCE_MS, up to
  * OUTPUT_CHUNK_BYTES.
- * Holds at most OUTPUT_CHUNK_BYTES of text and 3 bytes of a cut code point for each stream.
+ * Holds at most OUTPUT_CHUNK_BYTES and 3 bytes of a cut code point for each stream.
  */
 export class OutputPump {
   readonly #options: PumpOptions;
-  readonly #decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') };
-  #pending = '';
+  /** The first bytes of a code point whose others are to come. */
+  readonly #unfinished = { stdout: EMPTY, stderr: EMPTY };
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
   #pendingStream: OutputStream = 'stdout';
   #timer: NodeJS.Timeout | undefined;
   #burstLeft = BURST_PIECES;
@@ -53,8 +57,8 @@ export class OutputPump {
     this.#bytes += taken.length;
     if (stream !== this.#pendingStream) this.#flush();
     this.#pendingStream = stream;
-    this.#pending += this.#decoders[stream].write(taken);
-    if (this.#burstLeft > 0 || this.#pending.length >= OUTPUT_CHUNK_BYTES) {
+    this.#add(this.#finished(stream, taken));
+    if (this.#burstLeft > 0 || this.#pendingBytes >= OUTPUT_CHUNK_BYTES) {
       this.#burstLeft = Math.max(0, this.#burstLeft - 1);
       this.#flush();
     }
@@ -76,7 +80,7 @@ export class OutputPump {
     this.#flush();
     for (const stream of ['stdout', 'stderr'] as const) {
       this.#pendingStream = stream;
-      this.#pending = this.#decoders[stream].end();
+      this.#add(valid(this.#unfinished[stream]));
       this.#flush();
     }
     clearTimeout(this.#timer);
@@ -86,7 +90,7 @@ export class OutputPump {
   /** A window without output restores the burst; otherwise joining continues. */
   #onTimer(): void {
     this.#timer = undefined;
-    if (this.#pending === '') {
+    if (this.#pendingBytes === 0) {
       this.#burstLeft = BURST_PIECES;
       return;
     }
@@ -94,21 +98,66 @@ export class OutputPump {
     this.#timer = setTimeout(() => this.#onTimer(), OUTPUT_COALESCE_MS);
   }
 
+  /** What is whole up to here, as valid UTF-8. */
+  #finished(stream: OutputStream, chunk: Buffer): Buffer {
+    const before = this.#unfinished[stream];
+    const bytes = before.length === 0 ? chunk : Buffer.concat([before, chunk]);
+    const end = wholeLength(bytes);
+    this.#unfinished[stream] = end === bytes.length ? EMPTY : Buffer.from(bytes.subarray(end));
+    return valid(bytes.subarray(0, end));
+  }
+
+  #add(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    this.#pending.push(bytes);
+    this.#pendingBytes += bytes.length;
+  }
+
   #flush(): void {
-    const text = this.#pending;
-    if (text === '') return;
-    this.#pending = '';
-    for (let start = 0; start < text.length; ) {
-      const end = cut(text, start + OUTPUT_CHUNK_BYTES);
-      this.#options.emit(this.#pendingStream, start === 0 && end === text.length ? text : text.slice(start, end));
+    if (this.#pendingBytes === 0) return;
+    const bytes = this.#pending.length === 1 ? (this.#pending[0] as Buffer) : join(this.#pending, this.#pendingBytes);
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    for (let start = 0; start < bytes.length; ) {
+      const end = cut(bytes, start + OUTPUT_CHUNK_BYTES);
+      this.#options.emit(this.#pendingStream, bytes.subarray(start, end));
       start = end;
     }
   }
 }
 
-/** The index nearest below `end` that does not split a surrogate pair. */
-function cut(text: string, end: number): number {
-  if (end >= text.length) return text.length;
-  const unit = text.charCodeAt(end - 1);
-  return unit >= 0xd800 && unit <= 0xdbff ? end - 1 : end;
+/** Not of the shared pool: a small event that is held for long would keep a whole block of it. */
+function join(pieces: readonly Buffer[], length: number): Buffer {
+  const joined = Buffer.allocUnsafeSlow(length);
+  let at = 0;
+  for (const piece of pieces) at += piece.copy(joined, at);
+  return joined;
+}
+
+/** With U+FFFD in place of what is no UTF-8. */
+function valid(bytes: Buffer): Buffer {
+  return isUtf8(bytes) ? bytes : Buffer.from(bytes.toString());
+}
+
+/** How many bytes come before a code point that is cut by the end. */
+function wholeLength(bytes: Buffer): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back] as number;
+    if (isContinuation(byte)) continue;
+    const needed = byte >= 0xf8 ? 1 : byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return needed > back ? bytes.length - back : bytes.length;
+  }
+  return bytes.length;
+}
+
+/** The index nearest below `end` that does not split a code point of valid UTF-8. */
+function cut(bytes: Buffer, end: number): number {
+  if (end >= bytes.length) return bytes.length;
+  let at = end;
+  while (isContinuation(bytes[at] as number)) at -= 1;
+  return at;
+}
+
+function isContinuation(byte: number): boolean {
+  return (byte & 0xc0) === 0x80;
 }

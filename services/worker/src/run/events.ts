@@ -17,7 +17,7 @@ export type RunEvent =
       readonly warm: boolean;
       readonly atUs: number;
     }
-  | { readonly type: 'compile' | 'stdout' | 'stderr'; readonly text: string }
+  | { readonly type: 'compile' | 'stdout' | 'stderr'; readonly bytes: Buffer }
   | {
       readonly type: 'exit';
       readonly code: number | undefined;

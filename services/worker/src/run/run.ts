@@ -67,12 +67,12 @@ export class Run {
     const onLimit = () => this.#finish('output_limit');
     this.#pump = new OutputPump({
       limitBytes: options.limits.outputBytes,
-      emit: (type, text) => this.#subscription.add({ type, text }),
+      emit: (type, bytes) => this.#subscription.add({ type, bytes }),
       onLimit,
     });
     this.#compilePump = new OutputPump({
       limitBytes: Number.POSITIVE_INFINITY, // bounded by the compiler step
-      emit: (_, text) => this.#subscription.add({ type: 'compile', text }),
+      emit: (_, bytes) => this.#subscription.add({ type: 'compile', bytes }),
       onLimit: () => undefined,
     });
     this.#stdin = new StdinWindow({

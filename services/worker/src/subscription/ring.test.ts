@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { EventRing } from './ring.js';
 
-const text = (length: number) => ({ type: 'stdout', text: 'x'.repeat(length) }) as const;
+const text = (length: number) => ({ type: 'stdout', bytes: Buffer.alloc(length, 'x') }) as const;
 
 test('events are numbered from 1 and come back in order', () => {
   const ring = new EventRing(1000);

@@ -1,7 +1,7 @@
 // The events of one run, numbered from 1, bounded in bytes: what came before an attach, and what a resume may request again.
 import type { RunEvent } from '../run/events.js';
 
-/** Counted for each event on top of its text. */
+/** Counted for each event on top of its output. */
 const EVENT_OVERHEAD_BYTES = 64;
 
 export class EventRing {
@@ -31,7 +31,7 @@ export class EventRing {
 
   /** Numbers and keeps an event. */
   add(event: RunEvent): number {
-    const bytes = EVENT_OVERHEAD_BYTES + ('text' in event ? event.text.length : 0);
+    const bytes = EVENT_OVERHEAD_BYTES + ('bytes' in event ? event.bytes.length : 0);
     this.#events.push({ seq: ++this.#lastSeq, event, bytes });
     this.#bytes += bytes;
     return this.#lastSeq;

@@ -6,7 +6,7 @@ import type { EventSink, RunEvent } from '../run/events.js';
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
-const OUT: RunEvent = { type: 'stdout', text: 'x' };
+const OUT: RunEvent = { type: 'stdout', bytes: Buffer.from('x') };
 const END: RunEvent = { type: 'error', code: 'internal', message: '' };
 
 class Sink implements EventSink {
@@ -155,7 +155,7 @@ test('a run whose end was delivered does not count as one that waits for a resum
   expect(calls).toEqual(['kept']);
 });
 
-const text = (value: string): RunEvent => ({ type: 'stdout', text: value });
+const text = (value: string): RunEvent => ({ type: 'stdout', bytes: Buffer.from(value) });
 
 /** A subscription of a run that is not kept, and everything that it does, in order. */
 function delivery(ringBytes = 10_000) {
@@ -175,7 +175,7 @@ function delivery(ringBytes = 10_000) {
     let left = takes;
     return {
       event: (seq: number, event: RunEvent) => {
-        log.push(`${name}:${seq}:${'text' in event ? event.text : event.type}`);
+        log.push(`${name}:${seq}:${'bytes' in event ? event.bytes.toString() : event.type}`);
         return --left > 0;
       },
       stdinConsumed: (bytes: number) => log.push(`${name}:ack:${bytes}`),

@@ -81,12 +81,13 @@ export interface RunEvent {
   event?:
     | { $case: "started"; value: Started }
     | //
-    /** Compiler diagnostics. */
-    { $case: "compile"; value: string }
-    | //
-    /** Output as valid UTF-8: a code point is never split, invalid bytes are U+FFFD. */
-    { $case: "stdout"; value: string }
-    | { $case: "stderr"; value: string }
+    /**
+     * Compiler diagnostics, and the program's output. Valid UTF-8, though its type is bytes: a code point is never split, and U+FFFD
+     * stands for what is no UTF-8. The worker passes on what the sandbox wrote, and the gateway decodes it once.
+     */
+    { $case: "compile"; value: Buffer }
+    | { $case: "stdout"; value: Buffer }
+    | { $case: "stderr"; value: Buffer }
     | { $case: "exit"; value: Exit }
     | { $case: "error"; value: Error }
     | //
@@ -782,13 +783,13 @@ export const RunEvent: MessageFns<RunEvent> = {
         Started.encode(message.event.value, writer.uint32(18).fork()).join();
         break;
       case "compile":
-        writer.uint32(26).string(message.event.value);
+        writer.uint32(26).bytes(message.event.value);
         break;
       case "stdout":
-        writer.uint32(34).string(message.event.value);
+        writer.uint32(34).bytes(message.event.value);
         break;
       case "stderr":
-        writer.uint32(42).string(message.event.value);
+        writer.uint32(42).bytes(message.event.value);
         break;
       case "exit":
         Exit.encode(message.event.value, writer.uint32(50).fork()).join();
@@ -843,7 +844,7 @@ export const RunEvent: MessageFns<RunEvent> = {
               break;
             }
 
-            message.event = { $case: "compile", value: reader.string() };
+            message.event = { $case: "compile", value: Buffer.from(reader.bytes()) };
             continue;
           }
           case 4: {
@@ -851,7 +852,7 @@ export const RunEvent: MessageFns<RunEvent> = {
               break;
             }
 
-            message.event = { $case: "stdout", value: reader.string() };
+            message.event = { $case: "stdout", value: Buffer.from(reader.bytes()) };
             continue;
           }
           case 5: {
@@ -859,7 +860,7 @@ export const RunEvent: MessageFns<RunEvent> = {
               break;
             }
 
-            message.event = { $case: "stderr", value: reader.string() };
+            message.event = { $case: "stderr", value: Buffer.from(reader.bytes()) };
             continue;
           }
           case 6: {
