@@ -12,7 +12,7 @@ const signaled = (signo: number) => ({ kind: 'signaled', signo });
 
 // Its container is most of a test's time.
 const it = test.concurrent;
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 let python: Language;
 

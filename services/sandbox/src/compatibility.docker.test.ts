@@ -9,7 +9,7 @@ import { compileProgram, startProgram } from './testkit-program.js';
 
 // Its container is most of a test's time.
 const it = test.concurrent;
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 const NEEDED = new Set(COMPATIBILITY.map((each) => each.language));
 const tested = testedLanguages();

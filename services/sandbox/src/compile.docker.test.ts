@@ -8,7 +8,7 @@ import { Box, ensureLanguage } from './testkit.js';
 
 // Its container is most of a test's time.
 const it = test.concurrent;
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 const MIB = 1 << 20;
 const SIGKILL = 9;

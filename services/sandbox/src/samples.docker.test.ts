@@ -18,7 +18,7 @@ import { compileProgram, startProgram } from './testkit-program.js';
 
 // Its container is most of a test's time.
 const it = test.concurrent;
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 const languages = testedLanguages();
 beforeAll(() => ensureImages(languages), 1_800_000);

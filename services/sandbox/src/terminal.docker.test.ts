@@ -7,7 +7,7 @@ import { Box, ensureLanguage } from './testkit.js';
 
 // Its container is most of a test's time.
 const it = test.concurrent;
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 const exited = (code: number) => ({ kind: 'exited', code });
 const RUN = ['python3', '/tmp/main.py'];

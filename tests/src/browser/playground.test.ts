@@ -1,4 +1,4 @@
-// The page at / in a real browser: type a program, run it, talk to it, stop it, be told why it ended.
+// The page at / in a real browser: type a program, run it, type into it, stop it, see why it ended.
 import { readFile } from 'node:fs/promises';
 import { CLOSE } from '@rungrid/proto/close-codes';
 import { END_REASONS } from '@rungrid/proto/limits';
@@ -66,7 +66,7 @@ test('a program prompts, gets what is typed, answers, and its end is explained',
   expect(await status().textContent()).toMatch(/ms|s.*CPU.*MB memory/);
 });
 
-test('the page starts with the program that hello tells, and every language brings its own', async () => {
+test('the page starts with the program of the hello event, and every language brings its own', async () => {
   expect(await page.locator('#code').inputValue()).toMatch(/print/);
   await page.locator('#language').selectOption('javascript');
   expect(await page.locator('#code').inputValue()).toMatch(/console\.log|process\.stdout/);
@@ -96,7 +96,7 @@ test('Ctrl+C in the input line interrupts, Ctrl+D ends the input', async () => {
   await says('Finished');
 });
 
-test('stderr looks unlike stdout, and an exit code is told', async () => {
+test('stderr looks unlike stdout, and an exit code is shown', async () => {
   await program('import sys\nprint("fine", flush=True)\nsys.exit("bad luck")');
   await runIt();
   await says('Exited with code 1');
@@ -104,7 +104,7 @@ test('stderr looks unlike stdout, and an exit code is told', async () => {
   await page.locator('#output .stdout', { hasText: 'fine' }).waitFor();
 });
 
-test('a limit is told as what it is', async () => {
+test('a limit is shown by its name', async () => {
   await program('while True: pass');
   await runIt();
   await says('hit the CPU time limit');
@@ -143,7 +143,7 @@ test('a gateway dies under a running program: the page finds it again, with what
   await stack().addGateway({ GATEWAY_PORT: port });
   await shows('<two>');
   await says('Finished');
-  // The browser itself complains of the socket that went, and of those that found nobody.
+  // The browser itself reports the socket that was lost, and those that were refused.
   complaints = complaints.filter((text) => !text.includes('WebSocket'));
 });
 

@@ -6,7 +6,7 @@ import { seedOf } from './settings.js';
 /** One of each sort: enough for the machinery, the long test has them all. */
 const KINDS = [
   'gateway killed',
-  'gateway told to go',
+  'gateway drained',
   'gateway cut from Redis',
   'worker killed',
   'worker paused',

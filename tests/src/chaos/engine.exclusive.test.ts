@@ -45,7 +45,7 @@ async function withStack(options: StackOptions, work: () => Promise<void>): Prom
 }
 
 describe('an engine killed with SIGKILL', () => {
-  test('ends live runs as worker_lost, takes the worker off duty, and serves again once it is back', async () => {
+  test('ends live runs as worker_lost, makes the worker unready, and serves again once it recovers', async () => {
     await withStack({}, async () => {
       const client = await stack.connect();
       const runs = [client.run(COUNT, 'python'), client.run(ASK, 'python')];
@@ -107,7 +107,7 @@ describe('an engine killed with SIGKILL', () => {
   });
 });
 
-test('an engine restarted ends live runs as worker_lost, and is proved anew before the worker serves on it', async () => {
+test('an engine restarted ends live runs as worker_lost, and is verified again before the worker serves on it', async () => {
   await withStack({}, async () => {
     const client = await stack.connect();
     const run = client.run(ASK, 'python');
@@ -123,7 +123,7 @@ test('an engine restarted ends live runs as worker_lost, and is proved anew befo
   });
 });
 
-test('an engine that hangs takes the worker off duty; limits hold, live runs wait, and after it nothing is doubled', async () => {
+test('an engine that hangs makes the worker unready; limits hold, live runs wait, and after it nothing is doubled', async () => {
   await withStack({}, async () => {
     const client = await stack.connect();
     const asking = client.run(ASK, 'python');
@@ -210,7 +210,7 @@ async function filled(): Promise<void> {
 
 /**
  * The engine has a full pool and the live runs' sandboxes, all running, and nothing under way: an engine of Docker 20.10 that dies between the
- * start of a container and its note of it forgets the container, and leaves its processes to nobody.
+ * start of a container and its note of it forgets the container, and leaves its processes running.
  */
 async function atRest({ live }: { live: number }): Promise<void> {
   await filled();

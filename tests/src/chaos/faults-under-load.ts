@@ -29,8 +29,8 @@ export interface ChaosOptions {
 }
 
 /**
- * A run that nobody serves is told so before its visitor loses patience, one that nobody comes back for is over before all must be given
- * back, and all visitors, who share one address, may take all the room.
+ * A run that no worker takes is refused before its client times out, one that is not resumed ends before the leak check, and all clients,
+ * which share one address, may fill the queue.
  */
 export const CHAOS_ENV = {
   gatewayEnv: {

@@ -23,13 +23,13 @@ export function targetOf(fleet: Fleet, planned: PlannedFault): string {
 const FAULTS: Readonly<Record<FaultKind, Fault>> = {
   'gateway killed': (fleet, planned) => killed(gateway(fleet, planned)),
   'gateway paused': (fleet, planned) => paused(gateway(fleet, planned)),
-  'gateway told to go': (fleet, planned) => toldToGo(gateway(fleet, planned)),
+  'gateway drained': (fleet, planned) => drained(gateway(fleet, planned)),
   'gateway cut from Redis': (fleet, planned) => cut(gateway(fleet, planned).redis),
   'gateway reset from Redis': (fleet, planned) => reset(gateway(fleet, planned).redis),
   'gateway clock jumped': (fleet, planned) => jumped(gateway(fleet, planned), planned.jumpMs),
   'worker killed': (fleet, planned) => killed(worker(fleet, planned)),
   'worker paused': (fleet, planned) => paused(worker(fleet, planned)),
-  'worker told to go': (fleet, planned) => toldToGo(worker(fleet, planned)),
+  'worker drained': (fleet, planned) => drained(worker(fleet, planned)),
   'worker cut from Redis': (fleet, planned) => cut(worker(fleet, planned).redis),
   'worker reset from Redis': (fleet, planned) => reset(worker(fleet, planned).redis),
   'worker cut from gateways': (fleet, planned) => cut(worker(fleet, planned).grpc),
@@ -94,12 +94,12 @@ function paused(process: { signal(name: NodeJS.Signals): void }): Mend {
   return async () => process.signal('SIGCONT');
 }
 
-function toldToGo(place: Place): Mend {
-  const { gone } = place.tellToGo();
-  // Looked at when it is mended; until then a failure is nobody's.
-  gone.catch(() => undefined);
+function drained(place: Place): Mend {
+  const { ended } = place.drain();
+  // A failure is reported when the fault is mended.
+  ended.catch(() => undefined);
   return async () => {
-    await gone;
+    await ended;
     await place.start();
   };
 }

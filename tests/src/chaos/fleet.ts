@@ -9,7 +9,7 @@ import { TcpProxy } from '../testkit/tcp-proxy.js';
 
 /** Built by tsc -b; services run in the repository's root. */
 const CLOCK_PRELOAD = './tests/dist/testkit/jumping-clock.js';
-/** How long a part that was told to go may take, ms: it finishes its runs first. */
+/** How long a part may drain, ms: it finishes its runs first. */
 const LEAVE_MS = 60_000;
 
 /** Where one gateway or worker runs, and another one after it. */
@@ -57,14 +57,14 @@ export class Place {
     await process.exited;
   }
 
-  /** SIGTERM, and nobody is sent there any more. The promise in the answer: that it has ended; rejects when not cleanly. */
-  tellToGo(): { gone: Promise<void> } {
+  /** Sends SIGTERM, and no new client. `ended` resolves when it has ended, and rejects when it did not end cleanly. */
+  drain(): { ended: Promise<void> } {
     const { process } = this.#takeOut();
-    const gone = async () => {
+    const ended = async () => {
       const { code, signal } = await process.stop(LEAVE_MS);
       if (code !== 0) throw new Error(`${this.name} did not go cleanly (${code ?? signal}):\n${process.log}`);
     };
-    return { gone: gone() };
+    return { ended: ended() };
   }
 
   /** Its wall clock is off by so much from now on, ms. */

@@ -45,7 +45,7 @@ export class Load {
     const seeded = new Seeded(options.seed);
     const visits = Array.from({ length: options.visitors }, (_, index) => this.#visit(seeded.fork(index)));
     this.#over = Promise.all(visits).then(() => undefined);
-    // Whoever stops it hears of a failure.
+    // stop() reports a failure.
     this.#over.catch(() => undefined);
   }
 
@@ -95,7 +95,7 @@ export class Load {
         if (this.#record(visit).ending.startsWith('refused')) await quietFor(random.int(100, AFTER_REFUSAL_MS));
       }
     } finally {
-      await visitor.leave();
+      visitor.leave();
     }
   }
 

@@ -29,7 +29,7 @@ export class Nemesis {
   constructor(options: { fleet: Fleet; random: Seeded; kinds?: readonly FaultKind[]; pace?: number }) {
     this.#options = options;
     this.over = this.#run();
-    // Whoever stops it hears of a failure.
+    // stop() reports a failure.
     this.over.catch(() => undefined);
   }
 

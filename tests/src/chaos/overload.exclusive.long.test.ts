@@ -1,4 +1,4 @@
-// Five times as many clicks as can be served: the refusals are fast, and what is accepted ends well.
+// Five times the load that can be served: refusals are fast, and accepted runs succeed.
 import { expect, test } from 'vitest';
 import { counter } from '../testkit/chaos/program.js';
 import type { Client } from '../testkit/client.js';

@@ -1,4 +1,4 @@
-// Every gateway and worker is replaced under load, one after the other, as an upgrade does it: no run is lost.
+// Replaces every gateway and worker under load, one after the other, as an upgrade does: no run is lost.
 import { expect } from 'vitest';
 import { assertNoLeaks } from '../testkit/leaks.js';
 import { type Gateway, Stack, type Worker } from '../testkit/stack.js';
@@ -8,7 +8,7 @@ import { printReport, spread } from './report.js';
 
 /** Before the restart so many runs show what is usual. */
 const USUAL_RUNS = 30;
-/** How long a service that was told to go may take, ms. */
+/** How long a service may drain, ms. */
 const LEAVE_MS = 60_000;
 
 /** `rounds`: how often all of them are replaced. */
@@ -50,7 +50,7 @@ export async function rollingRestart(options: { rounds: number; seed: number; vi
       });
     }
     expect(load.violations).toEqual([]);
-    // A click that meets a gateway on its way out is refused or its socket closes before the run is accepted: no run was lost then.
+    // A click that meets a gateway that drains is refused or its socket closes before the run is accepted: no run was lost then.
     const lost = [...load.endings.keys()].filter(
       (ending) => ending !== 'exited' && ending !== 'never_accepted' && !ending.startsWith('refused'),
     );
@@ -62,7 +62,7 @@ export async function rollingRestart(options: { rounds: number; seed: number; vi
   }
 }
 
-/** Another one first, then SIGTERM for the old one, which nobody is sent to any more. Returns its exit code. */
+/** Starts another one, then sends SIGTERM to the old one, which gets no new clients. Returns its exit code. */
 async function replace(stack: Stack, old: Gateway | Worker, start: () => Promise<unknown>): Promise<string> {
   await start();
   stack.forget(old);

@@ -1,4 +1,4 @@
-// A bench that is ended from outside: what it measured is told, and nothing that it started goes on.
+// A bench that is ended from outside prints what it measured, and ends what it started.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
@@ -9,11 +9,11 @@ import { expect, test } from 'vitest';
 
 const MAIN = fileURLToPath(new URL('../../../loadtest/dist/main.js', import.meta.url));
 
-test('a signal ends the bench: the figures until then are told, and its services are gone', async () => {
+test('a signal ends the bench: it prints the figures until then, and its services end', async () => {
   const bench = spawn(process.execPath, [MAIN, '--quick', '--scenario', 'echo,sessions-50'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const told = text(bench.stdout);
+  const printed = text(bench.stdout);
   const said: string[] = [];
   for await (const line of createInterface({ input: bench.stderr })) {
     said.push(line);
@@ -26,7 +26,7 @@ test('a signal ends the bench: the figures until then are told, and its services
     expect(services.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
   }
   expect(said.at(-1)).toMatch(/ended before its end/);
-  expect(await told).toMatch(/stdin -> echo, python, sequential/);
+  expect(await printed).toMatch(/stdin -> echo, python, sequential/);
 });
 
 /** Redis, a worker and a gateway. */

@@ -1,4 +1,4 @@
-// Caps per address and the queue: past each, a coded refusal that says when to come back.
+// Caps per address and the queue: past each, a coded refusal that says when to retry.
 import { describe, expect, test } from 'vitest';
 import { ORIGIN } from '../testkit/stack.js';
 import { useStack } from '../testkit/use-stack.js';
@@ -81,7 +81,7 @@ describe('overload', () => {
     }
   });
 
-  test('a run that nobody takes in time ends with queue_timeout', async () => {
+  test('a run that no worker takes in time ends with queue_timeout', async () => {
     const hasty = await small().addGateway({ GATEWAY_QUEUE_TTL_MS: '700' });
     const client = await small().connect({ gateway: hasty });
     const holders = [client.run('input()', 'python'), client.run('input()', 'python')];

@@ -1,4 +1,4 @@
-// Compiled programs over the real stack: compiled once for everybody, kept here and in Redis, and ended truthfully when they can't be.
+// Compiled programs over the real stack: compiled once for all clients, kept in memory and in Redis, with the true reason when they do not compile.
 import { describe, expect, test } from 'vitest';
 import { scrape } from '../testkit/metrics.js';
 import type { Stack, Worker } from '../testkit/stack.js';
@@ -12,14 +12,14 @@ const SLOW_BODY = 'A(A(A(A(printf("%d", x++);))))';
 const SLOW = `#define A(x) x x x x x x x x x x\nint x;\n`;
 
 let programs = 0;
-/** A program that nobody has compiled yet. */
+/** A program that has not been compiled yet. */
 function fresh(body: string): string {
   programs += 1;
   return `#include <stdio.h>\n// program ${programs} of process ${process.pid}\nint main(void) { ${body} }\n`;
 }
 
 /** How often programs came from each source, on this worker. */
-async function served(worker: Worker): Promise<Record<string, number>> {
+async function programsBySource(worker: Worker): Promise<Record<string, number>> {
   const samples = await scrape(worker.metrics);
   const counts: Record<string, number> = {};
   for (const { name, labels, value } of samples) {
@@ -29,9 +29,9 @@ async function served(worker: Worker): Promise<Record<string, number>> {
 }
 
 async function since<T>(worker: Worker, act: () => Promise<T>): Promise<{ result: T; by: (source: string) => number }> {
-  const before = await served(worker);
+  const before = await programsBySource(worker);
   const result = await act();
-  const after = await served(worker);
+  const after = await programsBySource(worker);
   return { result, by: (source) => (after[source] ?? 0) - (before[source] ?? 0) };
 }
 
@@ -121,7 +121,7 @@ describe('a program that does not compile', () => {
   }, 90_000);
 });
 
-test('stop ends a compile step that nobody else waits for', async () => {
+test('stop ends a compile step that no other run waits for', async () => {
   const client = await stack().connect();
   const run = client.run(SLOW + fresh(SLOW_BODY), 'c');
   const compiling = async () => (await stack().running()).length > 0;
@@ -132,7 +132,7 @@ test('stop ends a compile step that nobody else waits for', async () => {
 });
 
 describe('another worker', () => {
-  test('gets it from Redis; a damaged entry is compiled anew and told of', async () => {
+  test('gets it from Redis; a damaged entry is compiled again and counted', async () => {
     const client = await stack().connect();
     const code = fresh('puts("kept");');
     await client.run(code, 'c').exit();
@@ -169,7 +169,7 @@ describe('another worker', () => {
   }, 60_000);
 });
 
-test('a file that has the name of the compiled program is replaced by it, and the visitor is told', async () => {
+test('a file that has the name of the compiled program is replaced by it, with a note', async () => {
   const client = await stack().connect();
   const run = client.run(fresh('puts("compiled");'), 'c', {
     files: [{ name: 'main', content: '#!/bin/sh\necho file\n' }],

@@ -1,4 +1,4 @@
-// Services that go away in order: a worker finishes what it has and takes no more, a gateway sends its clients on with their runs intact.
+// Draining: a worker finishes its runs and takes no more, a gateway moves its clients on with their runs intact.
 import { expect, test } from 'vitest';
 import type { Client } from '../testkit/client.js';
 import { useStack } from '../testkit/use-stack.js';
@@ -23,7 +23,7 @@ async function passing(): Promise<Gateway> {
 
 const closeCode = (client: Client) => client.closed.then(({ code }) => code);
 
-test('a worker finishes its run and is gone; new runs go to the other one, and none is lost', async () => {
+test('a draining worker finishes its runs and exits; new runs go to the other one, and none is lost', async () => {
   const client = await stack().connect();
   const leaving = await stack().addWorker();
   stack().forget(leaving);
@@ -40,7 +40,7 @@ test('a worker finishes its run and is gone; new runs go to the other one, and n
   const held = running.filter(({ owner }) => owner === leaving.id);
   expect(held.length, 'runs of the worker that leaves').toBeGreaterThan(0);
   leaving.process.signal('SIGTERM');
-  await until(async () => (await fetch(`${leaving.metrics}/readyz`)).status === 503, { what: 'it not to be ready' });
+  await until(async () => (await fetch(`${leaving.metrics}/readyz`)).status === 503, { what: 'it to be unready' });
   const other = await stack().connect();
   const later = Array.from({ length: 4 }, () => other.run('print("later")', 'python'));
   for (const run of later) expect(await run.exit()).toMatchObject({ reason: 'exited', code: 0 });
@@ -54,7 +54,7 @@ test('a worker finishes its run and is gone; new runs go to the other one, and n
   expect((await stack().sandboxes()).every(({ owner }) => owner === first?.id)).toBe(true);
 });
 
-test('a gateway that goes away sends an idle socket on soon, and says when to come back', async () => {
+test('a draining gateway closes an idle socket soon, and says when to reconnect', async () => {
   const gateway = await passing();
   const client = await stack().connect({ gateway });
   gateway.process.signal('SIGTERM');
@@ -93,10 +93,10 @@ test('a short run ends on the socket that it began on', async () => {
   expect(await closeCode(client)).toBe(1012);
 });
 
-test('a run that waits is told that it is not started, before its socket closes', async () => {
+test('a queued run is refused as draining before its socket closes', async () => {
   const gateway = await passing();
   const client = await stack().connect({ gateway });
-  // Nobody takes it: its language's only worker is stopped.
+  // No worker takes it: the only one is stopped.
   stack().worker.process.signal('SIGSTOP');
   try {
     const run = client.run('print(1)', 'python');

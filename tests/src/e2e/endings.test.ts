@@ -1,4 +1,4 @@
-// How a run ends: exit codes, signals, stop, a compiler's refusal, and what is told about it.
+// How a run ends: exit codes, signals, stop, a compiler's refusal, and what is reported about it.
 import { describe, expect, test } from 'vitest';
 import { useStack } from '../testkit/use-stack.js';
 
@@ -87,7 +87,7 @@ describe('stop', () => {
     const run = client.run('import os, time\nos.fork()\nos.fork()\nprint("up", flush=True)\ntime.sleep(60)', 'python');
     await run.output('up');
     run.stop();
-    expect(await run.exit(5_000)).toMatchObject({ reason: 'stopped' });
+    expect(await run.exit()).toMatchObject({ reason: 'stopped' });
   });
 
   test('right behind run_code ends the run before or after its start, with one terminal event', async () => {
@@ -129,7 +129,7 @@ test('a compiler’s warning comes before started, and the program runs', async 
   expect(run.stdout).toBe('ran\n');
 });
 
-test('exit tells time, CPU, memory and output', async () => {
+test('exit reports time, CPU, memory and output', async () => {
   const client = await stack().connect();
   const run = client.run(
     'import time\nkeep = bytearray(40 << 20)\nt = time.process_time()\nwhile time.process_time() - t < 0.1: pass\nprint("x" * 999)',
@@ -146,7 +146,7 @@ test('exit tells time, CPU, memory and output', async () => {
 test('the parent’s end ends the run at once, whatever its children hold open', async () => {
   const client = await stack().connect();
   const run = client.run('import os, time\nif os.fork() == 0:\n    time.sleep(60)\nprint("parent done")', 'python');
-  expect(await run.exit(5_000)).toMatchObject({ reason: 'exited', code: 0 });
+  expect(await run.exit()).toMatchObject({ reason: 'exited', code: 0 });
   expect(run.stdout).toBe('parent done\n');
 });
 

@@ -6,7 +6,7 @@ import { until } from '@rungrid/testkit/until';
 
 const stack = useStack();
 
-test('hello tells protocol, limits and languages with a program to start from', async () => {
+test('hello has protocol, limits and languages, each with a program to start from', async () => {
   const client = await stack().connect();
   const hello = await client.hello();
   expect(hello.protocol).toBe(1);

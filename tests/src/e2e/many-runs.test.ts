@@ -61,7 +61,7 @@ test('a second run of the same name is refused, naming it', async () => {
   await run.exit();
 });
 
-test('a socket holds as many runs as hello tells, and not one more', async () => {
+test('a socket holds as many runs as hello says, and not one more', async () => {
   const client = await stack().connect();
   const { limits } = await client.hello();
   const runs = Array.from({ length: limits.runs_per_socket }, () => client.run(ECHO, 'python'));
@@ -73,8 +73,8 @@ test('a socket holds as many runs as hello tells, and not one more', async () =>
 
 test('frames for a run that never was are answered with no_such_run', async () => {
   const client = await stack().connect();
-  client.send('stdin', { text: 'x', run: 'nobody' });
-  expect(await client.event('error')).toMatchObject({ code: 'no_such_run', run: 'nobody', retryable: false });
+  client.send('stdin', { text: 'x', run: 'unknown' });
+  expect(await client.event('error')).toMatchObject({ code: 'no_such_run', run: 'unknown', retryable: false });
 });
 
 test('runs of two sockets of the same name do not meet', async () => {
@@ -101,5 +101,5 @@ test('one sandbox serves one run: the next one finds nothing of it', async () =>
     await run.exit();
     expect(run.stdout).toBe('False\n');
   }
-  await until(async () => (await stack().running()).length === 0, { what: 'used sandboxes to go' });
+  await until(async () => (await stack().running()).length === 0, { what: 'used sandboxes to be removed' });
 });

@@ -1,4 +1,4 @@
-// More runs than a worker can do: who would wait for too long is told at once and spends nothing, and who is let in is served.
+// More runs than a worker can serve: those that would wait too long are refused at once and spend no token, accepted ones end.
 import { expect, test } from 'vitest';
 import type { RunHandle } from '../testkit/run-handle.js';
 import { useStack } from '../testkit/use-stack.js';
@@ -15,12 +15,12 @@ const stack = useStack({
   workerEnv: { WORKER_MAX_SANDBOXES: '3', WORKER_POOL_MIN_IDLE: '1' },
 });
 
-test('what is refused says when to come back, what is accepted ends; a quiet page is not shut out by a busy one', async () => {
+test('refusals say when to retry, accepted runs end; a quiet page is not shut out by a busy one', async () => {
   const busy = await stack().connect({ origin: 'http://busy.test' });
   const quiet = await stack().connect({ origin: 'http://quiet.test' });
   const runs: RunHandle[] = [];
   const asides: RunHandle[] = [];
-  // A pace has to be seen before it can be told what a wait would be, so the flood comes in waves.
+  // A wait is estimated from the pace seen so far, so the flood comes in waves.
   while (
     !busy.events.some(({ event, data }) => event === 'error' && (data as { code: string }).code === 'overloaded')
   ) {

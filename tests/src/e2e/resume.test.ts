@@ -34,7 +34,7 @@ test('a kept program goes on without its client, on another gateway too, and eve
   expect(run.stdout + again.stdout).toBe(NUMBERS);
 });
 
-test('stdin goes on, and resumed tells how much of it has arrived', async () => {
+test('stdin goes on, and resumed says how much of it has arrived', async () => {
   const first = await on(0);
   const run = first.run(ECHO, 'python', { on_disconnect: 'keep' });
   await run.output('up');
@@ -50,7 +50,7 @@ test('stdin goes on, and resumed tells how much of it has arrived', async () => 
   expect(again.events[0]).toMatchObject({ event: 'resumed', data: { replayed_from: run.seq + 1, stdin_bytes: 5 } });
 });
 
-test('an end that nobody heard is kept; one that was heard is told again to who asks from before it', async () => {
+test('an end that was not received is kept; one that was received is sent again on a resume from before it', async () => {
   const first = await on(0);
   const run = first.run('import time\ntime.sleep(0.3)\nprint("done")', 'python', { on_disconnect: 'keep' });
   await run.started();
@@ -68,7 +68,7 @@ test('an end that nobody heard is kept; one that was heard is told again to who 
   expect(await late.error()).toMatchObject({ code: 'resume_failed' });
 });
 
-test('a second one takes the run over; the first is told, and no more', async () => {
+test('a second client takes the run over; the first gets an error, and nothing after it', async () => {
   const first = await on(0);
   const run = first.run(ECHO, 'python', { on_disconnect: 'keep' });
   await run.output('up\n');

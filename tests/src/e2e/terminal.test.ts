@@ -121,7 +121,7 @@ test('a sandbox that takes more terminals than it may ends with process_limit, a
   expect(coTenant.stdout).toBe('fine\r\n');
 });
 
-test('a burst of visitors at terminals is served in turn, while none of them waits at the worker for nothing', async () => {
+test('a burst of terminal runs is served in turn, and none waits at the worker in the meantime', async () => {
   const clients = await Promise.all(Array.from({ length: 6 }, () => stack().connect()));
   const runs = clients.flatMap((client) =>
     Array.from({ length: 8 }, (_, index) => client.run(`echo ${index}`, 'bash', { tty })),

@@ -33,7 +33,7 @@ test('a flood of four-byte characters over many frames arrives exactly', async (
   expect(frames).toBeLessThan(200);
 });
 
-test('text typed in any script reaches the program and comes back', async () => {
+test('text typed in any script reaches the program and is echoed', async () => {
   const client = await stack().connect();
   const run = client.run('print(input()[::-1])', 'python');
   run.stdin('añb世界\u{1F600}\n');
@@ -41,7 +41,7 @@ test('text typed in any script reaches the program and comes back', async () => 
   expect(run.stdout).toBe('\u{1F600}界世bña\n');
 });
 
-test('stdout and stderr are told apart, in the order of their writing when apart in time', async () => {
+test('stdout and stderr are distinguished, in the order of their writing when apart in time', async () => {
   const client = await stack().connect();
   const run = client.run(
     'import sys, time\nfor i in range(3):\n    print("o", i, flush=True)\n    time.sleep(0.06)\n    print("e", i, file=sys.stderr, flush=True)\n    time.sleep(0.06)',

@@ -1,4 +1,4 @@
-// One attack from submission to aftermath: runs beside a co-tenant, then looks from outside at what is left.
+// One attack from submission to aftermath: runs beside a co-tenant, then looks from outside for leftovers.
 import type { Client } from '../testkit/client.js';
 import { inspectSandbox } from '../testkit/docker.js';
 import { type CoTenant, quantile } from '../testkit/co-tenant.js';
@@ -141,7 +141,7 @@ async function traceWarm(stack: Stack, wanted: { language: string; least: number
   );
 }
 
-/** In time, as many of the sandboxes as there were runs are gone, with all of their processes and control groups. */
+/** In time, as many sandboxes as there were runs are removed, with all of their processes and control groups. */
 async function teardownFault(
   stack: Stack,
   run: { traces: readonly Trace[]; copies: number; endedMs: number; withinMs: number },
@@ -149,13 +149,13 @@ async function teardownFault(
   let left: string[] = [];
   const look = async () => {
     const sandboxes = await stack.sandboxes();
-    const gone = run.traces.filter((trace) => !sandboxes.some(({ id }) => id === trace.id));
+    const removed = run.traces.filter((trace) => !sandboxes.some(({ id }) => id === trace.id));
     // Only the co-tenant's may serve a run still.
     const running = sandboxes.filter((sandbox) => sandbox.running).slice(1);
     // None is kept ready here: one that is there compiles, or has.
     const compiling = sandboxes.filter(({ kind, running: named }) => kind === 'compile' && !named);
-    left = [...gone.flatMap(remainsOf), ...[...running, ...compiling].map(({ name }) => `container ${name}`)];
-    if (gone.length < run.copies) left.push(`${run.copies - gone.length} sandboxes of these runs`);
+    left = [...removed.flatMap(remainsOf), ...[...running, ...compiling].map(({ name }) => `container ${name}`)];
+    if (removed.length < run.copies) left.push(`${run.copies - removed.length} sandboxes of these runs`);
     return left.length === 0;
   };
   const timeoutMs = Math.max(1, run.withinMs - (performance.now() - run.endedMs));
@@ -196,7 +196,7 @@ function costFault(watch: Watch, attack: Attack): string | undefined {
 export async function logFault(stack: Stack): Promise<string | undefined> {
   for (const { id } of await stack.sandboxes()) {
     const info = await inspectSandbox(id).catch((error: { statusCode?: number }) => {
-      // One on its way out when it was listed: the next will do.
+      // Removed since it was listed: the next will do.
       if (error.statusCode !== 404) throw error;
       return undefined;
     });

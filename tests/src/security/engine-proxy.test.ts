@@ -1,4 +1,4 @@
-// A worker that has only the engine proxy: it serves runs as ever, and who holds its socket gets nothing else of the engine.
+// A worker behind the engine proxy serves runs as usual, and its socket gives access to nothing else of the engine.
 import { request } from 'node:http';
 import { dockerBody } from '@rungrid/sandbox/docker-body';
 import { languageImage } from '@rungrid/sandbox/images';
@@ -13,7 +13,7 @@ const stack = useStack({ engineProxy: true });
 const docker = new Docker();
 const NAME = 'warm-test-0123456789ab-1900000000';
 let image: string;
-/** A container of somebody else on the same engine: it exists, and never runs. */
+/** A foreign container on the same engine: it exists, and never runs. */
 let foreign: Docker.Container;
 
 beforeAll(async () => {
@@ -23,7 +23,7 @@ beforeAll(async () => {
   foreign = await docker.createContainer({
     Image: image,
     NetworkDisabled: true,
-    Labels: { 'sandbox.owner': 'somebody', 'sandbox.fleet': `not-${process.pid}` },
+    Labels: { 'sandbox.owner': 'foreign', 'sandbox.fleet': `not-${process.pid}` },
     HostConfig: { NetworkMode: 'none' },
   });
 });
@@ -98,7 +98,7 @@ test('was refused nothing', async () => {
   expect(sumOf(samples, 'rungrid_engine_proxy_attached_streams')).toBeGreaterThan(0);
 });
 
-describe('who holds the worker’s socket', () => {
+describe('the worker’s socket', () => {
   const CONTAINERS: readonly [string, { top?: object; host?: object }][] = [
     ['mounts of the host', { host: { Binds: ['/:/host'] } }],
     ['mounts in the other form', { host: { Mounts: [{ Type: 'bind', Source: '/', Target: '/host' }] } }],

@@ -6,7 +6,7 @@ import { until } from '@rungrid/testkit/until';
 
 const stack = useStack();
 
-test('half-sent upgrades are dropped in time, and nobody waits for them', async () => {
+test('half-sent upgrades are dropped in time, and no other client waits for them', async () => {
   const { hostname, port } = new URL(stack().gateway.url);
   const sockets: Socket[] = [];
   let dead = 0;

@@ -6,7 +6,7 @@ import { until } from '@rungrid/testkit/until';
 const stack = useStack();
 const key = (name: string) => `{${stack().prefix}}:${name}`;
 
-async function served(): Promise<void> {
+async function expectService(): Promise<void> {
   const client = await stack().connect();
   const run = client.run('print("served")', 'python');
   expect(await run.exit()).toMatchObject({ reason: 'exited', code: 0 });
@@ -15,11 +15,11 @@ async function served(): Promise<void> {
 }
 
 const REQUEST = {
-  run: 'run-of-nobody',
+  run: 'run-unknown',
   key: 'k'.repeat(22),
-  gateway: 'gateway-of-nobody',
+  gateway: 'gateway-unknown',
   language: 'python',
-  code: 'print("must not be told")',
+  code: 'print("must not be seen")',
   files: [],
   args: [],
   limits: {},
@@ -47,23 +47,23 @@ describe('an entry of the queue is dropped, and the next run is served, when it'
     const { client } = stack().redis;
     await client.xadd(key('queue:python'), '*', ...fields);
     await until(async () => (await client.xlen(key('queue:python'))) === 0, { what: 'the entry to be dropped' });
-    await served();
+    await expectService();
   });
 });
 
 test('a queue of another type, and none, are put right', async () => {
   const { client } = stack().redis;
   await client.del(key('queue:python'));
-  await served();
+  await expectService();
   await client.set(key('queue:python'), 'a string');
   const session = await stack().connect();
   const refused = await session.run('print(1)', 'python').error(40_000);
   expect(refused.retryable).toBe(true);
   await client.del(key('queue:python'));
-  await served();
+  await expectService();
 });
 
-test('claims on the reply stream that are none, or of nobody, or of somewhere else, cost at most the run that they name', async () => {
+test('malformed or foreign claims on the reply stream cost at most the run that they name', async () => {
   const { client } = stack().redis;
   const session = await stack().connect();
   const lives = session.run('print("up", flush=True)\ninput()', 'python');
@@ -81,7 +81,7 @@ test('claims on the reply stream that are none, or of nobody, or of somewhere el
     claim({ address: `unix:///${'x'.repeat(100_000)}` }),
   ])
     await client.xadd(replies, '*', ...fields);
-  await served();
+  await expectService();
   lives.stdin('\n');
   expect(await lives.exit()).toMatchObject({ reason: 'exited', code: 0 });
 
@@ -90,7 +90,7 @@ test('claims on the reply stream that are none, or of nobody, or of somewhere el
   const runs = await client.keys(key('run:*'));
   for (const run of runs.map((name) => name.split(':').at(-1) ?? ''))
     await client.xadd(replies, '*', ...claim({ run, epoch: '7' }));
-  await served();
+  await expectService();
   named.stop();
   // Exactly one end, whichever: the handle's rules see to that.
   await named.end();
@@ -118,7 +118,7 @@ test('announcements of workers that are not, with languages that are not, do not
     await client.set(key(`worker:${id}`), text, 'PX', 20_000);
   }
   await until(async () => (await fetch(`${stack().gateway.url}/readyz`)).status === 200, { what: 'ready' });
-  for (let i = 0; i < 3; i++) await served();
+  for (let i = 0; i < 3; i++) await expectService();
   const session = await stack().connect();
   expect((await session.hello()).languages.map(({ name }) => name)).toEqual(['python']);
 });

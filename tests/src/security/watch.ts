@@ -38,7 +38,7 @@ export class Watch {
   get diskBytes(): number {
     return this.#peakDisk - this.#before.disk;
   }
-  /** What the whole machine has less than before, at worst, bytes: memory that is charged to nobody shows here only. */
+  /** What the whole machine has less than before, at worst, bytes: memory that no control group is charged for shows only here. */
   get hostBytes(): number {
     return this.#before.available - this.#leastAvailable;
   }

@@ -1,4 +1,4 @@
-// The co-tenant: somebody else's session that echoes lines all the while, and says how long each took.
+// The co-tenant: another client's session that keeps echoing lines, and measures how long each echo takes.
 import { type Client } from './client.js';
 import type { RunHandle } from './run-handle.js';
 import type { Stack } from './stack.js';

@@ -36,7 +36,7 @@ export function remainsOf(trace: Trace): string[] {
   return [...processes, ...trace.groups.filter((group) => existsSync(group)).map((group) => `control group ${group}`)];
 }
 
-/** Bytes of all files below the folders; a folder that is gone holds none. */
+/** Bytes of all files below the folders; a removed folder holds none. */
 export function bytesIn(folders: readonly string[]): number {
   return folders.reduce((sum, folder) => sum + treeBytes(folder), 0);
 }

@@ -48,7 +48,7 @@ export async function startRedis(prefix: string): Promise<PrivateRedis> {
   const url = `redis://127.0.0.1:${port}`;
   const urlOf = (name: RedisUser) => withCredentials(url, { name, password: passwords[name] });
   const client = new Redis(urlOf('operator'), { connectionName: 'testkit' });
-  // While the server is restarted there is nobody to talk to.
+  // While the server restarts, connections are refused.
   client.on('error', () => undefined);
   return {
     url,

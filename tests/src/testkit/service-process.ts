@@ -120,7 +120,7 @@ export class ServiceProcess {
   }
 }
 
-/** Resident memory of a process, bytes; 0 when it is gone. */
+/** Resident memory of a process, bytes; 0 when it has ended. */
 export function rssOf(pid: number): number {
   try {
     const match = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));

@@ -11,7 +11,7 @@ export const GATEWAY_MAIN = 'services/gateway/dist/main.js';
 export const WORKER_MAIN = 'services/worker/dist/main.js';
 /** The first key signs, both verify. */
 export const KEYS = { first: 'first-key-of-the-tests', second: 'second-key-of-the-tests' } as const;
-/** The origin that stacks allow unless told otherwise. */
+/** The origin that stacks allow by default. */
 export const ORIGIN = 'http://page.test';
 
 export interface StackOptions {
@@ -127,7 +127,7 @@ export class Stack {
       // Terminals and compile steps start cold: what tests count is what they started.
       WORKER_POOL_MIN_IDLE_TTY: '0',
       WORKER_POOL_MIN_IDLE_COMPILE: '0',
-      // Most tests end workers whose runs nobody waits for any more.
+      // Most tests end workers whose runs have no client any more.
       WORKER_DRAIN_MS: '0',
       ...this.options.workerEnv,
       ...env,

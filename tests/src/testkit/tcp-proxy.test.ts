@@ -60,7 +60,7 @@ test('a reset reaches the other end as one', async () => {
   expect(fault()).toBe('ECONNRESET');
 });
 
-test('where nobody listens, a connection is refused or reset', async () => {
+test('without a listener, a connection is refused or reset', async () => {
   await new Promise<void>((resolve) => echo.close(() => resolve()));
   const { socket, fault } = dial();
   await until(() => socket.destroyed, { what: 'the refusal' });

@@ -36,7 +36,7 @@ export class TcpProxy {
     return this.#pairs.size;
   }
 
-  /** From now on nothing gets through, and nobody is told: connections stay open, new ones too, in silence. */
+  /** From now on nothing gets through, silently: connections stay open, new ones too. */
   cut(): void {
     this.#cut = true;
     for (const { inner, outer } of this.#pairs) for (const socket of [inner, outer]) socket.pause();

@@ -6,7 +6,6 @@ import type { ServerFrame } from '@rungrid/proto/frames';
 import { until } from '@rungrid/testkit/until';
 
 export const TEXT = 1;
-export const BINARY = 2;
 export const PING = 9;
 
 export interface Frame {

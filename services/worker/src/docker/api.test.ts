@@ -58,7 +58,7 @@ describe('DockerApi', () => {
   });
 
   it('rejects when the engine does not answer', async () => {
-    const api = await serve(() => undefined);
+    const api = await serve(() => undefined, 200);
     await expect(api.ping()).rejects.toMatchObject({ name: 'EngineError', retryable: true });
     api.close();
   });
@@ -75,7 +75,7 @@ describe('DockerApi', () => {
     const api = await serve((peer) => {
       if (received.startsWith('GET /_ping')) peer.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK');
       received = '';
-    });
+    }, 2_000);
     const hanging = Array.from({ length: 40 }, () => api.start('abc').catch((error: unknown) => error));
     await api.ping();
     for (const error of await Promise.all(hanging)) expect(error).toMatchObject({ retryable: true });
@@ -114,7 +114,8 @@ describe('DockerApi', () => {
     api.close();
   });
 
-  async function serve(answer: (peer: Socket) => void): Promise<DockerApi> {
+  /** Calls end after `callTimeoutMs`; the default is more than any answer takes on a busy machine. */
+  async function serve(answer: (peer: Socket) => void, callTimeoutMs = 20_000): Promise<DockerApi> {
     const path = join(directory, 'engine.sock');
     server = createServer((peer) => {
       peers.push(peer);
@@ -125,7 +126,7 @@ describe('DockerApi', () => {
       });
     });
     await new Promise<void>((resolve) => server?.listen(path, resolve));
-    return new DockerApi(resolveDockerOptions({ workerId: 'w', host: `unix://${path}`, callTimeoutMs: 200 }));
+    return new DockerApi(resolveDockerOptions({ workerId: 'w', host: `unix://${path}`, callTimeoutMs }));
   }
 });
 

@@ -12,7 +12,7 @@ export interface Program {
   readonly output: string;
 }
 
-/** Stands for what tells one execution of a program from another: output of two of them cannot pass for that of one. */
+/** Stands for what distinguishes two executions of a program: output of both cannot pass for that of one. */
 export const MARK = '@';
 const MAKE_MARK = 'import os\nmark = os.urandom(4).hex()';
 

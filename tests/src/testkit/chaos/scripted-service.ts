@@ -26,7 +26,7 @@ class ActedRun {
     this.socket = given.socket;
     this.#lines = given.program.output.split(/(?<=\n)/);
     send(this.socket, { event: 'queued', data: { run: name, position: 0 } });
-    this.#tell('started', { language: 'python', version: '3', warm: true, resume_key: name });
+    this.#send('started', { language: 'python', version: '3', warm: true, resume_key: name });
     this.#next();
   }
 
@@ -41,19 +41,19 @@ class ActedRun {
     const [line] = this.#lines;
     if (line === undefined) {
       const usage = { wall_ms: 0, cpu_ms: 0, memory_bytes: 0, output_bytes: 0 };
-      this.#tell('exit', { code: 0, signal: null, reason: 'exited', usage, truncated: false });
+      this.#send('exit', { code: 0, signal: null, reason: 'exited', usage, truncated: false });
       return;
     }
     const answers = this.events.filter(({ data }) => String(data['text']).includes('=')).length;
     const waits = line.includes('=') && this.stdin.split('\n').length - 1 <= answers;
     if (!waits) {
       this.#lines.shift();
-      this.#tell('stdout', { text: line });
+      this.#send('stdout', { text: line });
     }
     setTimeout(() => this.#next(), LINE_MS);
   }
 
-  #tell(event: string, data: Record<string, unknown>): void {
+  #send(event: string, data: Record<string, unknown>): void {
     const frame = { event, data: { run: this.name, ...data, seq: this.events.length + 1 } };
     this.events.push(frame);
     if (this.socket !== undefined) send(this.socket, frame);
@@ -105,6 +105,7 @@ export class ScriptedService {
   }
 
   #take(socket: WebSocket, { event, data }: Frame): void {
+    if (event === 'ping') return send(socket, { event: 'pong', data });
     const name = String(data['run']);
     const run = this.#runs.get(name);
     if (event === 'run_code') {
