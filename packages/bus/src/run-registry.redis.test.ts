@@ -180,7 +180,7 @@ test('remembers the holder of a run for the resume window; a queued run has none
   const epoch = await claim(run.runId);
   expect(await runs.find(run.runId)).toEqual({ epoch, worker: 'worker01', address: 'host:1' });
   expect(await redis.pttl(keys.run(run.runId))).toBeGreaterThan(80_000);
-  expect(await runs.find('nobody')).toBeUndefined();
+  expect(await runs.find('unknown')).toBeUndefined();
 });
 
 test('a note of what is not tried again is kept', async () => {

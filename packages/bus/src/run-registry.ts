@@ -52,7 +52,7 @@ export interface ClaimInput {
   readonly address: string;
   /** Whether the gateway is notified on its reply stream. */
   readonly notify: boolean;
-  /** How long it is remembered who holds the run, ms: as long as a client may come back for it. */
+  /** How long the registry remembers which worker holds the run, ms: as long as a client may resume it. */
   readonly heldTtlMs: number;
 }
 
@@ -151,7 +151,7 @@ export class RunRegistry {
     );
   }
 
-  /** Tells a gateway of a claim that it may not know of. */
+  /** Sends a claim notice to a gateway whose stream was lost. */
   async notify(claim: ClaimNotice): Promise<void> {
     const replies = this.#keys.replies(claim.gatewayId);
     await this.#redis.notifyClaim(replies, claim.runId, claim.epoch, claim.workerId, claim.address, MAX_REPLIES);

@@ -9,7 +9,7 @@
 -- A head that waits for longer is a backlog: workers take what they can, so that the pace of claims is what they can do.
 local BACKLOG_MS = 500
 local PACE_S = 5
--- When to come back where the pace says nothing, ms; and what is never refused for its share.
+-- When to retry where the pace is unknown, ms; and what is never refused for its share.
 local RETRY_MS = 2000
 local FREE = 4
 
