@@ -87,6 +87,8 @@ export class Client {
 
   #add(request: RunRequest | ResumeRequest, { onEvent }: RunOptions): Run {
     const name = request.run === undefined ? this.#freshName() : (request.run ?? undefined);
+    // A gateway that drains would refuse it.
+    if (this.#isLeaving && this.#runs.size === 0 && this.#options.reconnect !== false) this.#connection.leave();
     if (this.#runs.has(name ?? '')) throw new Error(`a run of the name "${name ?? ''}" is live`);
     const run = new Run(request, {
       port: {

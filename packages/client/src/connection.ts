@@ -104,6 +104,11 @@ export class Connection {
     socket?.close(NORMAL.code);
   }
 
+  /** Leaves an open connection for another one, after the pause that its gateway asked for. */
+  leave(): void {
+    if (this.#state.kind === 'open') this.#abandon('left for another gateway');
+  }
+
   /** Stops and goes on reading, where the socket can. */
   setPaused(isPaused: boolean): void {
     this.#isPaused = isPaused;
@@ -144,13 +149,13 @@ export class Connection {
     const beat = this.#heartbeatMs === 0 ? undefined : setInterval(() => this.#beat(), this.#heartbeatMs);
     this.#setState({ kind: 'open' }, () => clearInterval(beat));
     // Gateways close a socket that never says anything.
-    if (beat !== undefined) this.send('ping', null);
+    if (beat !== undefined) this.send('ping', {});
   }
 
   #beat(): void {
     if (this.#isPaused || !this.#options.isBusy()) return;
     if (this.#silentBeats > 2) return this.#abandon('the gateway does not answer');
-    if (this.#silentBeats++ > 0) this.send('ping', null);
+    if (this.#silentBeats++ > 0) this.send('ping', {});
   }
 
   /** Ends a socket that does not end by itself. */

@@ -1,4 +1,4 @@
-// What a run tells its client: the server's frames about it, and three events of the client's own. Types of proto only, no code of it.
+// The events of a run: the server's frames about it, and three of the client's own. Imports types of proto, and none of its code.
 import type { ServerEvents, ServerFrame } from '@rungrid/proto/frames';
 
 /** A frame about one run (PROTOCOL.md, Server events). */

@@ -40,7 +40,7 @@ export interface RunRequest {
    * by itself. Default `kill`.
    */
   readonly on_disconnect?: 'kill' | 'keep';
-  /** A token for this run alone. Default: the next one of the client's token source. */
+  /** A token for this run only. Default: the next one of the client's token source. */
   readonly token?: string;
   /** Its name on the connection: 1 to 64 of `A-Z a-z 0-9 _ -`, of no other live run. null: the unnamed run. Default: a fresh name. */
   readonly run?: string | null;

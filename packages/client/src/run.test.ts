@@ -113,7 +113,7 @@ test('a refusal is the end; an error about one frame of a live run is not', asyn
   expect((await live.run.ended).event).toBe('exit');
 });
 
-test('stdin that does not fit is sent again, and nobody is bothered with it', () => {
+test('stdin that does not fit is sent again, and the caller does not see it', () => {
   const { run, first, names } = started();
   void run.write('a');
   first.say('error', { run: 'a', code: 'stdin_full', message: '', retryable: true });
@@ -196,6 +196,17 @@ test('stop without a connection is sent after the resume; a run that was not sen
   const unsent = rig().client.run(PROGRAM);
   unsent.stop();
   expect((await unsent.ended).event).toBe('lost');
+});
+
+test('a run that is requested while the gateway drains goes to another one', () => {
+  const { client, sockets, socket } = rig();
+  client.connect();
+  socket().hello();
+  socket().say('draining', { reconnect_after_ms: 0 });
+  client.run(PROGRAM);
+  expect(socket().sent('run_code')).toHaveLength(0);
+  const second = reconnect({ sockets, socket });
+  expect(second.sent('run_code')).toHaveLength(1);
 });
 
 test('the end of the connection is the end of its runs', async () => {

@@ -123,7 +123,7 @@ export class Run implements AsyncIterable<RunEvent> {
     return this.send('signal', { name });
   }
 
-  /** Tells a program on a terminal its new size. false: there is no connection just now, and it was not sent. */
+  /** Sets the size of the program's terminal. false: there is no connection just now, and it was not sent. */
   resize({ cols, rows }: TerminalSize): boolean {
     return this.send('resize', { cols, rows });
   }

@@ -86,38 +86,3 @@ export function dockerBody(settings: DockerSettings) {
     },
   };
 }
-
-/** The same as flags of `docker run`, without labels, image, command and system call filter, which that command reads from a file. */
-export function dockerFlags(settings: SandboxSettings): string[] {
-  const body = dockerBody({
-    ...settings,
-    seccompProfile: undefined,
-    owner: '',
-    fleet: '',
-    language: '',
-    runtime: undefined,
-  });
-  const host = body.HostConfig;
-  return [
-    ...(host.ReadonlyRootfs ? ['--read-only'] : []),
-    ...Object.entries({
-      '--user': body.User,
-      '--hostname': body.Hostname,
-      '--workdir': body.WorkingDir,
-      '--network': host.NetworkMode,
-      '--ipc': host.IpcMode,
-      '--cgroupns': host.CgroupnsMode,
-      '--log-driver': host.LogConfig.Type,
-      '--memory': host.Memory,
-      '--memory-swap': host.MemorySwap,
-      '--cpus': settings.cpus,
-      '--pids-limit': host.PidsLimit,
-      '--oom-score-adj': host.OomScoreAdj,
-      '--cap-drop': host.CapDrop,
-      '--security-opt': host.SecurityOpt,
-      '--tmpfs': Object.entries(host.Tmpfs).map(([path, options]) => `${path}:${options}`),
-      '--ulimit': host.Ulimits.map(({ Name, Soft, Hard }) => `${Name}=${Soft}:${Hard}`),
-      '--env': body.Env,
-    }).flatMap(([flag, values]) => [values].flat().flatMap((value) => [flag, String(value)])),
-  ];
-}

@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { AgentFrameDecoder, type AgentStart, encodeFrame, encodeStart, FromAgent, ToAgent } from './agent-frames.js';
 import { type AgentExit, decodeExit } from './agent-status.js';
-import { dockerFlags } from './docker-body.js';
+import { dockerBody } from './docker-body.js';
 import { buildCommand, imagePlan, languageImage } from './images.js';
 import { agentCommand, type Language, resolveLanguage, type SandboxKind } from './languages.js';
-import { OPEN_FILES } from './sandbox-spec.js';
+import { OPEN_FILES, type SandboxSettings } from './sandbox-spec.js';
 
 const run = promisify(execFile);
 // The classic builder: it is in every engine, and in a command line without plugins.
@@ -40,6 +40,41 @@ function hardening(language: Language, kind: SandboxKind = PIPES): string[] {
     seccompProfile: undefined,
     cgroupParent: undefined,
   });
+}
+
+/** The body as flags of `docker run`, without labels, image, command and system call filter, which that command reads from a file. */
+function dockerFlags(settings: SandboxSettings): string[] {
+  const body = dockerBody({
+    ...settings,
+    seccompProfile: undefined,
+    owner: '',
+    fleet: '',
+    language: '',
+    runtime: undefined,
+  });
+  const host = body.HostConfig;
+  return [
+    ...(host.ReadonlyRootfs ? ['--read-only'] : []),
+    ...Object.entries({
+      '--user': body.User,
+      '--hostname': body.Hostname,
+      '--workdir': body.WorkingDir,
+      '--network': host.NetworkMode,
+      '--ipc': host.IpcMode,
+      '--cgroupns': host.CgroupnsMode,
+      '--log-driver': host.LogConfig.Type,
+      '--memory': host.Memory,
+      '--memory-swap': host.MemorySwap,
+      '--cpus': settings.cpus,
+      '--pids-limit': host.PidsLimit,
+      '--oom-score-adj': host.OomScoreAdj,
+      '--cap-drop': host.CapDrop,
+      '--security-opt': host.SecurityOpt,
+      '--tmpfs': Object.entries(host.Tmpfs).map(([path, options]) => `${path}:${options}`),
+      '--ulimit': host.Ulimits.map(({ Name, Soft, Hard }) => `${Name}=${Soft}:${Hard}`),
+      '--env': body.Env,
+    }).flatMap(([flag, values]) => [values].flat().flatMap((value) => [flag, String(value)])),
+  ];
 }
 
 /** The language, its image built. Rejects as ensureImages() does. */

@@ -95,7 +95,7 @@ export class Load {
         if (this.#record(visit).ending.startsWith('refused')) await quietFor(random.int(100, AFTER_REFUSAL_MS));
       }
     } finally {
-      await visitor.leave();
+      visitor.leave();
     }
   }
 

@@ -105,7 +105,7 @@ export class Client {
     return handle;
   }
 
-  /** Comes back for a run that has started, after the seq `after`. */
+  /** Resumes a run that has started, after the seq `after`. */
   resume(ask: { readonly key: string; readonly after: number; readonly run?: string }): RunHandle {
     const { run = `r-${randomBytes(6).toString('hex')}`, key, after } = ask;
     const handle = this.#handle(run, after);
@@ -121,7 +121,7 @@ export class Client {
     clearTimeout(timer);
   }
 
-  /** Goes away without a word. */
+  /** Cuts the connection, without a close frame. */
   vanish(): void {
     this.#socket.terminate();
   }

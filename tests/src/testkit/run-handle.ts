@@ -40,7 +40,7 @@ export class RunHandle {
   get seq(): number {
     return this.events.reduce((last, frame) => ('seq' in frame.data ? frame.data.seq : last), this.#after ?? 0);
   }
-  /** What brings a client back to it. Throws before `started`. */
+  /** The key to resume it with. Throws before `started`. */
   get resumeKey(): string {
     const started = this.events.find((frame) => frame.event === 'started');
     if (started?.event !== 'started') throw new Error(`it has not started; ${this.describe()}`);
@@ -60,7 +60,7 @@ export class RunHandle {
     return this.events.find((frame): frame is EndFrame => isEnd(frame));
   }
 
-  /** The client hands every frame of this run over. */
+  /** Records a frame of this run. */
   take(frame: RunFrame): void {
     this.events.push(frame);
     this.timesMs.push(performance.now());

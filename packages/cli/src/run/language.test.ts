@@ -17,7 +17,7 @@ test.each(['hello', 'hello.', 'hello.xyz', '.py'])('%s is in no language', (file
   expect(languageOfFile(file, builtInLanguages())).toBeUndefined();
 });
 
-test('an extension that two languages claim is nobody’s', () => {
+test('an extension that two languages claim names neither', () => {
   const both = ['one', 'two'].map((name) => ({ name, aliases: [], fileName: 'main.x' }));
   expect(languageOfFile('a.x', both)).toBeUndefined();
 });

@@ -9,7 +9,7 @@ export const EXIT_TIME = 124;
 export const EXIT_KILLED = 137;
 /** It was stopped by the person: 128 + SIGINT. */
 export const EXIT_STOPPED = 130;
-/** Nobody reads its output any more: 128 + SIGPIPE. */
+/** The reader of its output was closed: 128 + SIGPIPE. */
 export const EXIT_UNREAD = 141;
 /** The compiler refused it: what a compiler itself answers. */
 const EXIT_COMPILE = 1;

@@ -68,15 +68,6 @@ describe('a good history has no violation', () => {
       ]),
     ],
     [
-      'a resume that is asked for again while Redis is away',
-      'exited',
-      history([
-        leg([queued, started, line(0)], lost),
-        leg([error('unavailable')], { resumedAfter: 2 }),
-        leg([resumed(3), ...all.slice(1), exit(6)], { resumedAfter: 2 }),
-      ]),
-    ],
-    [
       'a resume after the worker is lost',
       'resume_failed',
       history([leg([queued, started, line(0)], lost), leg([error('resume_failed')], { resumedAfter: 2 })]),

@@ -1,6 +1,6 @@
 // The judge of a run's history: what it saw against what the protocol promises. Pure.
 import { isEnd, type EndFrame, type RunFrame } from '../run-handle.js';
-import { isRetriedResume, type Leg, lastSeq, RESUME_GAP, type RunHistory, TAKEN_OVER } from './history.js';
+import { type Leg, lastSeq, RESUME_GAP, type RunHistory, TAKEN_OVER } from './history.js';
 import { knownOutput } from './program.js';
 
 export type Rule =
@@ -56,7 +56,7 @@ export function judge(history: RunHistory): Verdict {
   const { legs } = history;
   const frames = legs.flatMap((leg) => leg.frames);
   const accepted = frames.some((frame) => frame.event === 'queued' || frame.event === 'started');
-  const ends = legs.flatMap((leg) => leg.frames.filter((frame): frame is EndFrame => isRunEnd(leg, frame)));
+  const ends = legs.flatMap((leg) => leg.frames.filter((frame): frame is EndFrame => isRunEnd(frame)));
   const [end] = ends;
   const faults: [Rule, string][] = [];
   const add = (rule: Rule, detail: string) => faults.push([rule, detail]);
@@ -81,8 +81,8 @@ export function judge(history: RunHistory): Verdict {
 }
 
 /** Whether it ends the run, not just this socket's part of it. */
-function isRunEnd(leg: Leg, frame: RunFrame): frame is EndFrame {
-  return isEnd(frame) && !isCode(frame, TAKEN_OVER, RESUME_GAP) && !isRetriedResume(leg, frame);
+function isRunEnd(frame: RunFrame): frame is EndFrame {
+  return isEnd(frame) && !isCode(frame, TAKEN_OVER, RESUME_GAP);
 }
 
 function isCode(frame: RunFrame, ...codes: string[]): boolean {

@@ -27,19 +27,6 @@ export const TAKEN_OVER = 'taken_over';
 /** Answer to a resume that found a hole: the run goes on. */
 export const RESUME_GAP = 'resume_gap';
 
-/** Answers to a resume about the gateway, not about the run: the client asks again. */
-const ASK_AGAIN: ReadonlySet<string> = new Set(['unavailable', 'draining', 'overloaded', 'rate_limited']);
-
-/** Whether `frame` says that this socket's resume is to be sent again. */
-export function isRetriedResume(leg: Leg, frame: RunFrame): boolean {
-  return (
-    leg.resumedAfter !== undefined &&
-    leg.frames[0] === frame &&
-    frame.event === 'error' &&
-    ASK_AGAIN.has(frame.data.code)
-  );
-}
-
 /** The last seq of these frames, or `before` without any. */
 export function lastSeq(frames: readonly RunFrame[], before: number): number {
   return frames.reduce((last, frame) => ('seq' in frame.data ? Math.max(last, frame.data.seq) : last), before);

@@ -105,6 +105,7 @@ export class ScriptedService {
   }
 
   #take(socket: WebSocket, { event, data }: Frame): void {
+    if (event === 'ping') return send(socket, { event: 'pong', data });
     const name = String(data['run']);
     const run = this.#runs.get(name);
     if (event === 'run_code') {

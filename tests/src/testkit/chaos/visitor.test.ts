@@ -31,7 +31,7 @@ test.each(PROGRAMS)('program $number is seen to its end on one socket', async (p
   expectWhole(visit, program);
   expect(visit.legs).toHaveLength(1);
   expect(visit.firstByteMs).toBeGreaterThanOrEqual(0);
-  await visitor.leave();
+  visitor.leave();
 });
 
 test.each(PROGRAMS)('program $number goes on, unbroken, on another gateway when its own dies', async (program) => {
@@ -43,7 +43,7 @@ test.each(PROGRAMS)('program $number goes on, unbroken, on another gateway when 
   const visit = await running;
   expectWhole(visit, program);
   expect(visit.legs.length).toBeGreaterThan(1);
-  await visitor.leave();
+  visitor.leave();
 });
 
 test.each(PROGRAMS)('program $number goes on, unbroken, after the visitor’s own network failed', async (program) => {
@@ -51,7 +51,7 @@ test.each(PROGRAMS)('program $number goes on, unbroken, after the visitor’s ow
   const visit = await visitor.run(program);
   expectWhole(visit, program);
   expect(visit.legs).toHaveLength(2);
-  await visitor.leave();
+  visitor.leave();
 });
 
 test.each(PROGRAMS)('program $number goes on, unbroken, while its old socket looks alive', async (program) => {
@@ -59,7 +59,7 @@ test.each(PROGRAMS)('program $number goes on, unbroken, while its old socket loo
   const visit = await visitor.run(program);
   expectWhole(visit, program);
   expect(visit.legs.map((leg) => leg.lost)).toEqual([true, false]);
-  await visitor.leave();
+  visitor.leave();
 });
 
 test('a run that is lost with its worker ends by the answer to resume', async () => {
@@ -70,7 +70,7 @@ test('a run that is lost with its worker ends by the answer to resume', async ()
   service.forget();
   first?.kill();
   expect(judge(await running)).toMatchObject({ ending: 'resume_failed', violations: [] });
-  await visitor.leave();
+  visitor.leave();
 });
 
 test('a run that is not to be kept ends with its socket', async () => {
@@ -79,13 +79,13 @@ test('a run that is not to be kept ends with its socket', async () => {
   await until(() => visitor.seen > 10, { what: 'the middle of its output', everyMs: 1 });
   gateways[0]?.kill();
   expect(judge(await running)).toMatchObject({ ending: 'socket_lost', violations: [] });
-  await visitor.leave();
+  visitor.leave();
 });
 
-test('a refusal is told with its time', async () => {
+test('a refusal is recorded with its time', async () => {
   const { visitor } = await setUp(KEEPS, []);
   const visit = await visitor.run(counter(9, { lines: 1, pauseMs: 0 }));
   expect(judge(visit)).toMatchObject({ ending: 'refused overloaded', accepted: false, violations: [] });
   expect(visit.refusedMs).toBeGreaterThanOrEqual(0);
-  await visitor.leave();
+  visitor.leave();
 });

@@ -1,28 +1,29 @@
-// A visitor as a good client is: one socket to any gateway, a run after another on it, and when it is lost, another socket and resume.
+// A visitor as a good client is: one run after another over the project's client, which replaces lost connections and resumes.
 import { Buffer } from 'node:buffer';
+import { Client } from '@rungrid/client/client';
+import type { RunEvent } from '@rungrid/client/frames';
+import type { Run } from '@rungrid/client/run';
+import { until } from '@rungrid/testkit/until';
+import { WebSocket } from 'ws';
+import { isEnd, type RunFrame } from '../run-handle.js';
 import { outputOf, seenUpTo } from './checker.js';
-import { isRetriedResume, type Leg, RESUME_GAP, type RunHistory } from './history.js';
+import { type Leg, RESUME_GAP, type RunHistory } from './history.js';
 import { askedFor, type Program } from './program.js';
 import type { Seeded } from './seeded.js';
-import { Client } from '../client.js';
-import { isEnd, type RunFrame, type RunHandle } from '../run-handle.js';
-import { quietFor, until } from '@rungrid/testkit/until';
 
 /** What the protocol promises as the longest life of a run, with the limits of the chaos tests, and some more, ms. */
 const PATIENCE_MS = 150_000;
-/** How long a gateway may take to answer a new socket before another one is tried, ms. */
-const CONNECT_MS = 3_000;
-/** Pause before a lost socket is replaced, ms, at most. */
-const RECONNECT_MS = 500;
-/** How often a visitor looks and types, ms. */
+/** How often a visitor looks whether its run is over, ms. */
 const LOOK_MS = 15;
+/** Nothing listens here: without a gateway, the client fails to connect and tries again. */
+const NOWHERE = 'http://127.0.0.1:1';
 
 export interface Habits {
   /** How likely a run is one to be kept (on_disconnect), 0 to 1. */
   readonly keeps: number;
-  /** How likely the visitor's own network fails in a run that is kept, and the gateway hears of it. */
+  /** How likely the visitor's own network fails in a run that is kept, and the gateway notices. */
   readonly drops: number;
-  /** How likely it fails and the gateway does not: the old socket looks alive while the visitor comes back on another. */
+  /** How likely it fails and the gateway does not: the old socket looks alive while the visitor resumes on another. */
   readonly fades: number;
 }
 
@@ -43,38 +44,46 @@ export interface Visit extends RunHistory {
   readonly refusedMs: number | undefined;
 }
 
-interface LiveLeg extends Omit<Leg, 'frames'> {
-  frames: readonly RunFrame[];
-  readonly client: Client;
-  readonly handle: RunHandle;
-  readonly sentMs: number;
+interface LiveLeg extends Leg {
+  gateway: string;
+  readonly frames: RunFrame[];
+  lost: boolean;
 }
 
 interface LiveVisit {
   readonly program: Program;
   readonly keep: boolean;
   readonly legs: LiveLeg[];
+  readonly clickMs: number;
   /** The visitor's network fails once so many events are seen; undefined: never. */
   failsAfter: number | undefined;
   readonly fades: boolean;
-  /** Bytes of stdin that this socket has sent, or that an earlier one is known to have. */
+  /** Bytes of stdin that were typed. */
   typed: number;
+  firstByteMs: number | undefined;
+  refusedMs: number | undefined;
+  isOver: boolean;
 }
 
 export class Visitor {
   readonly #town: Town;
   readonly #random: Seeded;
   readonly #habits: Habits;
-  #client: Client | undefined;
-  #gateway = '';
+  readonly #client: Client;
+  #socket: WebSocket | undefined;
+  #gateway = NOWHERE;
   #visit: LiveVisit | undefined;
-  readonly #faded = new Set<Client>();
+  readonly #faded: WebSocket[] = [];
 
   /** `town`: its gateways are asked for anew with each socket. */
   constructor(town: Town, options: { random: Seeded; habits: Habits }) {
     this.#town = town;
     this.#random = options.random;
     this.#habits = options.habits;
+    this.#client = new Client({
+      url: () => this.#pickGateway(),
+      socket: (url) => (this.#socket = new WebSocket(url, { perMessageDeflate: false })),
+    });
   }
 
   /** The last seq that it has seen of the run that it looks at, over all sockets; 0 without one. */
@@ -90,169 +99,103 @@ export class Visitor {
     const visit: LiveVisit = {
       program,
       keep,
-      legs: [],
+      legs: [newLeg(undefined)],
+      clickMs: performance.now(),
       failsAfter: drops || fades ? this.#random.int(1, 10) : undefined,
       fades,
       typed: 0,
+      firstByteMs: undefined,
+      refusedMs: undefined,
+      isOver: false,
     };
     this.#visit = visit;
-    const client = await this.#connected();
-    const onDisconnect = keep ? 'keep' : 'kill';
-    this.#addLeg(visit, client.run(program.code, 'python', { run: nameOf(program), on_disconnect: onDisconnect }));
-    // A run that never ends is the checker's to find.
-    await until(() => this.#step(visit), {
-      what: 'the end of a run',
-      timeoutMs: PATIENCE_MS,
-      everyMs: LOOK_MS,
-    }).catch(() => undefined);
-    const seen = seenOf(visit);
-    for (const faded of this.#faded) faded.vanish();
-    this.#faded.clear();
-    return seen;
-  }
-
-  async leave(): Promise<void> {
-    await this.#client?.close();
-  }
-
-  /** Looks at the run once and does what is to be done. Returns whether it is over. */
-  async #step(visit: LiveVisit): Promise<boolean> {
-    const leg = visit.legs.at(-1);
-    if (leg === undefined) return true;
-    const last = leg.frames.findLast((frame) => isEnd(frame));
-    if (last !== undefined) {
-      if (last.event === 'error' && last.data.code === RESUME_GAP) return true;
-      if (!isRetriedResume(leg, last)) return true;
-      return this.#comeBack(visit);
-    }
-    if (leg.lost) return this.#comeBack(visit);
-    this.#type(visit, leg);
-    if (visit.failsAfter !== undefined && seenUpTo(visit.legs) >= visit.failsAfter) {
-      visit.failsAfter = undefined;
-      if (visit.fades) this.#fade(leg);
-      else leg.client.vanish();
-    }
-    return false;
-  }
-
-  /** Nothing of the socket is read any more, and it stays open until the run is over. */
-  #fade(leg: LiveLeg): void {
-    leg.client.socket.pause();
-    leg.frames = [...leg.frames];
-    this.#faded.add(leg.client);
-    this.#client = undefined;
-  }
-
-  /** Types what the program has asked for and was not sent yet. */
-  #type(visit: LiveVisit, leg: LiveLeg): void {
-    if (visit.program.typed.length === 0) return;
-    if (leg.resumedAfter !== undefined) {
-      const [answer] = leg.frames;
-      if (answer?.event !== 'resumed') return;
-      visit.typed = Math.max(visit.typed, answer.data.stdin_bytes);
-    }
-    const asked = askedFor(visit.program, outputOf(visit.legs));
-    if (asked <= visit.typed) return;
-    const text = Buffer.from(visit.program.typed.join('')).subarray(visit.typed, asked).toString();
-    visit.typed = asked;
-    leg.handle.stdin(text);
-  }
-
-  /** Resumes on another socket. Returns true when there is nothing that could be resumed. */
-  async #comeBack(visit: LiveVisit): Promise<boolean> {
-    const key = resumeKeyOf(visit);
-    if (key === undefined) return true;
-    await quietFor(this.#random.int(0, RECONNECT_MS));
-    const client = await this.#connected();
-    const after = seenUpTo(visit.legs);
-    // What the last socket sent and the program did not get is lost with it: the answer tells.
-    visit.typed = 0;
-    this.#addLeg(visit, client.resume({ run: nameOf(visit.program), key, after }), after);
-    return false;
-  }
-
-  #addLeg(visit: LiveVisit, handle: RunHandle, resumedAfter?: number): void {
-    const client = this.#client;
-    if (client === undefined) throw new Error('no socket');
-    const isFaded = () => this.#faded.has(client);
-    const leg: LiveLeg = {
-      gateway: this.#gateway,
-      client,
-      handle,
-      sentMs: performance.now(),
-      resumedAfter,
-      frames: handle.events,
-      get lost() {
-        return (client.closeInfo !== undefined || isFaded()) && !leg.frames.some((frame) => isEnd(frame));
+    const run: Run = this.#client.run(
+      {
+        code: program.code,
+        language: 'python',
+        run: `n${program.number}`,
+        token: this.#town.mint(''),
+        on_disconnect: keep ? 'keep' : 'kill',
       },
-    };
-    visit.legs.push(leg);
-  }
-
-  /** The socket that it has, or another one to any gateway; asks until one answers. */
-  async #connected(): Promise<Client> {
-    if (this.#client !== undefined && isUsable(this.#client)) return this.#client;
-    this.#client?.vanish();
-    return until(() => this.#connect(), { what: 'a gateway that answers', timeoutMs: PATIENCE_MS, everyMs: 100 });
-  }
-
-  async #connect(): Promise<Client | undefined> {
-    const gateways = this.#town.gateways();
-    if (gateways.length === 0) return undefined;
-    const { url } = this.#random.pick(gateways);
-    const client = new Client({ url: `${url.replace(/^http/, 'ws')}/ws`, mint: (origin) => this.#town.mint(origin) });
-    const answered = () => client.events.some((frame) => frame.event === 'hello');
-    await until(() => answered() || client.closeInfo !== undefined, { what: 'hello', timeoutMs: CONNECT_MS }).catch(
+      { onEvent: (event, atMs) => this.#see({ visit, run, event, atMs }) },
+    );
+    // A run that never ends is the checker's to find.
+    await until(() => visit.isOver, { what: 'the end of a run', timeoutMs: PATIENCE_MS, everyMs: LOOK_MS }).catch(
       () => undefined,
     );
-    if (!answered() || !isUsable(client)) {
-      client.vanish();
-      return undefined;
+    for (const socket of this.#faded.splice(0)) socket.terminate();
+    return { ...visit, legs: visit.legs.map((leg) => ({ ...leg, frames: [...leg.frames] })) };
+  }
+
+  leave(): void {
+    this.#client.close();
+  }
+
+  #see({ visit, run, event, atMs }: { visit: LiveVisit; run: Run; event: RunEvent; atMs: number }): void {
+    const leg = visit.legs.at(-1);
+    if (leg === undefined || visit.isOver) return;
+    switch (event.event) {
+      case 'interrupted':
+        leg.lost = true;
+        visit.legs.push(newLeg(run.seq));
+        return;
+      case 'lost':
+        leg.lost = true;
+        visit.isOver = true;
+        return;
+      case 'gap':
+        leg.frames.push({ event: 'error', data: { code: RESUME_GAP, message: '', retryable: false } });
+        visit.isOver = true;
+        return;
+      case 'error':
+        if (visit.legs.length === 1 && leg.frames.length === 0) visit.refusedMs = atMs - (run.sentMs ?? atMs);
+        break;
+      case 'stdout':
+        if (visit.legs.length === 1) visit.firstByteMs ??= atMs - (run.sentMs ?? atMs);
+        break;
+      case 'queued':
+      case 'resumed':
+      case 'started':
+      case 'compile':
+      case 'stderr':
+      case 'exit':
+        break;
     }
-    this.#client = client;
-    this.#gateway = url;
-    return client;
+    if (leg.frames.length === 0) leg.gateway = this.#gateway;
+    leg.frames.push(event);
+    visit.isOver = isEnd(event);
+    if (visit.isOver) return;
+    this.#type(visit, run);
+    this.#fail(visit);
+  }
+
+  /** Types what the program has asked for and was not typed yet. */
+  #type(visit: LiveVisit, run: Run): void {
+    const asked = askedFor(visit.program, outputOf(visit.legs));
+    if (asked <= visit.typed) return;
+    void run.write(Buffer.from(visit.program.typed.join('')).subarray(visit.typed, asked).toString());
+    visit.typed = asked;
+  }
+
+  /** The visitor's network fails, when it is time. */
+  #fail(visit: LiveVisit): void {
+    const socket = this.#socket;
+    if (socket === undefined || visit.failsAfter === undefined || seenUpTo(visit.legs) < visit.failsAfter) return;
+    visit.failsAfter = undefined;
+    if (!visit.fades) return socket.terminate();
+    // The client takes it for closed. It stays open, unread, until the run is over.
+    socket.pause();
+    this.#faded.push(socket);
+    socket.emit('close', 1006, Buffer.alloc(0));
+  }
+
+  #pickGateway(): string {
+    const gateways = this.#town.gateways();
+    this.#gateway = gateways.length === 0 ? NOWHERE : this.#random.pick(gateways).url;
+    return `${this.#gateway.replace(/^http/, 'ws')}/ws`;
   }
 }
 
-/** Open, and not about to go. */
-function isUsable(client: Client): boolean {
-  return client.closeInfo === undefined && !client.events.some((frame) => frame.event === 'draining');
-}
-
-function nameOf(program: Program): string {
-  return `n${program.number}`;
-}
-
-/** Of a run that its gateway keeps: one that is to be kept, or whose gateway said that it is going away. */
-function resumeKeyOf(visit: LiveVisit): string | undefined {
-  const leaving = visit.legs.some(({ client }) => client.events.some((frame) => frame.event === 'draining'));
-  if (!visit.keep && !leaving) return undefined;
-  for (const frame of visit.legs.flatMap((leg) => leg.frames)) {
-    if (frame.event === 'started') return frame.data.resume_key;
-  }
-  return undefined;
-}
-
-function seenOf(visit: LiveVisit): Visit {
-  const [first] = visit.legs;
-  const at = (wanted: string) => {
-    const index = first?.frames.findIndex((frame) => frame.event === wanted) ?? -1;
-    const time = first?.handle.timesMs[index];
-    return time === undefined || first === undefined ? undefined : time - first.sentMs;
-  };
-  const refused = first?.frames[0]?.event === 'error';
-  return {
-    program: visit.program,
-    keep: visit.keep,
-    legs: visit.legs.map(({ gateway, resumedAfter, frames, lost }) => ({
-      gateway,
-      resumedAfter,
-      frames: [...frames],
-      lost,
-    })),
-    clickMs: first?.sentMs ?? 0,
-    firstByteMs: at('stdout'),
-    refusedMs: refused ? at('error') : undefined,
-  };
+function newLeg(resumedAfter: number | undefined): LiveLeg {
+  return { gateway: NOWHERE, resumedAfter, frames: [], lost: false };
 }
