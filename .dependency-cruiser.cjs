@@ -96,9 +96,17 @@ module.exports = {
     },
     {
       name: 'adapters-apart',
+      comment: 'http/types.ts is plain values: what the handlers of http and the server in uws give each other.',
       severity: 'error',
       from: { path: `^services/([^/]+)/src/(${ADAPTERS})/`, pathNot: '[.]test[.]ts$' },
-      to: { path: `^services/$1/src/(${ADAPTERS})/`, pathNot: '^services/$1/src/$2/' },
+      to: { path: `^services/$1/src/(${ADAPTERS})/`, pathNot: '^services/$1/src/($2/|http/types[.]ts$)' },
+    },
+    {
+      name: 'wire-types-in-grpc-only',
+      comment: 'The messages of runner.proto: grpc/ translates them to the types of the core.',
+      severity: 'error',
+      from: { path: '^services/gateway/src/', pathNot: '^services/gateway/src/(grpc|testkit)/' },
+      to: { path: '^proto/(src|dist)/gen/' },
     },
     {
       name: 'core-below-adapters',

@@ -58,7 +58,7 @@ function startCall(channel: WorkerChannel) {
   const received: string[] = [];
   const stream = wrapCall(channel.call(), {
     handlers: {
-      event: ({ seq }) => void received.push(String(seq)),
+      event: (event) => void received.push('text' in event ? event.text : event.kind),
       end: (fault) => void received.push(fault?.kind ?? 'in order'),
     },
     onClosed: ({ code }) => void received.push(status[code] ?? ''),
@@ -117,10 +117,10 @@ test('events that came before a fault are delivered before it, also when nobody 
   const { stream, received } = startCall(channel);
   await until(() => calls.length === 1, { what: 'the call' });
   stream.pause();
-  for (const seq of [1, 2, 3]) calls[0]?.write({ seq });
+  for (const seq of [1, 2, 3]) calls[0]?.write({ seq, event: { $case: 'stdout', value: Buffer.from(String(seq)) } });
   const other = startCall(channel);
   await until(() => calls.length === 2, { what: 'the other call' });
-  calls[1]?.write({ seq: 9 });
+  calls[1]?.write({ seq: 9, event: { $case: 'stdout', value: Buffer.from('9') } });
   await until(() => other.received.length === 1, { what: 'its event' });
   calls[0]?.emit('error', { code: status.OUT_OF_RANGE, details: 'gap' });
   calls[1]?.end();

@@ -2,8 +2,9 @@
 import { type ChannelCredentials, status, type StatusObject } from '@grpc/grpc-js';
 import type { GrpcSecurity } from '@rungrid/kit/grpc-security';
 import type { Logger } from '@rungrid/kit/logger';
-import type { Offer, OpenStream, RunStream, RunStreamHandlers, TakeStream } from '../routing/types.js';
+import type { ClaimNotice, OpenStream, RunStream, RunStreamHandlers, TakeStream } from '../routing/types.js';
 import { credentialsOf, WorkerChannel } from './channel.js';
+import { fromWire } from './messages.js';
 import { ParkedCalls } from './parked.js';
 import { type RunCall, wrapCall } from './run-stream.js';
 
@@ -29,7 +30,7 @@ export interface WorkerChannelsOptions {
   /** Name in every worker's certificate. Default: the host that it announces. */
   readonly serverName: string | undefined;
   /** A worker has put a run on such a stream. In this turn it must be taken. */
-  readonly onAssigned: (offer: Offer & { readonly take: TakeStream }) => void;
+  readonly onAssigned: (notice: ClaimNotice & { readonly take: TakeStream }) => void;
   readonly logger: Logger;
 }
 
@@ -112,7 +113,7 @@ export class WorkerChannels {
           run,
           epoch,
           worker: address,
-          first,
+          first: fromWire(first),
           take: (handlers) => this.#wrap(address, { entry, call, handlers }),
         }),
       onLost: (given) => this.#onStatus(address, { entry, given }),

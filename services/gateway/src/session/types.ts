@@ -2,8 +2,7 @@
 import type { CloseName } from '@rungrid/proto/close-codes';
 import type { ErrorCode } from '@rungrid/proto/errors';
 import type { ClientEvent, RunCode } from '@rungrid/proto/frames';
-import type { ResumeAsk } from '../routing/resumed-run.js';
-import type { RunHandle, RunListener, RunSpec } from '../routing/types.js';
+import type { ResumeRequest, RunHandle, RunListener, RunSpec } from '../routing/types.js';
 
 /** Who holds the socket. Copied out of the upgrade request. */
 export interface Client {
@@ -53,7 +52,7 @@ export interface SessionMetrics {
 export interface SessionDeps {
   readonly admit: (data: RunCode, client: Client) => AdmissionResult;
   readonly submit: (spec: RunSpec, listener: RunListener) => RunHandle;
-  readonly resume: (ask: ResumeAsk, listener: RunListener) => RunHandle;
+  readonly resume: (request: ResumeRequest, listener: RunListener) => RunHandle;
   /** The hello frame, as text. */
   readonly hello: () => string;
   /** Whether the queue can be reached, as far as is known: a run that is refused at once beats one that waits for a deadline. */
