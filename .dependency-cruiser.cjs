@@ -63,13 +63,13 @@ module.exports = {
       to: { pathNot: '^(packages/client/|proto/dist/(frames|limits)[.]d[.]ts$)' },
     },
     {
-      name: 'testkit-knows-nobody',
+      name: 'testkit-imports-no-package',
       severity: 'error',
       from: { path: '^packages/testkit/' },
       to: { path: '^(proto|services|packages/(?!testkit/)|tests|loadtest)/' },
     },
     {
-      name: 'sandbox-knows-nobody',
+      name: 'sandbox-imports-no-package',
       severity: 'error',
       from: { path: '^services/sandbox/' },
       to: { path: '^(proto|services/(?!sandbox/)|packages/(?!testkit/)|tests|loadtest)/' },
