@@ -1,9 +1,9 @@
 #!lua
--- Keeps an artifact, and takes the least recently used off the books until all of them fit. Their bytes are the caller's to delete: a script
--- may touch declared keys only, and which ones go is known in here.
+-- Keeps an artifact, and removes the least recently used from the bookkeeping until all of them fit. Their bytes are the caller's to delete: a
+-- script may touch declared keys only, and only this one knows which are removed.
 -- KEYS 1 the artifact, 2 sorted set of names by last use, 3 hash of sizes by name, with their sum under 'total'
 -- ARGV 1 its name, 2 its bytes, 3 now ms, 4 ttl ms, 5 most bytes of all
--- Returns the names of those that went, at most 64: the rest goes with later ones
+-- Returns the names of those that were removed, at most 64: later calls remove the rest
 local size = string.len(ARGV[2])
 local function forget(name)
   local old = redis.call('HGET', KEYS[3], name)
