@@ -117,7 +117,8 @@ test('an engine restarted ends live runs as worker_lost, and is verified again b
     await engine.restart();
     expect(await run.error(SOON_MS)).toMatchObject({ code: 'worker_lost', retryable: true });
     await ready(stack.worker);
-    expect(stack.worker.process.log).toContain('engine recovered');
+    // The log comes through a pipe, readiness over HTTP: either may be first.
+    await until(() => stack.worker.process.log.includes('engine recovered'), { what: 'the log line' });
     await serves();
     await onlyThePool(traces);
   });
