@@ -19,7 +19,7 @@ import { openRedis, type RedisPair } from './stream/connections.js';
 import { WorkerDirectory } from './stream/directory.js';
 import { ReplyReader } from './stream/replies.js';
 
-/** How long the workers may take to let go of abandoned runs at the end, ms. */
+/** How long the workers may take to end abandoned runs at shutdown, ms. */
 const RELEASE_MS = 4000;
 
 /** A run's registry hash outlives its stay in the queue by this, ms, so that a late claim or cancel still finds its state. */
@@ -50,7 +50,7 @@ export async function startGateway(
     logger,
   });
   const registry = createRegistry('gateway');
-  // The sources are asked for the first time when somebody reads /metrics, and by then all of them are there.
+  // The sources are read with /metrics, and by then all of them exist.
   const metrics = createMetrics(registry, {
     sockets: () => sessions.size,
     liveRuns: () => router.size,
@@ -74,7 +74,7 @@ export async function startGateway(
     logger,
     onClaim: (claim) => router.claimed(claim),
   });
-  // Registered before the router, so closed after it: while runs are let go of, their claims may still come.
+  // Registered before the router, so closed after it: while runs are abandoned, their claims may still come.
   lifecycle.own('reply reader', () => replies.close());
   lifecycle.own('router', () => router.close(RELEASE_MS));
   const directory = new WorkerDirectory({
@@ -132,7 +132,7 @@ function createRouter(parts: {
   });
 }
 
-/** Opens the public port; its closer tells the clients, waits for their runs, and closes their sockets. */
+/** Opens the public port; its closer announces the drain, waits for runs, and closes the sockets. */
 async function listen(
   parts: Parameters<typeof createServer>[0] & { sessions: Sessions; lifecycle: Lifecycle },
 ): Promise<string> {

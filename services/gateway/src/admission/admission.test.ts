@@ -118,7 +118,7 @@ test('versions fit by whole parts', () => {
   ]);
 });
 
-test('a language stays for a minute after its worker has gone, then leaves', () => {
+test('lists a language for a minute after its last worker has left', () => {
   const catalog = new LanguageCatalog();
   expect(catalog.update([worker(language('python'))], 0)).toBe(true);
   expect(catalog.update([], 60_000)).toBe(false);
@@ -133,7 +133,7 @@ test('an address is an IPv4 one, mapped or not, or the /64 of an IPv6 one', () =
   expect(addressOf(Uint8Array.from([...Array.from({ length: 10 }, () => 0), 255, 255, 1, 2, 3, 4]))).toBe('1.2.3.4');
   expect(addressOf(v6(1))).toBe('2001:db8:1:2');
   expect(addressOf(v6(2))).toBe(addressOf(v6(1)));
-  // The engine gives no bytes for a peer that is gone.
+  // The engine gives no bytes for a peer that has disconnected.
   expect(addressOf(new Uint8Array())).toBe('unknown');
 });
 

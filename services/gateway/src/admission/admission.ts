@@ -13,7 +13,7 @@ import { type LanguageCatalog, versionFits } from './catalog.js';
 
 /** Addresses whose rate is remembered. */
 const MAX_ADDRESSES = 50_000;
-/** When a client may come back where no worker has announced itself yet, ms. */
+/** When a client may retry while no worker has announced itself yet, ms. */
 const NO_WORKER_RETRY_MS = 2000;
 
 export interface AdmissionOptions {

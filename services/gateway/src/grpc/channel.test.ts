@@ -1,4 +1,4 @@
-// Rules of the channel to a worker: when it connects, what it does about a worker that does not answer, and in which order an end is told.
+// Rules of the channel to a worker: when it connects, what it does about a worker that does not answer, and in which order an end is reported.
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
 import { Metadata, Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
 import type { RunEvent, RunInput } from '@rungrid/proto/gen/rungrid/v1/runner';
@@ -111,7 +111,7 @@ function stop(server: NetServer, sockets: Socket[]): void {
   server.close();
 }
 
-test('events that came before a fault are delivered before it, also when nobody was reading', async () => {
+test('events that came before a fault are delivered before it, also while the reader is paused', async () => {
   const { server, port, calls } = await startServer();
   const { channel } = open(port);
   const { stream, received } = startCall(channel);
@@ -134,7 +134,7 @@ test('events that came before a fault are delivered before it, also when nobody 
   expect(other.received).toEqual(['9', 'OK', 'in order']);
 });
 
-test('a cancelled call tells its handlers nothing, and ends at the worker', async () => {
+test('a cancelled call calls no handler, and ends at the worker', async () => {
   const { port, calls } = await startServer();
   const { channel } = open(port);
   const { stream, received } = startCall(channel);

@@ -11,7 +11,7 @@ export type RunCall = ClientDuplexStream<RunInput, RunEvent>;
 
 export interface RunStreamOptions {
   readonly handlers: RunStreamHandlers;
-  /** The call is over, whoever ended it. Called once. */
+  /** The call is over, from either side. Called once. */
   readonly onClosed: (status: StatusObject) => void;
 }
 

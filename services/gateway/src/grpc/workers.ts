@@ -1,4 +1,4 @@
-// Kept-open gRPC channels, one per worker address: opened as workers announce themselves, closed when they are gone and idle.
+// Kept-open gRPC channels, one per worker address: opened as workers announce themselves, closed when they are no longer announced and idle.
 import { type ChannelCredentials, status, type StatusObject } from '@grpc/grpc-js';
 import type { GrpcSecurity } from '@rungrid/kit/grpc-security';
 import type { Logger } from '@rungrid/kit/logger';
@@ -10,7 +10,7 @@ import { type RunCall, wrapCall } from './run-stream.js';
 
 /** Most channels at once. Past it, a run of a worker that has none is refused. */
 const MAX_CHANNELS = 256;
-/** How often the log hears of a worker that cannot be reached, or that turns this gateway away, ms. */
+/** How often the log reports a worker that cannot be reached or refuses this gateway, ms. */
 const WARN_MS = 60_000;
 
 interface Entry {
@@ -18,7 +18,7 @@ interface Entry {
   readonly parked: ParkedCalls;
   live: number;
   announced: boolean;
-  /** When the log last heard of a fault of it. */
+  /** When a fault of it was last logged. */
   warnedMs: number | undefined;
 }
 
@@ -55,7 +55,7 @@ export class WorkerChannels {
     return sum;
   }
 
-  /** Takes over who is alive: connects ahead of the first run, and lets go of those that have vanished. */
+  /** Takes the announced workers: connects ahead of the first run, and closes the channels of those no longer announced. */
   announced(addresses: readonly string[]): void {
     const alive = new Set(addresses);
     for (const address of alive) {
@@ -154,6 +154,6 @@ export class WorkerChannels {
     const nowMs = performance.now();
     if (entry.warnedMs !== undefined && nowMs - entry.warnedMs < WARN_MS) return;
     entry.warnedMs = nowMs;
-    this.#options.logger.warn({ worker: address, reason }, 'a worker cannot be used');
+    this.#options.logger.warn({ worker: address, reason }, 'worker unusable');
   }
 }

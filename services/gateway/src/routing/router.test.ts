@@ -587,10 +587,10 @@ describe('a client that resumes', () => {
   });
 
   test('leaves the run to its worker when it disconnects again, and gets worker_lost when the worker is lost', async () => {
-    const gone = await back(HELD);
-    gone.stream().event(point(5));
-    gone.run.abandon();
-    expect(gone.stream().sent.at(-1)).toBe('leave');
+    const left = await back(HELD);
+    left.stream().event(point(5));
+    left.run.abandon();
+    expect(left.stream().sent.at(-1)).toBe('leave');
     const lost = await back(HELD);
     lost.stream().event(point(5));
     lost.stream().handlers.end({ kind: 'lost', message: '' });

@@ -228,7 +228,7 @@ export class ScriptedWorker {
       )) as [string, [string, string[]][]][] | null;
       return reply?.[0]?.[1] ?? [];
     } catch (error) {
-      // Redis is away, or has come back without its data.
+      // Redis is unreachable, or has restarted without its data.
       if (String(error).includes('NOGROUP')) await this.#createGroup(queue).catch(() => undefined);
       else await new Promise((resolve) => setTimeout(resolve, 50));
       return [];
