@@ -63,13 +63,13 @@ module.exports = {
       to: { pathNot: '^(packages/client/|proto/dist/(frames|limits)[.]d[.]ts$)' },
     },
     {
-      name: 'testkit-knows-nobody',
+      name: 'testkit-imports-no-package',
       severity: 'error',
       from: { path: '^packages/testkit/' },
       to: { path: '^(proto|services|packages/(?!testkit/)|tests|loadtest)/' },
     },
     {
-      name: 'sandbox-knows-nobody',
+      name: 'sandbox-imports-no-package',
       severity: 'error',
       from: { path: '^services/sandbox/' },
       to: { path: '^(proto|services/(?!sandbox/)|packages/(?!testkit/)|tests|loadtest)/' },
@@ -96,9 +96,17 @@ module.exports = {
     },
     {
       name: 'adapters-apart',
+      comment: 'http/types.ts is plain values: what the handlers of http and the server in uws give each other.',
       severity: 'error',
       from: { path: `^services/([^/]+)/src/(${ADAPTERS})/`, pathNot: '[.]test[.]ts$' },
-      to: { path: `^services/$1/src/(${ADAPTERS})/`, pathNot: '^services/$1/src/$2/' },
+      to: { path: `^services/$1/src/(${ADAPTERS})/`, pathNot: '^services/$1/src/($2/|http/types[.]ts$)' },
+    },
+    {
+      name: 'wire-types-in-grpc-only',
+      comment: 'The messages of runner.proto: grpc/ translates them to the types of the core.',
+      severity: 'error',
+      from: { path: '^services/gateway/src/', pathNot: '^services/gateway/src/(grpc|testkit)/' },
+      to: { path: '^proto/(src|dist)/gen/' },
     },
     {
       name: 'core-below-adapters',

@@ -47,7 +47,7 @@ const refused = /NOPERM/;
 
 test.each<[string, (redis: Redis) => Promise<unknown>]>([
   ['another installation’s keys', (redis) => redis.xlen('{other}:queue:python')],
-  ['keys of nobody', (redis) => redis.set('key', 'value')],
+  ['keys of no user', (redis) => redis.set('key', 'value')],
   ['reading all keys', (redis) => redis.keys('*')],
   ['the whole data', (redis) => redis.flushall()],
   ['the configuration', (redis) => redis.config('GET', 'dir')],
@@ -71,9 +71,9 @@ test('a gateway takes no runs, and a worker spends no tokens', async () => {
 
 test('refuses connections without a password, with a wrong one, and as the default user', async () => {
   const url = `unix://${join(folder, 'redis.sock')}`;
-  const nobody = connectRedis({ url, logger, name: 'test' });
-  clients.push(nobody);
-  await expect(nobody.get('{mine}:nonce:1')).rejects.toThrow(/NOAUTH|NOPERM|Authentication/);
+  const anonymous = connectRedis({ url, logger, name: 'test' });
+  clients.push(anonymous);
+  await expect(anonymous.get('{mine}:nonce:1')).rejects.toThrow(/NOAUTH|NOPERM|Authentication/);
   await expect(as('worker', 'guess').ping()).rejects.toThrow(/WRONGPASS|NOAUTH|closed/);
 });
 

@@ -41,8 +41,8 @@ export class ArtifactRedis {
    */
   async put(name: string, bytes: Buffer): Promise<void> {
     const { maxBytes, ttlMs } = this.#limits;
-    const gone = await this.#redis.putArtifact(...this.#keysOf(name), name, bytes, Date.now(), ttlMs, maxBytes);
-    if (gone.length > 0) await this.#redis.del(gone.map((other) => this.#keys.artifactPrefix + other));
+    const evicted = await this.#redis.putArtifact(...this.#keysOf(name), name, bytes, Date.now(), ttlMs, maxBytes);
+    if (evicted.length > 0) await this.#redis.del(evicted.map((other) => this.#keys.artifactPrefix + other));
   }
 
   #keysOf(name: string): [string, string, string] {

@@ -8,7 +8,7 @@ import { parseRedisUrl, type RedisAddress, shownRedisUrl } from './url.js';
 
 /** How long a server may take to accept a connection, ms. */
 const CONNECT_TIMEOUT_MS = 5_000;
-/** How long one command may take, ms, before it is given up. Blocking reads have their own. */
+/** How long one command may take, ms, before it fails. Blocking reads have their own. */
 const COMMAND_TIMEOUT_MS = 5_000;
 /**
  * A connection that stays silent this long while a command waits is dead, ms. It is above the deadline of a command, so that only commands that
@@ -32,7 +32,7 @@ const MIN_VERSION = 7;
 const recentErrors = new WeakMap<Redis, Set<string>>();
 
 /**
- * What keeps one connection open: it connects again after ioredis has given up, which is how ioredis rejects what waits, until the owner
+ * What keeps one connection open: it connects again after ioredis has stopped trying, which is how ioredis rejects waiting commands, until the owner
  * disconnects. Between two attempts it holds commands for the next one. ioredis' own limit (maxRetriesPerRequest) would also reject what is
  * in flight when a connection breaks for a moment.
  */

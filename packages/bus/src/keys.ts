@@ -10,7 +10,7 @@ export interface Keys {
   waiting(language: string): string;
   /** Hash: how many runs of one language were claimed lately. */
   pace(language: string): string;
-  /** Registry hash of one run: state, epoch, worker and its address, gateway, entry. */
+  /** Registry hash of one run: state, epoch, worker and its address, entry in the stream. */
   run(runId: string): string;
   /** A spent token nonce. */
   nonce(nonceKey: string): string;

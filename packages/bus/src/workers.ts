@@ -25,8 +25,8 @@ export async function listWorkers(redis: Redis, keys: Keys): Promise<WorkerInfo[
   const ids = await redis.smembers(keys.workers);
   if (ids.length === 0) return [];
   const texts = await redis.mget(ids.map((id) => keys.worker(id)));
-  const gone = ids.filter((_, index) => texts[index] === null);
-  if (gone.length > 0) await redis.srem(keys.workers, ...gone);
+  const expired = ids.filter((_, index) => texts[index] === null);
+  if (expired.length > 0) await redis.srem(keys.workers, ...expired);
   return texts.flatMap((text) => {
     const info = text === null ? undefined : parseWorkerInfo(text);
     return info === undefined ? [] : [info];

@@ -54,7 +54,7 @@ export function runFolder(state: string): string {
   return `${base}/rungrid-${installationId(state)}`;
 }
 
-/** Tells two installations on one machine apart: 10 hex digits of their state folder's path. */
+/** Distinguishes installations on one machine: 10 hex digits of a hash of the state folder's path. */
 export function installationId(state: string): string {
   return createHash('sha256').update(state).digest('hex').slice(0, 10);
 }

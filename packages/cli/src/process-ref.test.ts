@@ -1,4 +1,4 @@
-// A process is known by its pid and its start: a recycled pid is somebody else.
+// A process is identified by pid and start time: a recycled pid is another process.
 import { spawn } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { identify, isAlive, signal, startTicks, stop } from './process-ref.js';

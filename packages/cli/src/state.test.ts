@@ -78,14 +78,14 @@ describe('withoutTheDead', () => {
 });
 
 describe('lock', () => {
-  test('a second command is told who is at work', () => {
+  test('a second command is refused with the pid of the first', () => {
     const unlock = takeLock(paths);
     expect(() => takeLock(paths)).toThrow(`pid ${process.pid}`);
     unlock();
     takeLock(paths)();
   });
 
-  test.each(['', '{"pid":4194305,"start":"boot:1"}'])('a holder that is gone (%j) does not count', (text) => {
+  test.each(['', '{"pid":4194305,"start":"boot:1"}'])('the lock of an ended process (%j) does not count', (text) => {
     writeFileSync(paths.lockFile, text);
     takeLock(paths)();
   });

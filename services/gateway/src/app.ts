@@ -5,8 +5,8 @@ import type { ServiceParts } from '@rungrid/kit/service';
 import { createKeys, type Keys } from '@rungrid/bus/keys';
 import type { Lifecycle } from '@rungrid/kit/lifecycle';
 import type { Logger } from '@rungrid/kit/logger';
-import { createRegistry as createMetricRegistry } from '@rungrid/kit/metrics';
-import { RunRegistry } from '@rungrid/bus/run-registry';
+import { createRegistry } from '@rungrid/kit/metrics';
+import { RunQueue } from '@rungrid/bus/run-queue';
 import { LanguageCatalog } from './admission/catalog.js';
 import type { GatewayConfig } from './config.js';
 import { encodeHello } from './hello.js';
@@ -18,11 +18,12 @@ import type { Sessions } from './session/sessions.js';
 import { openRedis, type RedisPair } from './stream/connections.js';
 import { WorkerDirectory } from './stream/directory.js';
 import { ReplyReader } from './stream/replies.js';
-import { createRegistry } from './stream/run-registry.js';
 
-/** How long the workers may take to let go of abandoned runs at the end, ms. */
+/** How long the workers may take to end abandoned runs at shutdown, ms. */
 const RELEASE_MS = 4000;
 
+/** A run's registry hash outlives its stay in the queue by this, ms, so that a late claim or cancel still finds its state. */
+const RUN_TTL_MARGIN_MS = 60_000;
 /** How long sockets may take to close after the drain, ms. */
 const CLOSE_MS = 5000;
 
@@ -45,11 +46,11 @@ export async function startGateway(
     gatewayId,
     security: config.grpcSecurity,
     serverName: config.RUNGRID_GRPC_SERVER_NAME,
-    onAssigned: (offer) => router.offered(offer),
+    onAssigned: (notice) => router.claimed(notice),
     logger,
   });
-  const registry = createMetricRegistry('gateway');
-  // The sources are asked for the first time when somebody reads /metrics, and by then all of them are there.
+  const registry = createRegistry('gateway');
+  // The sources are read with /metrics, and by then all of them exist.
   const metrics = createMetrics(registry, {
     sockets: () => sessions.size,
     liveRuns: () => router.size,
@@ -65,15 +66,15 @@ export async function startGateway(
   lifecycle.own('grpc channels', () => channels.close());
   let alive: ReadonlySet<string> = new Set();
   const isAlive = (workerId: string) => alive.has(workerId);
-  const router = createRouter({ config, gatewayId, keys, redis, channels, metrics, logger, isAlive });
+  const router = createRouter({ config, keys, redis, channels, metrics, logger, isAlive });
   const replies = new ReplyReader({
     redis: redis.replies,
     keys,
     gatewayId,
     logger,
-    onClaim: (claim) => router.offered(claim),
+    onClaim: (claim) => router.claimed(claim),
   });
-  // Registered before the router, so closed after it: while runs are let go of, their claims may still come.
+  // Registered before the router, so closed after it: while runs are abandoned, their claims may still come.
   lifecycle.own('reply reader', () => replies.close());
   lifecycle.own('router', () => router.close(RELEASE_MS));
   const directory = new WorkerDirectory({
@@ -105,7 +106,6 @@ export async function startGateway(
 
 function createRouter(parts: {
   config: GatewayConfig;
-  gatewayId: string;
   keys: Keys;
   redis: RedisPair;
   channels: WorkerChannels;
@@ -115,16 +115,14 @@ function createRouter(parts: {
 }): Router {
   const { config } = parts;
   return new Router({
-    registry: createRegistry({
-      runs: new RunRegistry(parts.redis.commands, parts.keys),
-      gatewayId: parts.gatewayId,
+    registry: new RunQueue(parts.redis.commands, parts.keys, {
       rateLimit: config.GATEWAY_RUNS_PER_ADDRESS,
       rateWindowMs: config.GATEWAY_RUNS_WINDOW_MS,
       maxQueue: config.GATEWAY_MAX_QUEUE,
       maxWaitMs: config.GATEWAY_MAX_WAIT_MS,
       addressShare: config.GATEWAY_ADDRESS_SHARE,
       siteShare: config.GATEWAY_SITE_SHARE,
-      queueTtlMs: config.GATEWAY_QUEUE_TTL_MS,
+      runTtlMs: config.GATEWAY_QUEUE_TTL_MS + RUN_TTL_MARGIN_MS,
     }),
     openStream: parts.channels.open,
     metrics: parts.metrics.routing,
@@ -134,7 +132,7 @@ function createRouter(parts: {
   });
 }
 
-/** Opens the public port; its closer tells the clients, waits for their runs, and closes their sockets. */
+/** Opens the public port; its closer announces the drain, waits for runs, and closes the sockets. */
 async function listen(
   parts: Parameters<typeof createServer>[0] & { sessions: Sessions; lifecycle: Lifecycle },
 ): Promise<string> {

@@ -87,12 +87,12 @@ export const GatewayConfigSchema = Type.Object({
   /** How long a socket without live runs may stay without any frame. Past it: close 4409. */
   GATEWAY_IDLE_MS: ms(1_800_000),
   /**
-   * How long live runs may go on after SIGTERM before all sockets are closed with 1012. A client can come back for its run on another
-   * gateway; give whatever stops the process ten seconds more than this.
+   * How long live runs may go on after SIGTERM before all sockets are closed with 1012. A client can resume its run on another
+   * gateway; the supervisor that stops the process must wait ten seconds more than this.
    */
   GATEWAY_DRAIN_MS: Type.Integer({ minimum: 0, maximum: 600_000, default: 10_000 }),
 
-  /** The workers' limits: hello tells them, and the last deadline of a run is counted from the wall clock. Give both the same values. */
+  /** The workers' limits: hello announces them, and the last deadline of a run is counted from the wall clock. Give both the same values. */
   WORKER_WALL_MS: ms(300_000),
   WORKER_CPU_MS: ms(3000),
   WORKER_IDLE_MS: ms(120_000),

@@ -32,7 +32,7 @@ function runsOf(code: string) {
   return harness.worker.runs.filter((scripted) => scripted.request.code === code);
 }
 
-test('hello tells protocol, limits and languages', async () => {
+test('hello carries protocol, limits and languages', async () => {
   const client = await harness.client();
   const { data } = await client.next('hello');
   expect(data).toMatchObject({
@@ -190,8 +190,8 @@ test('names: a second live one is refused, many live side by side, an ended one 
 
 test('a client that vanishes: its runs are stopped at once, queued ones are cancelled', async () => {
   const client = await harness.client();
-  run(client, 'wait', { run: 'gone' });
-  await client.next('started', { run: 'gone' });
+  run(client, 'wait', { run: 'lost' });
+  await client.next('started', { run: 'lost' });
   const scripted = runsOf('wait').at(-1);
   await harness.worker.pause();
   run(client, 'wait', { run: 'queued' });

@@ -1,4 +1,4 @@
-// The hello frame: what this server allows and offers, encoded once for all sockets.
+// The hello frame: this server's limits and languages, encoded once for all sockets.
 import { encodeServerFrame, type HelloLanguage } from '@rungrid/proto/frames';
 import {
   MAX_CODE_BYTES,

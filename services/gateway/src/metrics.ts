@@ -3,7 +3,7 @@ import { Counter, Gauge, Histogram, LATENCY_BUCKETS, type Registry } from '@rung
 import type { RoutingMetrics } from './routing/types.js';
 import type { SessionMetrics } from './session/types.js';
 
-/** What is counted when it is asked for, not when it changes. */
+/** Values that are read at each scrape. */
 export interface MetricSources {
   readonly sockets: () => number;
   readonly liveRuns: () => number;
@@ -22,7 +22,7 @@ export interface GatewayMetrics {
   httpAnswered(status: number): void;
 }
 
-/** The codes of our own table and of RFC 6455 that are told apart; any other one counts as `other`. */
+/** The codes of our own table and of RFC 6455 with a label of their own; any other one counts as `other`. */
 const CLOSE_LABELS = new Set([1000, 1001, 1005, 1006, 1009, 1012, 4008, 4400, 4401, 4403, 4408, 4409, 4413, 4429]);
 
 export function createMetrics(registry: Registry, sources: MetricSources): GatewayMetrics {
@@ -47,7 +47,7 @@ export function createMetrics(registry: Registry, sources: MetricSources): Gatew
   });
   const frames = new Counter({
     name: 'rungrid_gateway_frames_total',
-    help: 'Client frames by event; invalid: not let through by the parser; control: ping and pong',
+    help: 'Client frames by event; invalid: refused by the parser; control: ping and pong',
     labelNames: ['event'],
     registers,
   });
@@ -65,7 +65,7 @@ export function createMetrics(registry: Registry, sources: MetricSources): Gatew
   });
   const congestions = new Counter({
     name: 'rungrid_gateway_backpressure_pauses_total',
-    help: 'Times that a socket fell behind and its runs were paused',
+    help: 'Pauses of a socket’s runs because its client fell behind',
     registers,
   });
   return {
@@ -88,7 +88,7 @@ function routingMetrics(registry: Registry): RoutingMetrics {
     name: 'rungrid_gateway_stage_duration_seconds',
     help:
       "Time of each stage, seconds. submit: click to Redis's answer; claim: that to the claim; attach: claim to the first event; " +
-      'start: click to started; first_output: click to first output handed to the socket; echo: stdin handed to the worker to the next output',
+      'start: click to started; first_output: click to first output handed to the socket; echo: stdin sent to the worker to the next output',
     labelNames: ['stage'],
     buckets: LATENCY_BUCKETS,
     registers,
@@ -99,32 +99,32 @@ function routingMetrics(registry: Registry): RoutingMetrics {
     labelNames: ['language', 'outcome'],
     registers,
   });
-  const stray = new Counter({
+  const orphaned = new Counter({
     name: 'rungrid_gateway_orphaned_claims_total',
-    help: 'Claims for runs that nobody waits for; the worker is told to stop',
+    help: 'Claims of workers for runs that had ended or were attached already',
     registers,
   });
   const violations = new Counter({
     name: 'rungrid_gateway_stream_violations_total',
-    help: 'Events of workers that came twice or after a hole',
+    help: 'Worker events that repeated a seq or skipped one',
     registers,
   });
   const requeued = new Counter({
     name: 'rungrid_gateway_requeued_runs_total',
-    help: 'Runs that were queued again before their start. worker_lost: with their worker; handed_back: by a worker that goes away',
+    help: 'Runs that were queued again before their start. worker_lost: with their worker; handed_back: by a worker that shuts down',
     labelNames: ['why'],
     registers,
   });
   const resumes = new Counter({
     name: 'rungrid_gateway_resumes_total',
-    help: 'Clients that came back for a run, by outcome: resumed, or an error code',
+    help: 'Resumes by clients, by outcome: resumed, or an error code',
     labelNames: ['outcome'],
     registers,
   });
   return {
     stage: (stage, seconds) => stages.observe({ stage }, seconds),
     ended: (language, outcome) => ended.inc({ language, outcome }),
-    orphanedClaim: () => stray.inc(),
+    orphanedClaim: () => orphaned.inc(),
     requeued: (why) => requeued.inc({ why }),
     resume: (outcome) => resumes.inc({ outcome }),
     streamViolation: () => violations.inc(),

@@ -63,7 +63,7 @@ async function runsAgain(harness: Harness, client: RawClient): Promise<void> {
 
 test.each([
   ['a killed master', startSentinel],
-  ['a cluster that is gone', startCluster],
+  ['a lost cluster', startCluster],
 ] as const)('with %s, a live run goes on, a new one is refused, one that waits starts later', async (_, start) => {
   const { harness, topology } = await over(start);
   const client = await harness.client();
@@ -78,7 +78,7 @@ test.each([
   expect(code).toBe('unavailable');
   expect(tookMs).toBeLessThan(REFUSED_WITHIN_MS);
   await answer(client, 'live');
-  // A cluster's node comes back without its data; for the master, there is the replica.
+  // A cluster's node restarts without its data; for the master, there is the replica.
   if (start === startCluster) for (const server of servers) await server.start();
   harness.worker.resume();
   await waiting;

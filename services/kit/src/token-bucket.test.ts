@@ -27,11 +27,11 @@ test('names have buckets of their own, and the oldest name is forgotten past the
   expect(map.take('b', 0)).toBe(0);
 });
 
-test('what is overdrawn is waited for, and paid by the time', () => {
+test('what is consumeOvern is waited for, and paid by the time', () => {
   const bucket = new TokenBucket({ capacity: 10, perSecond: 100 }, 0);
-  expect(bucket.overdraw(10, 0)).toBe(0);
-  expect(bucket.overdraw(5, 0)).toBe(50);
+  expect(bucket.consumeOver(10, 0)).toBe(0);
+  expect(bucket.consumeOver(5, 0)).toBe(50);
   expect(bucket.takeSome(3, 0)).toBe(3);
-  expect(bucket.overdraw(0, 50)).toBe(0);
+  expect(bucket.consumeOver(0, 50)).toBe(0);
   expect(bucket.takeSome(3, 70)).toBe(1);
 });

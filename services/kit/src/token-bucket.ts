@@ -30,7 +30,7 @@ export class TokenBucket {
   }
 
   /** Takes `amount`, on credit where tokens are missing. Returns how long to wait until the debt is paid, ms; 0: none. */
-  overdraw(amount: number, nowMs: number): number {
+  consumeOver(amount: number, nowMs: number): number {
     this.#refill(nowMs);
     this.#tokens -= amount;
     return this.#tokens >= 0 ? 0 : this.#waitMs(-this.#tokens);

@@ -3,7 +3,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { ArtifactRedis } from '@rungrid/bus/artifacts';
 import { checkRedis, connectRedis, type Redis } from '@rungrid/bus/connection';
 import { createKeys, type Keys } from '@rungrid/bus/keys';
-import { RunRegistry } from '@rungrid/bus/run-registry';
+import { RunClaims } from '@rungrid/bus/run-claims';
 import { ConfigError } from '@rungrid/kit/config';
 import { newHexId } from '@rungrid/kit/ids';
 import { startInternalHttp } from '@rungrid/kit/internal-http';
@@ -195,7 +195,7 @@ async function listen(
   { config, id, keys, redis, lifecycle, logger }: Context,
   table: RunTable,
 ): Promise<{ address: string; claims: Claims; streams: GatewayStreams }> {
-  const runs = new RunRegistry(redis, keys);
+  const runs = new RunClaims(redis, keys);
   const notify: Claims['notify'] = (run, gatewayId) => {
     const claim = { runId: run.id, epoch: run.epoch, gatewayId, workerId: id, address };
     runs.notify(claim).catch((error: unknown) => logger.warn({ err: error, run: run.id }, 'claim notice failed'));

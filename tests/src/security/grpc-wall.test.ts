@@ -48,7 +48,7 @@ test.each([
   {
     name: 'no certificate',
     env: { RUNGRID_GRPC_CA: '', RUNGRID_GRPC_CERT: '', RUNGRID_GRPC_KEY: '' },
-    said: 'a worker cannot be used',
+    said: 'worker unusable',
   },
 ])('a gateway with $name says what is wrong; runs of the other one go on', async ({ env, said }) => {
   const refused = await stack().addGateway(env);

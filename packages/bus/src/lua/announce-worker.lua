@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Says that a worker lives, also when Redis has no memory left: a worker that is silent counts as dead, and its sandboxes as nobody's.
+-- Records a heartbeat, even when Redis is out of memory: a silent worker counts as dead, and its sandboxes as orphaned.
 -- KEYS 1 what the worker says of itself, 2 set of worker ids
 -- ARGV 1 its word, 2 how long that holds ms, 3 its id
 -- Returns 1 when its last word held until now, 0 otherwise.

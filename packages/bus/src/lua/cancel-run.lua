@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Takes a run back that no worker has claimed.
--- KEYS 1 run hash, 2 queue stream, 3 who waits
+-- Cancels a run that no worker has claimed.
+-- KEYS 1 run hash, 2 queue stream, 3 queued runs by address and site
 -- ARGV 1 group
 -- Returns 1 when it was still queued and is cancelled now, 0 otherwise.
 if redis.call('HGET', KEYS[1], 'state') ~= 'queued' then

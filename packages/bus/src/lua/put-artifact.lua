@@ -21,14 +21,14 @@ redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[4])
 redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
 redis.call('HSET', KEYS[3], ARGV[1], size)
 local total = redis.call('HINCRBY', KEYS[3], 'total', size)
-local gone = {}
-while total > tonumber(ARGV[5]) and #gone < 64 do
+local evicted = {}
+while total > tonumber(ARGV[5]) and #evicted < 64 do
   local name = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
   if not name or name == ARGV[1] then
     break
   end
   forget(name)
-  gone[#gone + 1] = name
+  evicted[#evicted + 1] = name
   total = tonumber(redis.call('HGET', KEYS[3], 'total'))
 end
-return gone
+return evicted

@@ -2,7 +2,8 @@
 import type { WorkerInfo } from '@rungrid/proto/stream-entries';
 import { createKeys, WORKER_GROUP } from '../keys.js';
 import { createLogger } from '@rungrid/kit/logger';
-import { RunRegistry, type SubmitResult } from '../run-registry.js';
+import { RunClaims } from '../run-claims.js';
+import { RunQueue, type SubmitResult } from '../run-queue.js';
 import { connectRedis, type Redis } from '../connection.js';
 import type { Topology } from './redis-topologies.js';
 import { until } from '@rungrid/testkit/until';
@@ -26,6 +27,16 @@ const queue = keys.queue(LANGUAGE);
 /** A failover takes up to 4 s, and other tests run beside. */
 const WAIT_MS = 30_000;
 
+const LIMITS = {
+  rateLimit: 1000,
+  rateWindowMs: 60_000,
+  maxQueue: 100,
+  maxWaitMs: 60_000,
+  addressShare: 1,
+  siteShare: 1,
+  runTtlMs: 60_000,
+};
+
 export class RedisParts {
   /** The gateway's, for commands. */
   readonly gateway: Redis;
@@ -33,8 +44,8 @@ export class RedisParts {
   /** A worker's, for commands. */
   readonly worker: Redis;
   readonly workerBlocking: Redis;
-  readonly #ofGateway: RunRegistry;
-  readonly #ofWorker: RunRegistry;
+  readonly #ofGateway: RunQueue;
+  readonly #ofWorker: RunClaims;
   #runs = 0;
 
   constructor(topology: Topology) {
@@ -45,8 +56,8 @@ export class RedisParts {
     this.gatewayBlocking = connect('gateway', true);
     this.worker = connect('worker', false);
     this.workerBlocking = connect('worker', true);
-    this.#ofGateway = new RunRegistry(this.gateway, keys);
-    this.#ofWorker = new RunRegistry(this.worker, keys);
+    this.#ofGateway = new RunQueue(this.gateway, keys, LIMITS);
+    this.#ofWorker = new RunClaims(this.worker, keys);
   }
 
   close(): void {
@@ -56,21 +67,13 @@ export class RedisParts {
   /** A new run, unless `runId` is given. */
   async submit(runId = `run-${(this.#runs += 1)}`): Promise<{ runId: string; result: SubmitResult }> {
     const result = await this.#ofGateway.submit({
+      runId,
+      language: LANGUAGE,
+      request: runId,
       nonceKey: `nonce-${runId}`,
       nonceTtlMs: 60_000,
-      address: 'address',
-      site: 'site',
-      rateLimit: 1000,
-      rateWindowMs: 60_000,
-      maxQueue: 100,
-      maxWaitMs: 60_000,
-      addressShare: 1,
-      siteShare: 1,
-      language: LANGUAGE,
-      runId,
-      request: runId,
-      gatewayId: GATEWAY,
-      runTtlMs: 60_000,
+      addressHash: 'address',
+      siteHash: 'site',
     });
     return { runId, result };
   }
@@ -95,8 +98,7 @@ export class RedisParts {
 
   /** Queues a run again whose claim with this epoch is lost. */
   async requeue(runId: string, epoch: number): Promise<void> {
-    const run = { runId, language: LANGUAGE, request: runId, gatewayId: GATEWAY, runTtlMs: 60_000 };
-    await this.#ofGateway.requeue({ ...run, epoch });
+    await this.#ofGateway.requeue({ runId, language: LANGUAGE, request: runId }, epoch);
   }
 
   /** The group of all workers; from the stream's start, so that nothing queued is skipped. */

@@ -1,4 +1,4 @@
-// Which runtime is asked for, and what a private engine is told of it.
+// The requested runtime, and the settings of a private engine for it.
 import { expect, test } from 'vitest';
 import { engineSettings, wantedRuntime } from './sandbox-runtime.js';
 

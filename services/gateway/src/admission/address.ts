@@ -1,4 +1,4 @@
-// Who a client is, for limits: its address, IPv6 cut to its /64, through as many proxies as are trusted.
+// A client's identity for limits: its address, IPv6 cut to its /64, through as many proxies as are trusted.
 import { createHmac } from 'node:crypto';
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';

@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { signToken, type TokenClaims } from '@rungrid/proto/token';
+import { parseRunRequest } from '@rungrid/proto/stream-entries';
+import type { AdmissionResult } from '../session/types.js';
 import { addressOf, forwardedAddress, hashAddress } from './address.js';
 import { Admission } from './admission.js';
 import { LanguageCatalog, versionFits } from './catalog.js';
@@ -44,6 +46,8 @@ function setup(options: { runsPerAddress?: number; empty?: boolean } = {}) {
   return { admit, token };
 }
 
+const requestOf = (result: AdmissionResult) => (result.ok ? parseRunRequest(result.spec.request) : undefined);
+
 test('a run under an alias gets the canonical name, ids of its own, and what the client sent', () => {
   const { admit } = setup();
   const result = admit({ stdin: 'in', args: ['a'], files: [{ name: 'f', content: 'c' }] });
@@ -53,9 +57,13 @@ test('a run under an alias gets the canonical name, ids of its own, and what the
       addressHash: 'h',
       siteHash: 's',
       wallMs: 10_000,
-      request: { language: 'python', gateway: 'gateway1', code: 'x', stdin: 'in', args: ['a'], limits: {} },
+      language: 'python',
+      keep: false,
+      stdinGiven: true,
     },
   });
+  const request = { language: 'python', gateway: 'gateway1', code: 'x', stdin: 'in', args: ['a'], limits: {} };
+  expect(requestOf(result)).toMatchObject(request);
 });
 
 test.each<[Record<string, unknown>, string]>([
@@ -86,9 +94,9 @@ test('claims narrow languages, code and limits, and never widen', () => {
     code: 'token_scope',
   });
   expect(admit({ files: [] }, { sha256 })).toMatchObject({ ok: true });
-  expect(admit({ limits: { wall_ms: 700, cpu_ms: 9 } }, { limits: { wall_ms: 500, output_bytes: 3 } })).toMatchObject({
-    spec: { wallMs: 500, request: { limits: { wall_ms: 500, cpu_ms: 9, output_bytes: 3 } } },
-  });
+  const narrowed = admit({ limits: { wall_ms: 700, cpu_ms: 9 } }, { limits: { wall_ms: 500, output_bytes: 3 } });
+  expect(narrowed).toMatchObject({ spec: { wallMs: 500 } });
+  expect(requestOf(narrowed)).toMatchObject({ limits: { wall_ms: 500, cpu_ms: 9, output_bytes: 3 } });
   expect(admit({ limits: { wall_ms: 99_999 } })).toMatchObject({ spec: { wallMs: 10_000 } });
 });
 
@@ -110,7 +118,7 @@ test('versions fit by whole parts', () => {
   ]);
 });
 
-test('a language stays for a minute after its worker has gone, then leaves', () => {
+test('lists a language for a minute after its last worker has left', () => {
   const catalog = new LanguageCatalog();
   expect(catalog.update([worker(language('python'))], 0)).toBe(true);
   expect(catalog.update([], 60_000)).toBe(false);
@@ -125,7 +133,7 @@ test('an address is an IPv4 one, mapped or not, or the /64 of an IPv6 one', () =
   expect(addressOf(Uint8Array.from([...Array.from({ length: 10 }, () => 0), 255, 255, 1, 2, 3, 4]))).toBe('1.2.3.4');
   expect(addressOf(v6(1))).toBe('2001:db8:1:2');
   expect(addressOf(v6(2))).toBe(addressOf(v6(1)));
-  // The engine gives no bytes for a peer that is gone.
+  // The engine gives no bytes for a peer that has disconnected.
   expect(addressOf(new Uint8Array())).toBe('unknown');
 });
 

@@ -1,17 +1,19 @@
-// Decides about a run_code without waiting for anybody: language, token, limits, local rate; cheapest first.
+// Decides about a run_code without waiting: language, token, limits, local rate; cheapest first.
 import { createHash } from 'node:crypto';
 import { nowUs } from '@rungrid/kit/clock';
 import { newId, newSecret } from '@rungrid/kit/ids';
 import { BucketMap } from '@rungrid/kit/token-bucket';
 import { type ErrorCode, ERRORS } from '@rungrid/proto/errors';
 import type { HelloLanguage, RunCode, RunLimits } from '@rungrid/proto/frames';
+import type { RunRequest } from '@rungrid/proto/stream-entries';
 import { checkToken, type TokenClaims } from '@rungrid/proto/token';
+import type { RunSpec } from '../routing/types.js';
 import type { AdmissionResult, Client } from '../session/types.js';
 import { type LanguageCatalog, versionFits } from './catalog.js';
 
 /** Addresses whose rate is remembered. */
 const MAX_ADDRESSES = 50_000;
-/** When a client may come back where no worker has announced itself yet, ms. */
+/** When a client may retry while no worker has announced itself yet, ms. */
 const NO_WORKER_RETRY_MS = 2000;
 
 export interface AdmissionOptions {
@@ -66,24 +68,30 @@ export class Admission {
     client: Client;
     language: HelloLanguage;
     token: { claims: TokenClaims; nonceKey: string; ttlMs: number };
-  }): Extract<AdmissionResult, { ok: true }>['spec'] {
+  }): RunSpec {
     const { data, client, language, token } = given;
     const limits = lowerLimits(data.limits, token.claims.limits);
+    const request: RunRequest = {
+      run: newId(),
+      key: newSecret(),
+      gateway: this.#options.gatewayId,
+      language: language.name,
+      code: data.code,
+      files: data.files ?? [],
+      args: data.args ?? [],
+      ...(data.stdin === undefined ? {} : { stdin: data.stdin }),
+      ...(data.tty === undefined ? {} : { tty: data.tty }),
+      ...(data.on_disconnect === 'keep' ? { on_disconnect: data.on_disconnect } : {}),
+      limits,
+      accepted_us: nowUs(),
+    };
     return {
-      request: {
-        run: newId(),
-        key: newSecret(),
-        gateway: this.#options.gatewayId,
-        language: language.name,
-        code: data.code,
-        files: data.files ?? [],
-        args: data.args ?? [],
-        ...(data.stdin === undefined ? {} : { stdin: data.stdin }),
-        ...(data.tty === undefined ? {} : { tty: data.tty }),
-        ...(data.on_disconnect === 'keep' ? { on_disconnect: data.on_disconnect } : {}),
-        limits,
-        accepted_us: nowUs(),
-      },
+      runId: request.run,
+      key: request.key,
+      language: request.language,
+      request: JSON.stringify(request),
+      keep: request.on_disconnect === 'keep',
+      stdinGiven: request.stdin !== undefined,
       nonceKey: token.nonceKey,
       nonceTtlMs: token.ttlMs,
       addressHash: client.addressHash,
@@ -101,7 +109,7 @@ function outOfScope(claims: TokenClaims, data: RunCode, language: HelloLanguage)
   if (claims.sha256 !== undefined && createHash('sha256').update(data.code).digest('hex') !== claims.sha256) {
     return 'the token is not for this code';
   }
-  // A file beside the program can take the place of what it imports, so it is code that nobody has vouched for.
+  // A file beside the program can take the place of what it imports, so it is code that the token does not cover.
   if (claims.sha256 !== undefined && (data.files ?? []).length > 0) return 'the token is for code without files';
   return undefined;
 }

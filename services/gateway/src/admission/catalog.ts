@@ -1,10 +1,10 @@
-// The languages on offer, as the workers announce them, by name and alias.
+// The available languages, as the workers announce them, by name and alias.
 import type { HelloLanguage } from '@rungrid/proto/frames';
 import type { WorkerInfo } from '@rungrid/proto/stream-entries';
 
-/** How long a language stays on offer after its last worker has gone, ms: a restart must not look like a removal. */
+/** How long a language stays listed after its last worker has left, ms: a restart must not look like a removal. */
 const KEEP_MS = 60_000;
-/** Most languages. Past it, further ones are not offered. */
+/** Most languages. Past it, further ones are not listed. */
 const MAX_LANGUAGES = 128;
 
 interface Known {
@@ -23,7 +23,7 @@ export class LanguageCatalog {
     return this.#list;
   }
 
-  /** Takes over who is alive. Returns whether the offer has changed. */
+  /** Takes the announced workers. Returns whether the list has changed. */
   update(workers: readonly WorkerInfo[], nowMs: number): boolean {
     for (const language of workers.flatMap((worker) => worker.languages)) {
       if (this.#known.has(language.name) || this.#known.size < MAX_LANGUAGES) {

@@ -1,4 +1,4 @@
-// Rules of the channel to a worker: when it connects, what it does about a worker that does not answer, and in which order an end is told.
+// Rules of the channel to a worker: when it connects, what it does about a worker that does not answer, and in which order an end is reported.
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
 import { Metadata, Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
 import type { RunEvent, RunInput } from '@rungrid/proto/gen/rungrid/v1/runner';
@@ -58,7 +58,7 @@ function startCall(channel: WorkerChannel) {
   const received: string[] = [];
   const stream = wrapCall(channel.call(), {
     handlers: {
-      event: ({ seq }) => void received.push(String(seq)),
+      event: (event) => void received.push('text' in event ? event.text : event.kind),
       end: (fault) => void received.push(fault?.kind ?? 'in order'),
     },
     onClosed: ({ code }) => void received.push(status[code] ?? ''),
@@ -111,16 +111,16 @@ function stop(server: NetServer, sockets: Socket[]): void {
   server.close();
 }
 
-test('events that came before a fault are delivered before it, also when nobody was reading', async () => {
+test('events that came before a fault are delivered before it, also while the reader is paused', async () => {
   const { server, port, calls } = await startServer();
   const { channel } = open(port);
   const { stream, received } = startCall(channel);
   await until(() => calls.length === 1, { what: 'the call' });
   stream.pause();
-  for (const seq of [1, 2, 3]) calls[0]?.write({ seq });
+  for (const seq of [1, 2, 3]) calls[0]?.write({ seq, event: { $case: 'stdout', value: Buffer.from(String(seq)) } });
   const other = startCall(channel);
   await until(() => calls.length === 2, { what: 'the other call' });
-  calls[1]?.write({ seq: 9 });
+  calls[1]?.write({ seq: 9, event: { $case: 'stdout', value: Buffer.from('9') } });
   await until(() => other.received.length === 1, { what: 'its event' });
   calls[0]?.emit('error', { code: status.OUT_OF_RANGE, details: 'gap' });
   calls[1]?.end();
@@ -134,7 +134,7 @@ test('events that came before a fault are delivered before it, also when nobody 
   expect(other.received).toEqual(['9', 'OK', 'in order']);
 });
 
-test('a cancelled call tells its handlers nothing, and ends at the worker', async () => {
+test('a cancelled call calls no handler, and ends at the worker', async () => {
   const { port, calls } = await startServer();
   const { channel } = open(port);
   const { stream, received } = startCall(channel);

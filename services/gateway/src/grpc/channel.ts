@@ -21,7 +21,7 @@ const OPTIONS = {
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 5000,
   'grpc.keepalive_permit_without_calls': 1,
-  // Each wait is spread by a fifth: gateways that lost the same worker do not come back in one moment.
+  // Each wait is spread by a fifth: gateways that lost the same worker do not reconnect in one moment.
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 2000,
   'grpc.dns_min_time_between_resolutions_ms': 2000,

@@ -89,13 +89,13 @@ test('a stream that begins with anything but an assignment is cancelled', () => 
   first.data({ seq: 1, event: { $case: 'stdout', value: Buffer.from('x') } });
   expect(first.cancelled).toBe(true);
   expect(assigned).toEqual([]);
-  // The cancel comes back as an end, of which nobody has to hear.
+  // The cancel returns as an end, which is not reported.
   first.over(status.CANCELLED);
   expect(lost).toEqual([]);
   parked.close();
 });
 
-test('closing cancels what is parked, opens nothing more, and an assignment that comes then is nobody’s', () => {
+test('closing cancels what is parked, opens nothing more, and ignores an assignment that comes then', () => {
   const { opened, assigned, parked, first } = setup();
   parked.close();
   first.assign('run1');

@@ -1,4 +1,4 @@
-// Streams to a worker that are opened ahead of their runs: the worker puts a run on one as soon as it has claimed it, and nobody waits for a hand-over.
+// Streams to a worker that are opened ahead of their runs: the worker puts a run on one as soon as it has claimed it, without a handoff.
 import type { StatusObject } from '@grpc/grpc-js';
 import type { Assigned, RunEvent } from '@rungrid/proto/gen/rungrid/v1/runner';
 import type { RunCall } from './run-stream.js';

@@ -2,6 +2,7 @@
 import { type ClientDuplexStream, status, type StatusObject } from '@grpc/grpc-js';
 import type { RunEvent, RunInput } from '@rungrid/proto/gen/rungrid/v1/runner';
 import type { RunStream, RunStreamHandlers, StreamFault } from '../routing/types.js';
+import { fromWire, toWire } from './messages.js';
 
 /** How long a worker may take to end the stream after the terminal event, ms. */
 const FINISH_WAIT_MS = 5000;
@@ -10,7 +11,7 @@ export type RunCall = ClientDuplexStream<RunInput, RunEvent>;
 
 export interface RunStreamOptions {
   readonly handlers: RunStreamHandlers;
-  /** The call is over, whoever ended it. Called once. */
+  /** The call is over, from either side. Called once. */
   readonly onClosed: (status: StatusObject) => void;
 }
 
@@ -21,7 +22,10 @@ export function wrapCall(call: RunCall, options: RunStreamOptions): RunStream {
   let closed = false;
   let finishTimer: NodeJS.Timeout | undefined;
 
-  call.on('data', (event: RunEvent) => handlers?.event(event));
+  call.on('data', (message: RunEvent) => {
+    const event = fromWire(message);
+    if (event !== undefined) handlers?.event(event);
+  });
   call.on('status', (given) => {
     ended = given;
   });
@@ -39,7 +43,7 @@ export function wrapCall(call: RunCall, options: RunStreamOptions): RunStream {
   return {
     send: (input) => {
       // Not awaited: what may be under way is bounded by the stdin window.
-      if (!closed) call.write({ input });
+      if (!closed) call.write({ input: toWire(input) });
     },
     pause: () => void call.pause(),
     resume: () => void call.resume(),

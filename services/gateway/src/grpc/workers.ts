@@ -1,15 +1,16 @@
-// Kept-open gRPC channels, one per worker address: opened as workers announce themselves, closed when they are gone and idle.
+// Kept-open gRPC channels, one per worker address: opened as workers announce themselves, closed when they are no longer announced and idle.
 import { type ChannelCredentials, status, type StatusObject } from '@grpc/grpc-js';
 import type { GrpcSecurity } from '@rungrid/kit/grpc-security';
 import type { Logger } from '@rungrid/kit/logger';
-import type { Offer, OpenStream, RunStream, RunStreamHandlers, TakeStream } from '../routing/types.js';
+import type { ClaimNotice, OpenStream, RunStream, RunStreamHandlers, TakeStream } from '../routing/types.js';
 import { credentialsOf, WorkerChannel } from './channel.js';
+import { fromWire } from './messages.js';
 import { ParkedCalls } from './parked.js';
 import { type RunCall, wrapCall } from './run-stream.js';
 
 /** Most channels at once. Past it, a run of a worker that has none is refused. */
 const MAX_CHANNELS = 256;
-/** How often the log hears of a worker that cannot be reached, or that turns this gateway away, ms. */
+/** How often the log reports a worker that cannot be reached or refuses this gateway, ms. */
 const WARN_MS = 60_000;
 
 interface Entry {
@@ -17,7 +18,7 @@ interface Entry {
   readonly parked: ParkedCalls;
   live: number;
   announced: boolean;
-  /** When the log last heard of a fault of it. */
+  /** When a fault of it was last logged. */
   warnedMs: number | undefined;
 }
 
@@ -29,7 +30,7 @@ export interface WorkerChannelsOptions {
   /** Name in every worker's certificate. Default: the host that it announces. */
   readonly serverName: string | undefined;
   /** A worker has put a run on such a stream. In this turn it must be taken. */
-  readonly onAssigned: (offer: Offer & { readonly take: TakeStream }) => void;
+  readonly onAssigned: (notice: ClaimNotice & { readonly take: TakeStream }) => void;
   readonly logger: Logger;
 }
 
@@ -54,7 +55,7 @@ export class WorkerChannels {
     return sum;
   }
 
-  /** Takes over who is alive: connects ahead of the first run, and lets go of those that have vanished. */
+  /** Takes the announced workers: connects ahead of the first run, and closes the channels of those no longer announced. */
   announced(addresses: readonly string[]): void {
     const alive = new Set(addresses);
     for (const address of alive) {
@@ -112,7 +113,7 @@ export class WorkerChannels {
           run,
           epoch,
           worker: address,
-          first,
+          first: fromWire(first),
           take: (handlers) => this.#wrap(address, { entry, call, handlers }),
         }),
       onLost: (given) => this.#onStatus(address, { entry, given }),
@@ -153,6 +154,6 @@ export class WorkerChannels {
     const nowMs = performance.now();
     if (entry.warnedMs !== undefined && nowMs - entry.warnedMs < WARN_MS) return;
     entry.warnedMs = nowMs;
-    this.#options.logger.warn({ worker: address, reason }, 'a worker cannot be used');
+    this.#options.logger.warn({ worker: address, reason }, 'worker unusable');
   }
 }

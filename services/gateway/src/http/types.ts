@@ -49,7 +49,7 @@ export interface HttpErrorOptions {
   /** Default: the table's. */
   readonly status?: number;
   readonly headers?: Record<string, string>;
-  /** When to come back, ms. */
+  /** When to retry, ms. */
   readonly retryAfterMs?: number;
 }
 

@@ -1,18 +1,19 @@
 // One run's time on a worker: its events in order, its input within the window, and the deadlines of its start, its wall clock and a stop.
 import { Buffer } from 'node:buffer';
 import type { Logger } from '@rungrid/kit/logger';
-import type { RunEvent } from '@rungrid/proto/gen/rungrid/v1/runner';
 import { STDIN_WINDOW_BYTES } from '@rungrid/proto/limits';
-import type { Input } from './input-queue.js';
-import { errorEnd, exitEnd, outputOf, workerError } from './run-events.js';
+import { errorEnd } from './ends.js';
 import type {
   InputResult,
+  ResumePoint,
   RoutingMetrics,
   RunEnd,
   RunOutput,
   RunStream,
   RunStreamHandlers,
   StreamFault,
+  WorkerEvent,
+  WorkerInput,
 } from './types.js';
 
 /** How long after its wall-clock limit the worker's verdict may take, ms. */
@@ -20,29 +21,28 @@ const WALL_GRACE_MS = 3000;
 /** How long a worker may take to end a run that was stopped, ms. */
 const STOP_WAIT_MS = 5000;
 
-/** What its run hears: any number of outputs, then one of `ended` and `lost`, or nothing after leave() and drop(). */
-export interface AttachmentHeard {
+/** What its run is called with: any number of outputs, then one of `ended` and `lost`, or nothing after leave() and drop(). */
+export interface AttachmentListener {
   output(output: RunOutput): void;
   ended(end: RunEnd): void;
   /** The stream ended before the run did; undefined: the worker ended it in order. */
   lost(fault: StreamFault | undefined): void;
-  /** What the worker found for a client that came back. */
-  attached?(point: NonNullable<RunEvent['attached']>): void;
+  /** What a resume found, first of all. With a hole in the events the stream ends next. */
+  attached(point: ResumePoint): void;
 }
 
 export interface AttachmentOptions {
   readonly id: string;
-  /** What lets the client come back for it. */
+  /** What lets the client resume it. */
   readonly resumeKey: string;
   /** The last event that the client has. */
   readonly seq: number;
-  readonly started: boolean;
-  /** How long it may take to start, or until the worker tells what a resume finds, ms. */
+  /** How long it may take to start, or until the worker answers a resume, ms. */
   readonly startMs: number;
   readonly wallMs: number;
   /** When the click arrived, on performance.now()'s clock; undefined: a resumed run, whose start is not timed. */
   readonly bornMs: number | undefined;
-  readonly heard: AttachmentHeard;
+  readonly listener: AttachmentListener;
   readonly metrics: RoutingMetrics;
   readonly logger: Logger;
 }
@@ -56,7 +56,7 @@ export class Attachment {
   readonly #atMs = performance.now();
   #stream: RunStream | undefined;
   #seq: number;
-  #started: boolean;
+  #started = false;
   #stopping = false;
   #over = false;
   #paused = false;
@@ -68,33 +68,32 @@ export class Attachment {
   constructor(options: AttachmentOptions) {
     this.#options = options;
     this.#seq = options.seq;
-    this.#started = options.started;
   }
 
   /** The last event that came. */
   get seq(): number {
     return this.#seq;
   }
+  /** Whether the program runs: it has all input that was sent. */
   get started(): boolean {
     return this.#started;
   }
 
-  /** Its stream, which was opened with `handlers`. To be called once, in the turn in which the stream was. */
+  /** Its stream, which was opened with `handlers`. To be called once, in the turn in which the stream was opened. */
   carry(stream: RunStream): void {
     this.#stream = stream;
     this.#arm(this.#options.startMs);
   }
 
   stdin(text: string): InputResult {
-    const value = Buffer.from(text, 'utf8');
-    if (this.#unreadStdin + value.length > STDIN_WINDOW_BYTES) return 'full';
+    if (this.#unreadStdin + Buffer.byteLength(text) > STDIN_WINDOW_BYTES) return 'full';
     if (this.#typedMs === 0) this.#typedMs = performance.now();
-    this.send({ $case: 'stdin', value });
+    this.send({ kind: 'stdin', text });
     return 'ok';
   }
 
-  send(input: Input): void {
-    if (input.$case === 'stdin') this.#unreadStdin += input.value.length;
+  send(input: WorkerInput): void {
+    if (input.kind === 'stdin') this.#unreadStdin += Buffer.byteLength(input.text);
     this.#stream?.send(input);
   }
 
@@ -108,17 +107,17 @@ export class Attachment {
     this.#stream?.resume();
   }
 
-  /** Kill it now. `disconnected`: because the client has gone. */
+  /** Kills it now. `disconnected`: because the client has. */
   stop(disconnected: boolean): void {
     this.#stopping = true;
-    this.#stream?.send({ $case: 'stop', value: { disconnected } });
+    this.#stream?.send({ kind: 'stop', disconnected });
     this.#arm(STOP_WAIT_MS);
   }
 
-  /** Lets go of a run that the worker keeps for a client that comes back. */
+  /** Leaves the run to its worker, which keeps it for a client that resumes it. */
   leave(): void {
     if (!this.#close()) return;
-    this.#stream?.send({ $case: 'leave', value: {} });
+    this.#stream?.send({ kind: 'leave' });
     this.#stream?.finish();
   }
 
@@ -127,34 +126,32 @@ export class Attachment {
     if (this.#close()) this.#stream?.cancel();
   }
 
-  #event(event: RunEvent): void {
+  #event(event: WorkerEvent): void {
     if (this.#over) return;
-    if (event.attached !== undefined) return this.#attached(event.attached);
-    if (event.event === undefined) return;
-    if (event.event.$case === 'stdinConsumed') {
-      this.#unreadStdin = Math.max(0, this.#unreadStdin - event.event.value);
+    if (event.kind === 'attached') return this.#attached(event);
+    if (event.kind === 'stdin_consumed') {
+      this.#unreadStdin = Math.max(0, this.#unreadStdin - event.bytes);
       return;
     }
     if (event.seq !== this.#seq + 1) return this.#outOfOrder(event.seq);
-    const { event: body } = event;
-    // The worker goes away and hands the run back: another one may take it.
-    if (body.$case === 'error' && body.value.code === 'worker_lost' && !this.#started) {
-      return this.#lost({ kind: 'handed_back', message: body.value.message });
+    // The worker shuts down and hands the run back: another one may take it.
+    if (event.kind === 'error' && event.code === 'worker_lost' && !this.#started) {
+      return this.#lost({ kind: 'handed_back', message: event.message });
     }
     if (this.#seq === 0) this.#stage('attach', this.#atMs);
     this.#seq = event.seq;
-    if (body.$case === 'exit') return this.#end(exitEnd({ exit: body.value, seq: event.seq }));
-    if (body.$case === 'error') return this.#end(workerError(body.value));
-    if (body.$case === 'started') this.#onStarted();
-    const { resumeKey, heard } = this.#options;
-    heard.output(outputOf(body, { seq: event.seq, resumeKey }));
-    if (body.$case === 'stdout' || body.$case === 'stderr') this.#timeOutput();
+    if (event.kind === 'exit' || event.kind === 'error') return this.#end(event);
+    if (event.kind === 'started') this.#onStarted();
+    const { resumeKey, listener } = this.#options;
+    listener.output(event.kind === 'started' ? { ...event, resume_key: resumeKey } : event);
+    if (event.kind === 'stdout' || event.kind === 'stderr') this.#timeOutput();
   }
 
-  #attached(point: NonNullable<RunEvent['attached']>): void {
+  #attached(point: ResumePoint): void {
     this.#unreadStdin += point.stdinUnread;
-    if (!this.#stopping) this.#arm(point.wallLeftMs + WALL_GRACE_MS + (this.#started ? 0 : this.#options.startMs));
-    this.#options.heard.attached?.(point);
+    this.#started = point.replayFrom <= this.#seq + 1;
+    if (!this.#stopping) this.#arm(point.wallLeftMs + WALL_GRACE_MS);
+    this.#options.listener.attached(point);
   }
 
   #onStarted(): void {
@@ -180,12 +177,12 @@ export class Attachment {
     this.#options.metrics.stage(stage, (performance.now() - sinceMs) / 1000);
   }
 
-  /** A repeat is dropped; a hole ends the run, for it is never silent. */
+  /** A repeat is dropped. A hole ends the run: output is never lost silently. */
   #outOfOrder(seq: number): void {
     const { id, logger, metrics } = this.#options;
     metrics.streamViolation();
-    logger.warn({ run: id, seq, last: this.#seq }, 'event out of order');
-    if (seq > this.#seq) this.#fail(errorEnd('worker_lost', 'a part of the output was lost'));
+    logger.warn({ run: id, seq, last: this.#seq }, 'worker event out of order');
+    if (seq > this.#seq) this.#end(errorEnd('worker_lost', 'a part of the output was lost'), 'cancel');
   }
 
   #streamEnded(fault: StreamFault | undefined): void {
@@ -193,7 +190,7 @@ export class Attachment {
     const { id, logger } = this.#options;
     logger.warn(
       { run: id, fault: fault?.kind ?? 'none', detail: fault?.message, started: this.#started },
-      'stream ended before the run',
+      'worker stream ended before the run',
     );
     this.#lost(fault);
   }
@@ -201,26 +198,21 @@ export class Attachment {
   #lost(fault: StreamFault | undefined): void {
     if (!this.#close()) return;
     this.#stream?.cancel();
-    this.#options.heard.lost(fault);
+    this.#options.listener.lost(fault);
   }
 
   #overdue(): void {
-    // The client does not read, so the verdict may wait in the stream. The session bounds how long that goes on.
+    // The client does not read, so the verdict may wait in the stream. The session bounds that time.
     if (this.#paused) return this.#arm(WALL_GRACE_MS);
-    this.#options.logger.warn({ run: this.#options.id, started: this.#started }, 'run overdue');
-    this.#fail(errorEnd(this.#started || this.#stopping ? 'worker_lost' : 'start_failed'));
+    this.#options.logger.warn({ run: this.#options.id, started: this.#started }, 'run deadline passed');
+    this.#end(errorEnd(this.#started || this.#stopping ? 'worker_lost' : 'start_failed'), 'cancel');
   }
 
-  #end(end: RunEnd): void {
+  /** `cancel`: the worker has not ended the run, as far as is known. */
+  #end(end: RunEnd, how: 'finish' | 'cancel' = 'finish'): void {
     if (!this.#close()) return;
-    this.#stream?.finish();
-    this.#options.heard.ended(end);
-  }
-
-  #fail(end: RunEnd): void {
-    if (!this.#close()) return;
-    this.#stream?.cancel();
-    this.#options.heard.ended(end);
+    this.#stream?.[how]();
+    this.#options.listener.ended(end);
   }
 
   /** false: it was over before. */

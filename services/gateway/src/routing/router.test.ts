@@ -1,12 +1,24 @@
-// Tests of the promise: after submit, exactly one end, whatever Redis, the worker and the client do. Fake clock, fake stream.
+// Rules of routing: after submit exactly one end, whatever Redis, the worker and the client do. Fake clock, fake stream.
 import { createLogger } from '@rungrid/kit/logger';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { RunEvent } from '@rungrid/proto/gen/rungrid/v1/runner';
+import type { EndReason } from '@rungrid/proto/limits';
 import { Router } from './router.js';
-import type { Held, RunEnd, RunListener, RunSpec, RunStream, RunStreamHandlers, SubmitOutcome } from './types.js';
+import type {
+  Held,
+  RunEnd,
+  RunListener,
+  RunSpec,
+  RunStream,
+  RunStreamHandlers,
+  SubmitOutcome,
+  WorkerEvent,
+  WorkerInput,
+} from './types.js';
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
+
+const STARTED: WorkerEvent = { kind: 'started', language: 'x', version: '1', warm: true, seq: 1 };
 
 class FakeStream implements RunStream {
   readonly sent: string[] = [];
@@ -15,34 +27,33 @@ class FakeStream implements RunStream {
   constructor(handlers: RunStreamHandlers) {
     this.handlers = handlers;
   }
-  send(input: Parameters<RunStream['send']>[0]): void {
-    const detail =
-      input.$case === 'stdin'
-        ? `:${input.value.toString()}`
-        : input.$case === 'stop'
-          ? `:${input.value.disconnected}`
-          : '';
-    this.sent.push(input.$case + detail);
+  send(input: WorkerInput): void {
+    const detail = input.kind === 'stdin' ? `:${input.text}` : input.kind === 'stop' ? `:${input.disconnected}` : '';
+    this.sent.push(input.kind + detail);
   }
   pause = () => void this.calls.push('pause');
   resume = () => void this.calls.push('resume');
   finish = () => void this.calls.push('finish');
   cancel = () => void this.calls.push('cancel');
-  event(seq: number, event: NonNullable<RunEvent['event']>): void {
-    this.handlers.event({ seq, event });
+  event(event: WorkerEvent): void {
+    this.handlers.event(event);
+  }
+  stdout(seq: number, text: string): void {
+    this.event({ kind: 'stdout', text, seq });
   }
   started(): void {
-    this.event(1, { $case: 'started', value: { language: 'x', version: '1', warm: true, atUs: 0 } });
+    this.event(STARTED);
   }
-  exit(seq: number, reason = 'exited'): void {
-    this.event(seq, { $case: 'exit', value: { code: 0, reason, truncated: false } });
+  exit(seq: number, reason: EndReason = 'exited'): void {
+    const usage = { wall_ms: 0, cpu_ms: 0, memory_bytes: 0, output_bytes: 0 };
+    this.event({ kind: 'exit', code: 0, signal: null, reason, usage, truncated: false, seq });
   }
 }
 
-function setup(options: { onDisconnect?: 'keep'; queueTtlMs?: number } = {}) {
-  const { onDisconnect, queueTtlMs = 1000 } = options;
+function setup(options: { keep?: boolean; queueTtlMs?: number } = {}) {
+  const { keep = false, queueTtlMs = 1000 } = options;
   const streams: FakeStream[] = [];
-  const heard: string[] = [];
+  const received: string[] = [];
   const ends: RunEnd[] = [];
   const submit = deferred<SubmitOutcome>();
   const cancel = vi.fn<() => Promise<boolean>>(() => Promise.resolve(true));
@@ -71,27 +82,21 @@ function setup(options: { onDisconnect?: 'keep'; queueTtlMs?: number } = {}) {
     logger: createLogger({ service: 'test', level: 'silent' }),
   });
   const listener: RunListener = {
-    queued: (position) => void heard.push(`queued ${position}`),
-    resumed: ({ replayedFrom, stdinBytes }) => void heard.push(`resumed ${replayedFrom} ${stdinBytes}`),
-    output: (output) => void heard.push('text' in output ? `${output.kind} ${output.text}` : output.kind),
+    queued: (position) => void received.push(`queued ${position}`),
+    resumed: ({ replayedFrom, stdinBytes }) => void received.push(`resumed ${replayedFrom} ${stdinBytes}`),
+    output: (output) => void received.push('text' in output ? `${output.kind} ${output.text}` : output.kind),
     ended: (end) => {
       ends.push(end);
-      heard.push(end.kind === 'exit' ? `exit ${end.reason}` : `error ${end.code}`);
+      received.push(end.kind === 'exit' ? `exit ${end.reason}` : `error ${end.code}`);
     },
   };
   const spec: RunSpec = {
-    request: {
-      run: 'run00001',
-      key: 'k'.repeat(22),
-      gateway: 'gateway1',
-      language: 'x',
-      code: '',
-      files: [],
-      args: [],
-      limits: {},
-      ...(onDisconnect === undefined ? {} : { on_disconnect: onDisconnect }),
-      accepted_us: 0,
-    },
+    runId: 'run00001',
+    key: 'k'.repeat(22),
+    language: 'x',
+    request: '{}',
+    keep,
+    stdinGiven: false,
     nonceKey: 'n',
     nonceTtlMs: 1,
     addressHash: 'a',
@@ -99,9 +104,9 @@ function setup(options: { onDisconnect?: 'keep'; queueTtlMs?: number } = {}) {
     wallMs: 5000,
   };
   const run = router.submit(spec, listener);
-  const claim = (epoch = 1) => router.offered({ run: 'run00001', epoch, worker: 'w', address: 'host:1' });
-  const assign = (first: RunEvent = { seq: 0 }, run = 'run00001') =>
-    router.offered({
+  const claim = (epoch = 1) => router.claimed({ run: 'run00001', epoch, worker: 'w', address: 'host:1' });
+  const assign = (first?: WorkerEvent, run = 'run00001') =>
+    router.claimed({
       run,
       epoch: 1,
       worker: 'w',
@@ -118,7 +123,7 @@ function setup(options: { onDisconnect?: 'keep'; queueTtlMs?: number } = {}) {
   };
   return {
     streams,
-    heard,
+    received,
     ends,
     submit,
     cancel,
@@ -130,6 +135,7 @@ function setup(options: { onDisconnect?: 'keep'; queueTtlMs?: number } = {}) {
     listener,
     router,
     run,
+    spec,
     claim,
     assign,
     ok,
@@ -137,56 +143,56 @@ function setup(options: { onDisconnect?: 'keep'; queueTtlMs?: number } = {}) {
   };
 }
 
-test('the straight way', async () => {
-  const { ok, claim, stream, heard, router } = setup();
+test('delivers queued, started, output and exit in order, then releases the stream', async () => {
+  const { ok, claim, stream, received, router } = setup();
   await ok();
   claim();
   stream().started();
-  stream().event(2, { $case: 'stdout', value: Buffer.from('a') });
+  stream().stdout(2, 'a');
   stream().exit(3);
-  expect(heard).toEqual(['queued 3', 'started', 'stdout a', 'exit exited']);
+  expect(received).toEqual(['queued 3', 'started', 'stdout a', 'exit exited']);
   expect(stream().calls).toEqual(['finish']);
   expect(router.size).toBe(0);
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('a run that comes on a parked stream is not attached to, and its first event is heard with it', async () => {
-  const { ok, assign, stream, heard, run } = setup();
+test('takes a run on a parked stream without an attach, with the event of its first message', async () => {
+  const { ok, assign, stream, received, run } = setup();
   run.stdin('typed before');
   await ok();
-  assign({ seq: 1, event: { $case: 'started', value: { language: 'x', version: '1', warm: true, atUs: 0 } } });
+  assign(STARTED);
   expect(stream().sent).toEqual(['stdin:typed before']);
-  stream().event(2, { $case: 'stdout', value: Buffer.from('a') });
+  stream().stdout(2, 'a');
   stream().exit(3);
-  expect(heard).toEqual(['queued 3', 'started', 'stdout a', 'exit exited']);
+  expect(received).toEqual(['queued 3', 'started', 'stdout a', 'exit exited']);
   expect(stream().calls).toEqual(['finish']);
 });
 
-test('what comes on a parked stream for nobody, or a second time, is stopped there and nowhere else', async () => {
-  const { ok, assign, streams, heard, orphanedClaim, router } = setup();
+test('stops an orphaned claim on the parked stream that brought it, and nowhere else', async () => {
+  const { ok, assign, streams, received, orphanedClaim, router } = setup();
   await ok();
   assign();
   assign();
-  assign({ seq: 0 }, 'unknown1');
+  assign(undefined, 'unknown1');
   expect(streams.map(({ sent }) => sent)).toEqual([[], ['stop:true'], ['stop:true']]);
   expect(orphanedClaim).toHaveBeenCalledTimes(2);
   streams[0]?.started();
   streams[0]?.exit(2);
-  expect(heard).toEqual(['queued 3', 'started', 'exit exited']);
+  expect(received).toEqual(['queued 3', 'started', 'exit exited']);
   await router.close(10);
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('a claim that outruns Redis’s answer is attached at once, and queued still comes first and once', async () => {
-  const { ok, claim, stream, heard } = setup();
+test('attaches to a claim that outruns Redis’s answer, and still sends queued first and once', async () => {
+  const { ok, claim, stream, received } = setup();
   claim();
   stream().started();
   await ok();
   stream().exit(2);
-  expect(heard).toEqual(['queued 0', 'started', 'exit exited']);
+  expect(received).toEqual(['queued 0', 'started', 'exit exited']);
 });
 
-test('inputs before the claim are sent behind the attach in order, texts joined', async () => {
+test('sends input from before the claim behind the attach, in order, texts joined', async () => {
   const { ok, claim, stream, run } = setup();
   run.stdin('a');
   run.stdin('b');
@@ -196,10 +202,10 @@ test('inputs before the claim are sent behind the attach in order, texts joined'
   run.stdinClose();
   expect(run.stdin('late')).toBe('ignored');
   claim();
-  expect(stream().sent).toEqual(['attach', 'stdin:ab', 'signal', 'stdin:c', 'stdinClose']);
+  expect(stream().sent).toEqual(['attach', 'stdin:ab', 'signal', 'stdin:c', 'stdin_close']);
 });
 
-test('stdin is bounded before and after the start; what is consumed makes room', async () => {
+test('bounds stdin before and after the start; consumed bytes make room', async () => {
   const { ok, claim, stream, run } = setup();
   expect(run.stdin('x'.repeat(65_536))).toBe('ok');
   expect(run.stdin('x')).toBe('full');
@@ -209,12 +215,12 @@ test('stdin is bounded before and after the start; what is consumed makes room',
   stream().started();
   for (let i = 0; i < 3; i++) expect(run.stdin('x'.repeat(65_536))).toBe('ok');
   expect(run.stdin('x')).toBe('full');
-  stream().event(0, { $case: 'stdinConsumed', value: 10 });
+  stream().event({ kind: 'stdin_consumed', bytes: 10 });
   expect(run.stdin('x'.repeat(10))).toBe('ok');
   expect(run.stdin('x')).toBe('full');
 });
 
-test('more controls than may wait are refused', () => {
+test('refuses controls past their bound', () => {
   const { run } = setup();
   for (let i = 0; i < 64; i++) expect(run.signal('SIGINT')).toBe('ok');
   expect(run.signal('SIGINT')).toBe('full');
@@ -226,19 +232,19 @@ test.each<[SubmitOutcome, string]>([
   [{ outcome: 'rate', retryAfterMs: 7 }, 'error rate_limited'],
   [{ outcome: 'full', retryAfterMs: 9 }, 'error overloaded'],
   [{ outcome: 'share', retryAfterMs: 9 }, 'error overloaded'],
-])('Redis refuses with %j', async (outcome, expected) => {
-  const { submit, heard, router } = setup();
+])('ends a run that Redis refuses with %j: %s', async (outcome, expected) => {
+  const { submit, received, router } = setup();
   submit.resolve(outcome);
   await vi.advanceTimersByTimeAsync(0);
-  expect(heard).toEqual([expected]);
+  expect(received).toEqual([expected]);
   expect(router.size).toBe(0);
 });
 
-test('submit fails: unavailable, and a claim that comes all the same is stopped', async () => {
-  const { submit, heard, claim, stream, cancel } = setup();
+test('ends a run whose submit failed as unavailable, and stops a claim that comes all the same', async () => {
+  const { submit, received, claim, stream, cancel } = setup();
   submit.reject(new Error('down'));
   await vi.advanceTimersByTimeAsync(0);
-  expect(heard).toEqual(['error unavailable']);
+  expect(received).toEqual(['error unavailable']);
   expect(cancel).toHaveBeenCalledOnce();
   claim();
   expect(stream().sent).toEqual(['attach', 'stop:true']);
@@ -246,48 +252,48 @@ test('submit fails: unavailable, and a claim that comes all the same is stopped'
   expect(stream().calls).toEqual(['cancel']);
 });
 
-test('Redis never answers: unavailable after the queue’s time, and an answer that comes later cancels the run', async () => {
-  const { ok, heard, cancel } = setup();
+test('ends a run as unavailable when Redis does not answer within the queue’s time, and cancels it on a later answer', async () => {
+  const { ok, received, cancel } = setup();
   await vi.advanceTimersByTimeAsync(1000);
-  expect(heard).toEqual(['error unavailable']);
+  expect(received).toEqual(['error unavailable']);
   await ok();
-  expect(heard).toHaveLength(1);
+  expect(received).toHaveLength(1);
   expect(cancel).toHaveBeenCalledOnce();
 });
 
-test('nobody takes it: queue_timeout', async () => {
-  const { ok, heard } = setup();
+test('ends a run that no worker claims with queue_timeout', async () => {
+  const { ok, received } = setup();
   await ok();
   await vi.advanceTimersByTimeAsync(1000);
-  expect(heard).toEqual(['queued 3', 'error queue_timeout']);
+  expect(received).toEqual(['queued 3', 'error queue_timeout']);
 });
 
-test('the claim wins against the timeout: the run goes on', async () => {
-  const { ok, heard, cancel, claim, stream } = setup();
+test('continues a run whose claim wins against the queue’s timeout', async () => {
+  const { ok, received, cancel, claim, stream } = setup();
   cancel.mockResolvedValue(false);
   await ok();
   await vi.advanceTimersByTimeAsync(1500);
   claim();
   stream().started();
   stream().exit(2);
-  expect(heard).toEqual(['queued 3', 'started', 'exit exited']);
+  expect(received).toEqual(['queued 3', 'started', 'exit exited']);
 });
 
-test('Redis is wiped while it waits: queue_timeout within two seconds more, and a late claim is stopped', async () => {
-  const { ok, heard, cancel, claim, stream } = setup();
+test('ends a run whose cancel is not answered within two seconds, and stops a late claim', async () => {
+  const { ok, received, cancel, claim, stream } = setup();
   cancel.mockReturnValue(new Promise(() => undefined));
   await ok();
   await vi.advanceTimersByTimeAsync(3000);
-  expect(heard).toEqual(['queued 3', 'error queue_timeout']);
+  expect(received).toEqual(['queued 3', 'error queue_timeout']);
   claim();
   expect(stream().sent).toEqual(['attach', 'stop:true']);
 });
 
-test('stop before the claim: exit stopped without a worker; with the claim under way, the worker is told', async () => {
+test('ends a run stopped before its claim without a worker; with the claim under way, the worker gets the stop', async () => {
   const first = setup();
   first.run.stop();
   await first.ok();
-  expect(first.heard).toEqual(['queued 3', 'exit stopped']);
+  expect(first.received).toEqual(['queued 3', 'exit stopped']);
   expect(first.ends[0]).toMatchObject({ code: null, seq: 1, usage: { wall_ms: 0 } });
   const second = setup();
   second.cancel.mockResolvedValue(false);
@@ -298,26 +304,26 @@ test('stop before the claim: exit stopped without a worker; with the claim under
   second.claim();
   expect(second.stream().sent).toEqual(['attach', 'stdin:a', 'stop:false']);
   second.stream().exit(1, 'stopped');
-  expect(second.heard).toEqual(['queued 3', 'exit stopped']);
+  expect(second.received).toEqual(['queued 3', 'exit stopped']);
 });
 
-test('a worker that does not obey stop is lost after five seconds', async () => {
-  const { ok, claim, stream, run, heard } = setup();
+test('gives up a worker that does not obey stop within five seconds', async () => {
+  const { ok, claim, stream, run, received } = setup();
   await ok();
   claim();
   stream().started();
   run.stop();
   await vi.advanceTimersByTimeAsync(5000);
-  expect(heard.at(-1)).toBe('error worker_lost');
+  expect(received.at(-1)).toBe('error worker_lost');
   expect(stream().calls).toEqual(['cancel']);
 });
 
-test('a claimed run that never starts, and one that outlives its wall clock, end', async () => {
+test('ends a claimed run that does not start in time, and one past its wall clock', async () => {
   const first = setup();
   await first.ok();
   first.claim();
   await vi.advanceTimersByTimeAsync(2000);
-  expect(first.heard.at(-1)).toBe('error start_failed');
+  expect(first.received.at(-1)).toBe('error start_failed');
   const second = setup();
   await second.ok();
   second.claim();
@@ -325,10 +331,10 @@ test('a claimed run that never starts, and one that outlives its wall clock, end
   await vi.advanceTimersByTimeAsync(7999);
   expect(second.ends).toHaveLength(0);
   await vi.advanceTimersByTimeAsync(1);
-  expect(second.heard.at(-1)).toBe('error worker_lost');
+  expect(second.received.at(-1)).toBe('error worker_lost');
 });
 
-test('while its client does not read, the deadline waits', async () => {
+test('extends the deadline while the client does not read', async () => {
   const { ok, claim, stream, run, ends } = setup();
   await ok();
   claim();
@@ -348,36 +354,28 @@ test.each([
   ['out_of_range', 'error worker_lost'],
   ['taken_over', 'error taken_over'],
   ['denied', 'error internal'],
-] as const)('the stream of a started run ends with %s: %s', async (kind, expected) => {
-  const { ok, claim, stream, heard } = setup();
+] as const)('ends a started run whose stream ended with %s: %s', async (kind, expected) => {
+  const { ok, claim, stream, received } = setup();
   await ok();
   claim();
   stream().started();
   stream().handlers.end({ kind, message: '' });
-  expect(heard.at(-1)).toBe(expected);
+  expect(received.at(-1)).toBe(expected);
 });
 
-test('a hole ends the run, a repeat is dropped, and nothing comes after the end', async () => {
-  const { ok, claim, stream, heard } = setup();
+test('ends a run at a hole in its events, drops a repeat, and sends nothing after the end', async () => {
+  const { ok, claim, stream, received } = setup();
   await ok();
   claim();
   stream().started();
-  stream().event(1, { $case: 'stdout', value: Buffer.from('repeat') });
-  stream().event(3, { $case: 'stdout', value: Buffer.from('after the hole') });
+  stream().stdout(1, 'repeat');
+  stream().stdout(3, 'after the hole');
   stream().exit(4);
   stream().handlers.end(undefined);
-  expect(heard).toEqual(['queued 3', 'started', 'error worker_lost']);
+  expect(received).toEqual(['queued 3', 'started', 'error worker_lost']);
 });
 
-test('an end that is none of the list is internal', async () => {
-  const { ok, claim, stream, heard } = setup();
-  await ok();
-  claim();
-  stream().exit(1, 'because');
-  expect(heard.at(-1)).toBe('error internal');
-});
-
-test('abandon: attached runs are stopped, queued ones cancelled, submitting ones as soon as Redis answers; nobody hears', async () => {
+test('stops an abandoned run that is attached, and cancels one that is queued or being submitted, without another event', async () => {
   const attached = setup();
   await attached.ok();
   attached.claim();
@@ -386,7 +384,7 @@ test('abandon: attached runs are stopped, queued ones cancelled, submitting ones
   expect(attached.stream().sent).toEqual(['attach', 'stop:true']);
   expect(attached.stream().calls).toEqual(['pause', 'resume']);
   attached.stream().exit(1, 'disconnected');
-  expect(attached.heard).toEqual(['queued 3']);
+  expect(attached.received).toEqual(['queued 3']);
   expect(attached.router.size).toBe(0);
   const queued = setup();
   await queued.ok();
@@ -398,10 +396,10 @@ test('abandon: attached runs are stopped, queued ones cancelled, submitting ones
   expect(submitting.cancel).not.toHaveBeenCalled();
   await submitting.ok();
   expect(submitting.cancel).toHaveBeenCalledOnce();
-  expect(submitting.heard).toEqual([]);
+  expect(submitting.received).toEqual([]);
 });
 
-test('a second claim of a live run opens nothing', async () => {
+test('opens no stream for a second claim of an attached run', async () => {
   const { ok, claim, streams, orphanedClaim } = setup();
   await ok();
   claim();
@@ -410,7 +408,7 @@ test('a second claim of a live run opens nothing', async () => {
   expect(orphanedClaim).toHaveBeenCalledOnce();
 });
 
-test('close abandons all runs and waits for the workers, but not for ever', async () => {
+test('close abandons all runs and waits a bounded time for the workers', async () => {
   const { ok, claim, stream, router } = setup();
   await ok();
   claim();
@@ -420,66 +418,66 @@ test('close abandons all runs and waits for the workers, but not for ever', asyn
   await closed;
 });
 
-test('a worker that is lost before the start: another one gets the run, with all that was typed; the first says nothing any more', async () => {
-  const { ok, claim, streams, heard, run, requeue } = setup();
+test('gives a run whose worker was lost before the start to another, with all input, and ignores the first from then on', async () => {
+  const { ok, claim, streams, received, run, spec, requeue } = setup();
   await ok();
   run.stdin('before');
   claim();
   run.stdin(' and after');
   run.stdinClose();
   streams[0]?.handlers.end({ kind: 'lost', message: '' });
-  expect(requeue).toHaveBeenCalledExactlyOnceWith(run.spec, 1);
-  claim(); // of the lost one, told late
+  expect(requeue).toHaveBeenCalledExactlyOnceWith(spec, 1);
+  claim(); // of the lost one, late
   expect(streams).toHaveLength(1);
   claim(2);
-  expect(streams[1]?.sent).toEqual(['attach', 'stdin:before and after', 'stdinClose']);
+  expect(streams[1]?.sent).toEqual(['attach', 'stdin:before and after', 'stdin_close']);
   streams[1]?.started();
   streams[0]?.started();
   streams[1]?.exit(2);
-  expect(heard).toEqual(['queued 3', 'started', 'exit exited']);
+  expect(received).toEqual(['queued 3', 'started', 'exit exited']);
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test('two workers lost with it: poison, and an operator finds it', async () => {
-  const { ok, claim, streams, heard, deadLetter, run } = setup();
+test('dead-letters a run that lost two workers, and ends it with poison', async () => {
+  const { ok, claim, streams, received, deadLetter } = setup();
   await ok();
   claim();
   streams[0]?.handlers.end({ kind: 'lost', message: '' });
   claim(2);
   streams[1]?.handlers.end({ kind: 'lost', message: '' });
-  expect(heard).toEqual(['queued 3', 'error poison']);
-  expect(deadLetter).toHaveBeenCalledExactlyOnceWith(run.spec);
+  expect(received).toEqual(['queued 3', 'error poison']);
+  expect(deadLetter).toHaveBeenCalledExactlyOnceWith('run00001', 'x');
 });
 
-test('handed back by a worker that goes away, however often: queued again, until its time is over', async () => {
-  const { ok, claim, streams, heard, deadLetter } = setup();
+test('queues a run again that draining workers hand back, however often, until its time is over', async () => {
+  const { ok, claim, streams, received, deadLetter } = setup();
   await ok();
   for (const epoch of [1, 2, 3]) {
     claim(epoch);
-    streams[epoch - 1]?.event(1, { $case: 'error', value: { code: 'worker_lost', message: 'stopping' } });
+    streams[epoch - 1]?.event({ kind: 'error', code: 'worker_lost', message: 'stopping', seq: 1 });
   }
   await vi.advanceTimersByTimeAsync(7000);
-  expect(heard).toEqual(['queued 3', 'error queue_timeout']);
+  expect(received).toEqual(['queued 3', 'error queue_timeout']);
   expect(deadLetter).not.toHaveBeenCalled();
 });
 
-test('one that has said something, or was stopped, is not tried again', async () => {
+test('does not retry a run that has shown output or was stopped', async () => {
   const spoke = setup();
   await spoke.ok();
   spoke.claim();
-  spoke.stream().event(1, { $case: 'compile', value: Buffer.from('warning') });
+  spoke.stream().event({ kind: 'compile', text: 'warning', seq: 1 });
   spoke.stream().handlers.end({ kind: 'lost', message: '' });
-  expect(spoke.heard.at(-1)).toBe('error worker_lost');
+  expect(spoke.received.at(-1)).toBe('error worker_lost');
   const stopped = setup();
   await stopped.ok();
   stopped.claim();
   stopped.run.stop();
   stopped.stream().handlers.end({ kind: 'lost', message: '' });
-  expect(stopped.heard.at(-1)).toBe('error worker_lost');
+  expect(stopped.received.at(-1)).toBe('error worker_lost');
   expect(stopped.requeue).not.toHaveBeenCalled();
 });
 
-test('a claim that was never told is found: a living worker is attached to, a dead one’s run is queued again', async () => {
+test('finds a claim whose notice was lost: attaches to a living worker, requeues the run of a dead one', async () => {
   const HELD = { epoch: 1, worker: 'w', address: 'host:1' };
   const living = setup({ queueTtlMs: 60_000 });
   living.alive.add('w');
@@ -498,8 +496,8 @@ test('a claim that was never told is found: a living worker is attached to, a de
   expect(dead.streams).toHaveLength(1);
 });
 
-test('keep: a client that goes leaves its started run to the worker; one that has not started is killed', async () => {
-  const started = setup({ onDisconnect: 'keep' });
+test('with keep, leaves a started run to its worker when the client disconnects; kills one that has not started', async () => {
+  const started = setup({ keep: true });
   await started.ok();
   started.claim();
   started.stream().started();
@@ -507,33 +505,34 @@ test('keep: a client that goes leaves its started run to the worker; one that ha
   expect(started.stream().sent).toEqual(['attach', 'leave']);
   expect(started.stream().calls).toEqual(['finish']);
   expect(started.router.size).toBe(0);
-  const early = setup({ onDisconnect: 'keep' });
+  const early = setup({ keep: true });
   await early.ok();
   early.claim();
   early.run.abandon();
   expect(early.stream().sent).toEqual(['attach', 'stop:true']);
 });
 
-test('a gateway that goes away: what has started is left, what has not is told of', async () => {
+test('a gateway that shuts down leaves started runs to their workers, and ends others with draining', async () => {
   const started = setup();
   await started.ok();
   started.claim();
   started.stream().started();
   started.run.leave();
   expect(started.stream().sent).toEqual(['attach', 'leave']);
-  expect(started.heard).toEqual(['queued 3', 'started']);
+  expect(started.received).toEqual(['queued 3', 'started']);
   const queued = setup();
   await queued.ok();
   queued.run.leave();
   await vi.advanceTimersByTimeAsync(0);
-  expect(queued.heard).toEqual(['queued 3', 'error draining']);
+  expect(queued.received).toEqual(['queued 3', 'error draining']);
   expect(queued.cancel).toHaveBeenCalledOnce();
 });
 
-describe('a client that comes back', () => {
+describe('a client that resumes', () => {
   const KEY = `run00001.${'k'.repeat(22)}.2`;
   const HELD = { epoch: 2, worker: 'w', address: 'host:1' };
-  const point = (replayFrom: number) => ({
+  const point = (replayFrom: number): WorkerEvent => ({
+    kind: 'attached',
     replayFrom,
     stdinReceived: 7,
     stdinUnread: 0,
@@ -543,59 +542,59 @@ describe('a client that comes back', () => {
   async function back(held: Held | undefined) {
     const parts = setup();
     parts.find.mockResolvedValue(held);
-    parts.heard.length = 0;
+    parts.received.length = 0;
     const run = parts.router.resume({ key: KEY, after: 4 }, parts.listener);
     run.stdin('early');
     await vi.advanceTimersByTimeAsync(0);
     return { ...parts, run };
   }
 
-  test('hears what it missed, and goes on', async () => {
-    const { heard, stream, run, router } = await back(HELD);
-    stream().handlers.event({ seq: 0, attached: point(5) });
-    stream().event(5, { $case: 'stdout', value: Buffer.from('missed') });
+  test('gets what it missed, and goes on', async () => {
+    const { received, stream, run, router } = await back(HELD);
+    stream().event(point(5));
+    stream().stdout(5, 'missed');
     run.stdin(' late');
     stream().exit(6);
-    expect(heard).toEqual(['resumed 5 7', 'stdout missed', 'exit exited']);
+    expect(received).toEqual(['resumed 5 7', 'stdout missed', 'exit exited']);
     expect(stream().sent).toEqual(['attach', 'stdin:early', 'stdin: late']);
     expect(stream().calls).toEqual(['finish']);
     expect(router.size).toBe(1); // the other one of the set-up
   });
 
-  test('is told of a hole, and of where it ends', async () => {
+  test('gets resume_gap with the first event that is still held', async () => {
     const { ends, stream } = await back(HELD);
-    stream().handlers.event({ seq: 0, attached: point(9) });
+    stream().event(point(9));
     stream().handlers.end({ kind: 'out_of_range', message: '' });
     expect(ends).toMatchObject([{ code: 'resume_gap', replayFrom: 9 }]);
   });
 
-  test.each(['not_found', 'denied', 'lost'] as const)('%s: resume_failed', async (kind) => {
-    const { heard, stream } = await back(HELD);
+  test.each(['not_found', 'denied', 'lost'] as const)('gets resume_failed after %s', async (kind) => {
+    const { received, stream } = await back(HELD);
     stream().handlers.end({ kind, message: '' });
-    expect(heard).toEqual(['error resume_failed']);
+    expect(received).toEqual(['error resume_failed']);
   });
 
-  test('nobody holds it: resume_failed; Redis does not say: unavailable; nor does the worker', async () => {
-    expect((await back(undefined)).heard).toEqual(['error resume_failed']);
+  test('gets resume_failed when no worker holds the run, and unavailable when Redis or the worker does not answer', async () => {
+    expect((await back(undefined)).received).toEqual(['error resume_failed']);
     const asked = setup();
     asked.find.mockRejectedValue(new Error('down'));
     asked.router.resume({ key: KEY, after: 0 }, asked.listener);
     await vi.advanceTimersByTimeAsync(0);
-    expect(asked.heard).toEqual(['error unavailable']);
+    expect(asked.received).toEqual(['error unavailable']);
     const silent = await back(HELD);
     await vi.advanceTimersByTimeAsync(5000);
-    expect(silent.heard).toContain('error unavailable');
+    expect(silent.received).toContain('error unavailable');
   });
 
-  test('is lost again: the run waits again; its worker is lost: worker_lost', async () => {
-    const gone = await back(HELD);
-    gone.stream().handlers.event({ seq: 0, attached: point(5) });
-    gone.run.abandon();
-    expect(gone.stream().sent.at(-1)).toBe('leave');
+  test('leaves the run to its worker when it disconnects again, and gets worker_lost when the worker is lost', async () => {
+    const left = await back(HELD);
+    left.stream().event(point(5));
+    left.run.abandon();
+    expect(left.stream().sent.at(-1)).toBe('leave');
     const lost = await back(HELD);
-    lost.stream().handlers.event({ seq: 0, attached: point(5) });
+    lost.stream().event(point(5));
     lost.stream().handlers.end({ kind: 'lost', message: '' });
-    expect(lost.heard).toEqual(['resumed 5 7', 'error worker_lost']);
+    expect(lost.received).toEqual(['resumed 5 7', 'error worker_lost']);
   });
 });
 

@@ -1,12 +1,13 @@
-// All runs of this gateway by id: gives claims to their runs, and turns workers away that claimed for nobody.
+// All runs of this gateway: gives claims to their runs, stops orphaned claims, and reconciles runs that are queued for long.
 import type { Logger } from '@rungrid/kit/logger';
 import { LRUCache } from 'lru-cache';
-import { type ResumeAsk, ResumedRun } from './resumed-run.js';
-import { Run } from './run.js';
+import { FreshRun } from './fresh-run.js';
+import { ResumedRun } from './resumed-run.js';
 import type {
-  Offer,
+  ClaimNotice,
   OpenStream,
   Registry,
+  ResumeRequest,
   RoutingMetrics,
   RoutingSettings,
   RunHandle,
@@ -15,15 +16,15 @@ import type {
   RunStreamHandlers,
 } from './types.js';
 
-/** Ended runs whose claim may still come, remembered with the key that stops them. Past the bound the oldest is forgotten. */
+/** Ended runs whose claim may still come, remembered with the key that stops them. Past the bound the least recent is forgotten. */
 const MAX_REMEMBERED = 10_000;
-/** How long a worker may take to obey a stop that nobody waits for, ms. */
-const STRAY_WAIT_MS = 5000;
-/** How often runs that wait are looked after, ms, and how many at once: the longest queue takes a few rounds. */
-const CARE_MS = 2000;
-const CARE_AT_ONCE = 200;
-/** A run that waits for less is not looked after: its claim is told within milliseconds, if nothing is lost. */
-const CARE_AFTER_MS = 2500;
+/** How long a worker may take to stop an orphaned claim, ms. */
+const ORPHAN_STOP_MS = 5000;
+/** How often queued runs are reconciled with Redis, ms, and how many at once: the longest queue takes a few rounds. */
+const RECONCILE_MS = 2000;
+const RECONCILE_AT_ONCE = 200;
+/** A run that is queued for less is not reconciled: the notice of its claim takes milliseconds, if nothing is lost. */
+const RECONCILE_AFTER_MS = 2500;
 
 export interface RouterOptions {
   readonly registry: Registry;
@@ -31,19 +32,19 @@ export interface RouterOptions {
   readonly metrics: RoutingMetrics;
   readonly settings: RoutingSettings;
   readonly logger: Logger;
-  /** Whether a worker says of itself that it lives. */
+  /** Whether a worker announces itself. */
   readonly isAlive: (workerId: string) => boolean;
 }
 
 export class Router {
   readonly #options: RouterOptions;
-  readonly #runs = new Map<string, Run>();
+  readonly #runs = new Map<string, FreshRun>();
   readonly #resumed = new Set<ResumedRun>();
   readonly #remembered = new LRUCache<string, string>({ max: MAX_REMEMBERED });
   readonly #orphanedClaims = new Map<() => void, NodeJS.Timeout>();
-  /** Runs while there are runs. */
-  #careTimer: NodeJS.Timeout | undefined;
-  #caring = false;
+  /** Set while there are fresh runs. */
+  #reconcileTimer: NodeJS.Timeout | undefined;
+  #reconciling = false;
   #onEmpty: (() => void) | undefined;
 
   constructor(options: RouterOptions) {
@@ -55,19 +56,19 @@ export class Router {
     return this.#runs.size + this.#resumed.size;
   }
 
-  submit(spec: RunSpec, listener: RunListener): Run {
-    const run = new Run(spec, listener, {
+  submit(spec: RunSpec, listener: RunListener): RunHandle {
+    const run = new FreshRun(spec, listener, {
       ...this.#options,
       onEnded: (ended, claimable) => this.#ended(ended, claimable),
     });
     this.#runs.set(run.id, run);
-    this.#careTimer ??= setInterval(() => void this.#care(), CARE_MS);
+    this.#reconcileTimer ??= setInterval(() => void this.#reconcileQueued(), RECONCILE_MS);
     return run;
   }
 
-  /** A client came back for a run, by way of this gateway or another. */
-  resume(ask: ResumeAsk, listener: RunListener): RunHandle {
-    const run = new ResumedRun(ask, listener, {
+  /** A client resumes a run that it started through this gateway or another. */
+  resume(request: ResumeRequest, listener: RunListener): RunHandle {
+    const run = new ResumedRun(request, listener, {
       ...this.#options,
       onEnded: (ended) => {
         this.#resumed.delete(ended);
@@ -78,19 +79,20 @@ export class Router {
     return run;
   }
 
-  /** A worker says that it has a run. */
-  offered(offer: Offer): void {
-    const run = this.#runs.get(offer.run);
-    if (run?.offered(offer) === true) return;
+  /** A worker has claimed a run. */
+  claimed(notice: ClaimNotice): void {
+    const run = this.#runs.get(notice.run);
+    if (run?.claimed(notice) === true) return;
     this.#options.metrics.orphanedClaim();
-    const key = run?.spec.request.key ?? this.#remembered.get(offer.run);
-    this.#options.logger.info({ run: offer.run, worker: offer.worker, known: key !== undefined }, 'claim for nobody');
-    if ('take' in offer) this.#stopOrphaned(offer);
+    const key = run?.spec.key ?? this.#remembered.get(notice.run);
+    const reason = run === undefined ? (key === undefined ? 'run unknown' : 'run ended') : 'run attached already';
+    this.#options.logger.info({ run: notice.run, worker: notice.worker, reason }, 'claim orphaned');
+    if ('take' in notice) this.#stopOrphaned(notice);
     // A second claim of a run that is attached must not end the first: its key would take the run over.
-    else if (run === undefined && key !== undefined) this.#stopOrphaned(offer, key);
+    else if (run === undefined && key !== undefined) this.#stopOrphaned(notice, key);
   }
 
-  /** Abandons every run and waits until the workers have let go, `timeoutMs` at most. */
+  /** Abandons every run and waits until the workers have ended them, `timeoutMs` at most. */
   async close(timeoutMs: number): Promise<void> {
     for (const run of [...this.#runs.values(), ...this.#resumed]) run.abandon();
     if (this.size > 0) {
@@ -109,68 +111,65 @@ export class Router {
     this.#orphanedClaims.clear();
   }
 
-  #ended(run: Run, claimable: boolean): void {
+  #ended(run: FreshRun, claimable: boolean): void {
     this.#runs.delete(run.id);
-    if (claimable) this.#remembered.set(run.id, run.spec.request.key);
+    if (claimable) this.#remembered.set(run.id, run.spec.key);
     this.#maybeEmpty();
   }
 
   #maybeEmpty(): void {
     if (this.#runs.size === 0) {
-      clearInterval(this.#careTimer);
-      this.#careTimer = undefined;
+      clearInterval(this.#reconcileTimer);
+      this.#reconcileTimer = undefined;
     }
     if (this.size === 0) this.#onEmpty?.();
   }
 
-  /** Looks after the runs that wait: one that Redis has forgotten, or whose claim was lost with its worker or on its way, is found here. */
-  async #care(): Promise<void> {
-    if (this.#caring) return;
-    this.#caring = true;
-    const sinceMs = performance.now() - CARE_AFTER_MS;
+  /** Finds queued runs that Redis has forgotten, and those whose claim was lost with its worker or on its way. */
+  async #reconcileQueued(): Promise<void> {
+    if (this.#reconciling) return;
+    this.#reconciling = true;
+    const sinceMs = performance.now() - RECONCILE_AFTER_MS;
     try {
-      const waiting = [...this.#runs.values()].filter((run) => run.waitsSince(sinceMs)).slice(0, CARE_AT_ONCE);
-      await Promise.all(waiting.map((run) => this.#reconcile(run)));
+      const queued = [...this.#runs.values()].filter((run) => run.queuedSince(sinceMs)).slice(0, RECONCILE_AT_ONCE);
+      await Promise.all(queued.map((run) => this.#reconcile(run)));
     } catch (error) {
       // Redis is away: the next round asks again.
-      this.#options.logger.warn(
-        { err: error instanceof Error ? error.message : 'unknown' },
-        'waiting runs not seen to',
-      );
+      const err = error instanceof Error ? error.message : 'unknown';
+      this.#options.logger.warn({ err }, 'queued runs not reconciled');
     } finally {
-      this.#caring = false;
+      this.#reconciling = false;
     }
   }
 
-  async #reconcile(run: Run): Promise<void> {
+  async #reconcile(run: FreshRun): Promise<void> {
     const held = await run.requeue();
     if (held === undefined) return;
-    if (this.#options.isAlive(held.worker)) return this.offered({ run: run.id, ...held });
+    if (this.#options.isAlive(held.worker)) return this.claimed({ run: run.id, ...held });
     run.invalidateClaim(held.epoch);
     this.#options.metrics.requeued('worker_lost');
     await run.requeue();
   }
 
   /** `key`: of the run, when it is to be attached to first. */
-  #stopOrphaned(offer: Offer, key = ''): void {
-    this.#remembered.delete(offer.run);
+  #stopOrphaned(notice: ClaimNotice, key = ''): void {
+    this.#remembered.delete(notice.run);
     const done = () => {
       clearTimeout(this.#orphanedClaims.get(cancel));
       this.#orphanedClaims.delete(cancel);
     };
     const handlers: RunStreamHandlers = { event: () => undefined, end: done };
-    const stream = 'take' in offer ? offer.take(handlers) : this.#options.openStream(offer.address, handlers);
+    const stream = 'take' in notice ? notice.take(handlers) : this.#options.openStream(notice.address, handlers);
     const cancel = () => stream.cancel();
     const expire = () => {
       done();
       cancel();
     };
-    this.#orphanedClaims.set(cancel, setTimeout(expire, STRAY_WAIT_MS));
-    if (!('take' in offer))
-      stream.send({
-        $case: 'attach',
-        value: { runId: offer.run, epoch: offer.epoch, key, afterSeq: 0, resume: false },
-      });
-    stream.send({ $case: 'stop', value: { disconnected: true } });
+    this.#orphanedClaims.set(cancel, setTimeout(expire, ORPHAN_STOP_MS));
+    if (!('take' in notice)) {
+      const { run: runId, epoch } = notice;
+      stream.send({ kind: 'attach', runId, key, epoch, afterSeq: 0, resume: false });
+    }
+    stream.send({ kind: 'stop', disconnected: true });
   }
 }

@@ -1,4 +1,4 @@
-// One socket's way out: bounded, and it says when the client does not keep up and when it has caught up.
+// One socket's output: bounded; reports when the client falls behind and when it has caught up.
 import type { SessionSocket } from './types.js';
 
 /** Unsent bytes at which a congested socket counts as caught up: one write of a kernel buffer or so. */
@@ -6,9 +6,9 @@ const LOW_WATER_BYTES = 65_536;
 
 export interface OutboxOptions {
   readonly socket: SessionSocket;
-  /** Unsent bytes past which the client is given up. */
+  /** Unsent bytes past which the client counts as too slow. */
   readonly maxBytes: number;
-  /** Something waits: whoever produces should pause. */
+  /** Something waits: the producers should pause. */
   readonly onCongested: () => void;
   /** What waited is nearly sent. */
   readonly onRelieved: () => void;

@@ -1,4 +1,4 @@
-// The names of one socket's runs: which live, and which have lived (bounded), so that a late frame is told from a wrong one.
+// The names of one socket's runs: which live, and which have lived (bounded), to distinguish a late frame from a wrong one.
 
 /** Ended names remembered. Past it the oldest is forgotten: a frame for it is then answered with no_such_run. */
 const MAX_ENDED = 64;

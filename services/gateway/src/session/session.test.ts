@@ -103,7 +103,7 @@ function setup(admission: AdmissionResult = { ok: true, spec: {} as never }) {
   };
 }
 
-test('hello is first, ping comes back as it was', () => {
+test('sends hello first, and answers ping with its own data', () => {
   const { sent, frame } = setup();
   frame('ping', { a: [1] });
   expect(sent).toEqual([
@@ -174,7 +174,7 @@ test('a queue that cannot be reached is said at once', () => {
   expect(errors()).toEqual(['unavailable']);
 });
 
-test('resume is a run like another: bounded, named, and told in its own words', () => {
+test('treats resume like a new run: bounded and named, with its own events', () => {
   const { frame, run, runs, errors, sent } = setup();
   const key = `run00001.${'k'.repeat(22)}.2`;
   frame('resume', { run: 'a', key, after: 4 });
@@ -192,7 +192,7 @@ test('resume is a run like another: bounded, named, and told in its own words', 
   expect(errors()).toEqual(['run_in_progress', 'invalid_frame', 'resume_gap', 'too_many_runs']);
 });
 
-test('a gateway that goes away leaves its runs to whoever comes back; a socket moves when all of them can', () => {
+test('leaves started runs to be resumed when the gateway shuts down; a socket is movable when all of its runs are', () => {
   const { session, run, runs, closed } = setup();
   expect(session.movable).toBe(true);
   run('a');

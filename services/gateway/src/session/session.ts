@@ -11,7 +11,7 @@ import type { Client, SessionDeps, SessionSocket } from './types.js';
 
 /** Refused tokens in a row that end the socket with 4401. */
 const MAX_REFUSED_TOKENS = 5;
-/** When to come back while the queue cannot be reached, ms: it is asked for every second. */
+/** When to retry while the queue cannot be reached, ms: the gateway checks every second. */
 const UNAVAILABLE_RETRY_MS = 2000;
 const TOKEN_REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'token_invalid',
@@ -57,7 +57,7 @@ export class Session {
     return this.#runs.size;
   }
 
-  /** Whether nothing is lost when the socket closes and its client comes back elsewhere. */
+  /** Whether nothing is lost when the socket closes and its client resumes elsewhere. */
   get movable(): boolean {
     return [...this.#runs.values()].every((run) => run.handle?.movable === true);
   }
@@ -88,7 +88,7 @@ export class Session {
     if (!this.#closed) this.#outbox.drained();
   }
 
-  /** Looks at the clocks; called about once a second. */
+  /** Checks the deadlines; called about once a second. */
   tick(): void {
     if (this.#closed) return;
     const { firstFrameMs, idleMs, slowClientMs } = this.#deps.settings;
@@ -98,23 +98,23 @@ export class Session {
     else if (this.#runs.size === 0 && nowMs - (this.#lastFrameMs ?? this.#bornMs) > idleMs) this.close('idle');
   }
 
-  /** Tells the client that the gateway goes away. */
+  /** Announces that the gateway shuts down. */
   drain(reconnectAfterMs: number): void {
     if (!this.#closed) this.#outbox.send(encodeServerFrame('draining', { reconnect_after_ms: reconnectAfterMs }));
   }
 
-  /** Ends the socket; its runs are killed, but those that asked to be kept, and those of a gateway that goes away: they can be resumed. */
+  /** Ends the socket and kills its runs, except those that can be resumed: kept ones, and all started ones when the gateway shuts down. */
   close(name: CloseName): void {
     if (this.#closed) return;
     this.#deps.metrics.closing(name);
-    // Told before the socket closes: a run that has not started cannot be resumed.
+    // Before the socket closes: a run that has not started cannot be resumed, and its client gets its end.
     if (name === 'restart') for (const run of this.#runs.values()) run.handle?.leave();
-    this.gone();
+    this.disconnected();
     this.#socket.close(name);
   }
 
-  /** The socket has gone, whoever ended it. */
-  gone(): void {
+  /** The socket has closed, from either side. */
+  disconnected(): void {
     if (this.#closed) return;
     this.#closed = true;
     for (const run of this.#runs.values()) run.handle?.abandon();

@@ -1,13 +1,13 @@
-// All live sessions: counts them by address, looks at their clocks, drains and closes them.
+// All live sessions: counts them by address, checks their deadlines, drains and closes them.
 import type { CloseName } from '@rungrid/proto/close-codes';
 import { Session } from './session.js';
 import type { Client, SessionDeps, SessionSocket } from './types.js';
 
 const TICK_MS = 1000;
-/** Clients are told to come back at different times within this, ms, so that they do not all come at once. */
+/** Clients reconnect at random times within this, ms, so that they do not all reconnect at once. */
 const RECONNECT_SPREAD_MS = 3000;
 const RECONNECT_MIN_MS = 250;
-/** How often a drain looks whose time has come, ms. */
+/** How often a drain checks which sockets are due, ms. */
 const DRAIN_LOOK_MS = 20;
 
 export interface SessionsOptions {
@@ -31,13 +31,13 @@ export class Sessions {
     return this.#live.size;
   }
 
-  /** Whether one more socket of this address may come. */
+  /** Whether this address may open one more socket. */
   room(address: string): 'ok' | 'address_full' | 'all_full' {
     if (this.#live.size >= this.#options.maxSockets) return 'all_full';
     return (this.#byAddress.get(address) ?? 0) < this.#options.socketsPerAddress ? 'ok' : 'address_full';
   }
 
-  /** The caller tells `closed` when the socket has gone. */
+  /** The caller calls `closed` when the socket has closed. */
   open(client: Client, socket: SessionSocket): Session {
     this.#byAddress.set(client.address, (this.#byAddress.get(client.address) ?? 0) + 1);
     const session = new Session({ client, socket, deps: this.#options.deps });
@@ -47,15 +47,15 @@ export class Sessions {
 
   closed(session: Session): void {
     if (!this.#live.delete(session)) return;
-    session.gone();
+    session.disconnected();
     const left = (this.#byAddress.get(session.client.address) ?? 1) - 1;
     if (left > 0) this.#byAddress.set(session.client.address, left);
     else this.#byAddress.delete(session.client.address);
   }
 
   /**
-   * Tells all clients that the gateway goes away, each with a time of its own to come back after; then closes each socket with 1012 as soon as that
-   * is over and no run would be lost by it. After `timeoutMs` it is over: some sockets may be left.
+   * Sends `draining` to all clients, each with a time of its own to reconnect after; then closes each socket with 1012 as soon as that time
+   * has passed and no run would be lost by it. Returns after `timeoutMs` at most: some sockets may be open still.
    */
   async drain(timeoutMs: number): Promise<void> {
     const startMs = performance.now();
@@ -76,7 +76,7 @@ export class Sessions {
 
   close(name: CloseName): void {
     clearInterval(this.#timer);
-    // Closing one takes it off the set, which a Set's iteration allows.
+    // Closing one removes it from the set, which a Set's iteration allows.
     for (const session of this.#live) session.close(name);
   }
 

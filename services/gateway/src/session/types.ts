@@ -1,11 +1,10 @@
-// What a session needs from others: its socket, admission, the router's door, settings and counters.
+// What a session needs from others: its socket, admission, the router, settings and counters.
 import type { CloseName } from '@rungrid/proto/close-codes';
 import type { ErrorCode } from '@rungrid/proto/errors';
 import type { ClientEvent, RunCode } from '@rungrid/proto/frames';
-import type { ResumeAsk } from '../routing/resumed-run.js';
-import type { RunHandle, RunListener, RunSpec } from '../routing/types.js';
+import type { ResumeRequest, RunHandle, RunListener, RunSpec } from '../routing/types.js';
 
-/** Who holds the socket. Copied out of the upgrade request. */
+/** The client of a socket, as copied from the upgrade request. */
 export interface Client {
   /** Origin header; empty for a client that sends none. */
   readonly origin: string;
@@ -20,7 +19,7 @@ export interface Client {
 /** 1: sent. 0: taken, but it waits. 2: dropped. */
 export type SendResult = 0 | 1 | 2;
 
-/** A socket, without its library. All of it may be called after the socket has gone, and then does nothing. */
+/** A socket, without its library. Its methods do nothing once the socket has closed. */
 export interface SessionSocket {
   send(text: string): SendResult;
   /** Bytes taken and not yet sent. */
@@ -53,12 +52,12 @@ export interface SessionMetrics {
 export interface SessionDeps {
   readonly admit: (data: RunCode, client: Client) => AdmissionResult;
   readonly submit: (spec: RunSpec, listener: RunListener) => RunHandle;
-  readonly resume: (ask: ResumeAsk, listener: RunListener) => RunHandle;
+  readonly resume: (request: ResumeRequest, listener: RunListener) => RunHandle;
   /** The hello frame, as text. */
   readonly hello: () => string;
-  /** Whether the queue can be reached, as far as is known: a run that is refused at once beats one that waits for a deadline. */
+  /** Whether the queue can be reached, as far as is known: a refusal at once beats a wait for a deadline. */
   readonly available: () => boolean;
-  /** Whether the gateway is going away, and takes no new runs. */
+  /** Whether the gateway shuts down, and takes no new runs. */
   readonly draining: () => boolean;
   readonly settings: SessionSettings;
   readonly metrics: SessionMetrics;

@@ -1,4 +1,4 @@
-// Reads who is alive every second; on trouble with Redis the last answer holds.
+// Reads the announced workers every second; while Redis fails, the last answer holds.
 import type { Keys } from '@rungrid/bus/keys';
 import type { Logger } from '@rungrid/kit/logger';
 import type { Redis } from '@rungrid/bus/connection';
@@ -6,7 +6,7 @@ import { listWorkers } from '@rungrid/bus/workers';
 import type { WorkerInfo } from '@rungrid/proto/stream-entries';
 
 const REFRESH_MS = 1000;
-/** A reading that takes longer: Redis is not there for runs either, ms. */
+/** A reading that takes longer: Redis is unavailable for runs, too, ms. */
 const SLOW_MS = 1500;
 
 export interface DirectoryOptions {
@@ -46,10 +46,7 @@ export class WorkerDirectory {
     try {
       await this.#read();
     } catch (error) {
-      this.#options.logger.warn(
-        { err: error instanceof Error ? error.message : 'unknown' },
-        'workers not read; the last answer holds',
-      );
+      this.#options.logger.warn({ err: error instanceof Error ? error.message : 'unknown' }, 'worker list read failed');
     } finally {
       this.#readingSinceMs = undefined;
     }

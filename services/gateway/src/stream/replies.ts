@@ -49,7 +49,7 @@ export class ReplyReader {
         if (this.#stop.signal.aborted) return;
         this.#options.logger.warn(
           { err: error instanceof Error ? error.message : 'unknown' },
-          'reading replies failed',
+          'claim notices read failed',
         );
         await sleep(RETRY_MS);
       }
@@ -58,7 +58,7 @@ export class ReplyReader {
 
   async #read(): Promise<void> {
     const { redis, keys, gatewayId } = this.#options;
-    // A peer that vanished without a word would hold the read for ever: reconnecting sends it again, from the same id.
+    // A peer that vanished silently would hold the read for ever: a new connection reads again, from the same id.
     const stall = setInterval(() => {
       if (redis.status === 'ready') redis.disconnect(true);
     }, STALL_MS);
@@ -84,14 +84,14 @@ export class ReplyReader {
     this.#lastId = id;
     const claim = parseClaim(fields);
     if (claim === undefined) {
-      this.#options.logger.error({ id }, 'not a claim');
+      this.#options.logger.error({ id }, 'claim notice malformed');
       return;
     }
     try {
       this.#options.onClaim(claim);
     } catch (error) {
       // One run's fault must not cost the others their claims; its own timer ends it.
-      this.#options.logger.error({ err: error, run: claim.run }, 'claim failed');
+      this.#options.logger.error({ err: error, run: claim.run }, 'claim handling failed');
     }
   }
 }

@@ -12,7 +12,7 @@ import { until } from '@rungrid/testkit/until';
 import { RawClient } from './raw-client.js';
 import { GRPC_SECRET, type Script, ScriptedWorker } from './scripted-worker.js';
 
-export const KEY_ID = 'test';
+const KEY_ID = 'test';
 export const KEY = 'a secret of the tests';
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 

@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import type { ServerFrame } from '@rungrid/proto/frames';
 import { until } from '@rungrid/testkit/until';
 
-export const TEXT = 1;
+const TEXT = 1;
 export const PING = 9;
 
 export interface Frame {
@@ -31,7 +31,7 @@ export class RawClient {
   readonly texts: string[] = [];
   head = '';
   closeCode: number | undefined;
-  gone = false;
+  closedByPeer = false;
   pongs = 0;
   #buffer = Buffer.alloc(0);
   readonly #socket: Socket;
@@ -41,7 +41,7 @@ export class RawClient {
     socket.on('data', (chunk) => this.#data(chunk));
     socket.on('error', () => undefined);
     socket.on('close', () => {
-      this.gone = true;
+      this.closedByPeer = true;
     });
   }
 
@@ -60,12 +60,12 @@ export class RawClient {
     };
     const text = Object.entries(lines).map(([name, value]) => `${name}: ${value}\r\n`);
     socket.write(`GET /ws HTTP/1.1\r\n${text.join('')}\r\n`);
-    await until(() => client.head !== '' || client.gone, { what: 'the upgrade' });
+    await until(() => client.head !== '' || client.closedByPeer, { what: 'the upgrade' });
     return client;
   }
 
   raw(bytes: Uint8Array): void {
-    if (!this.gone) this.#socket.write(bytes);
+    if (!this.closedByPeer) this.#socket.write(bytes);
   }
 
   text(text: string): void {
@@ -85,7 +85,7 @@ export class RawClient {
     this.#socket.resume();
   }
 
-  /** Goes without a word. */
+  /** Disconnects without a close frame. */
   vanish(): void {
     this.#socket.resetAndDestroy();
   }
@@ -104,7 +104,7 @@ export class RawClient {
   }
 
   async closed(): Promise<number | undefined> {
-    await until(() => this.closeCode !== undefined || this.gone, { what: 'the close' });
+    await until(() => this.closeCode !== undefined || this.closedByPeer, { what: 'the close' });
     return this.closeCode;
   }
 

@@ -4,7 +4,7 @@ import { Server, ServerCredentials, type ServerDuplexStream, status } from '@grp
 import type { Keys } from '@rungrid/bus/keys';
 import { WORKER_GROUP } from '@rungrid/bus/keys';
 import type { Logger } from '@rungrid/kit/logger';
-import { RunRegistry } from '@rungrid/bus/run-registry';
+import { RunClaims } from '@rungrid/bus/run-claims';
 import { connectRedis, type Redis } from '@rungrid/bus/connection';
 import { announceWorker, HEARTBEAT_MS, retractWorker } from '@rungrid/bus/workers';
 import { RunEvent, RunInput } from '@rungrid/proto/gen/rungrid/v1/runner';
@@ -203,7 +203,7 @@ export class ScriptedWorker {
 
   async #pull(): Promise<void> {
     const { keys } = this.#options;
-    const registry = new RunRegistry(this.#redis, keys);
+    const claims = new RunClaims(this.#redis, keys);
     const queue = keys.queue(SCRIPTED_LANGUAGE.name);
     await this.#createGroup(queue);
     while (!this.#stopped) {
@@ -216,7 +216,7 @@ export class ScriptedWorker {
       for (const [entryId, fields] of streams) {
         const request = parseRunRequest(fields[1] ?? '');
         if (request === undefined) throw new Error('not a run request');
-        await this.#claim(registry, { request, entryId });
+        await this.#claim(claims, { request, entryId });
       }
     }
   }
@@ -228,7 +228,7 @@ export class ScriptedWorker {
       )) as [string, [string, string[]][]][] | null;
       return reply?.[0]?.[1] ?? [];
     } catch (error) {
-      // Redis is away, or has come back without its data.
+      // Redis is unreachable, or has restarted without its data.
       if (String(error).includes('NOGROUP')) await this.#createGroup(queue).catch(() => undefined);
       else await new Promise((resolve) => setTimeout(resolve, 50));
       return [];
@@ -239,11 +239,11 @@ export class ScriptedWorker {
     await this.#redis.xgroup('CREATE', queue, WORKER_GROUP, '0', 'MKSTREAM');
   }
 
-  async #claim(registry: RunRegistry, given: { request: RunRequest; entryId: string }): Promise<void> {
+  async #claim(claims: RunClaims, given: { request: RunRequest; entryId: string }): Promise<void> {
     const { request, entryId } = given;
-    // As a worker: the gateway may hear of the claim before its answer is here.
+    // As a worker: the gateway may get the notice before the claim's answer is here.
     this.#requests.set(request.run, { request, epoch: 0 });
-    const epoch = await registry.claim({
+    const epoch = await claims.claim({
       runId: request.run,
       language: request.language,
       entryId,

@@ -1,33 +1,18 @@
 // HTTP over uWebSockets.js: copies what handlers need out of the request, bounds bodies and their time, writes answers.
 import { Buffer } from 'node:buffer';
 import { STATUS_CODES } from 'node:http';
-import type { HttpRequest, HttpResponse } from './engine.js';
+import type { HttpRequest, HttpResponse } from '../http/types.js';
+import type { HttpRequest as UwsRequest, HttpResponse as UwsResponse } from './engine.js';
 
 /** How long a body may take to arrive, ms. Half-sent headers are the engine's: it drops them after about 10 s. */
 const BODY_TIMEOUT_MS = 10_000;
 /** Bodies that are being received at once. Past it: 503. */
 const MAX_BODIES = 512;
 
-/** What of a request is handed on, copied out of the engine. */
-export interface Request {
-  readonly method: string;
-  readonly path: string;
-  readonly origin: string;
-  readonly ifNoneMatch: string;
-  readonly address: string;
-  readonly body: string;
-}
-
-export interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Uint8Array;
-}
-
 export interface HttpOptions {
-  readonly handle: (request: Request) => Answer;
+  readonly handle: (request: HttpRequest) => HttpResponse;
   /** The answer to a request that is not handed on. */
-  readonly refuse: (why: 'too_large' | 'busy' | 'fault') => Answer;
+  readonly refuse: (why: 'too_large' | 'busy' | 'fault') => HttpResponse;
   /** Largest body of a POST. */
   readonly maxBodyBytes: number;
   readonly addressOf: (given: { remote: Uint8Array; forwarded: string }) => string;
@@ -35,10 +20,10 @@ export interface HttpOptions {
 }
 
 /** The handler for `app.any`. */
-export function httpRoute(options: HttpOptions): (response: HttpResponse, request: HttpRequest) => void {
+export function httpRoute(options: HttpOptions): (response: UwsResponse, request: UwsRequest) => void {
   const state = { receiving: 0 };
   return (response, request) => {
-    // The engine ends the process when a handler comes back without an answer or this.
+    // The engine ends the process when a handler returns without an answer or this.
     response.onAborted(() => undefined);
     try {
       route(options, { response, request, state });
@@ -51,7 +36,7 @@ export function httpRoute(options: HttpOptions): (response: HttpResponse, reques
 
 function route(
   options: HttpOptions,
-  given: { response: HttpResponse; request: HttpRequest; state: { receiving: number } },
+  given: { response: UwsResponse; request: UwsRequest; state: { receiving: number } },
 ): void {
   const { response, request, state } = given;
   const head = copyHead(options, response, request);
@@ -70,7 +55,7 @@ function route(
   });
 }
 
-function copyHead(options: HttpOptions, response: HttpResponse, request: HttpRequest): Request {
+function copyHead(options: HttpOptions, response: UwsResponse, request: UwsRequest): HttpRequest {
   return {
     method: request.getMethod().toUpperCase(),
     path: request.getUrl(),
@@ -84,10 +69,10 @@ function copyHead(options: HttpOptions, response: HttpResponse, request: HttpReq
   };
 }
 
-type Received = { readonly body: string } | { readonly none: 'too_large' | 'gone' };
+type Received = { readonly body: string } | { readonly none: 'too_large' | 'aborted' };
 
-/** Calls back once: with the body, or why there is none. After `gone` the response must not be touched. */
-function receive(response: HttpResponse, options: { maxBytes: number; done: (result: Received) => void }): void {
+/** Calls back once: with the body, or why there is none. After `aborted` the response must not be touched. */
+function receive(response: UwsResponse, options: { maxBytes: number; done: (result: Received) => void }): void {
   const parts: Buffer[] = [];
   let bytes = 0;
   let over = false;
@@ -100,7 +85,7 @@ function receive(response: HttpResponse, options: { maxBytes: number; done: (res
   const timer = setTimeout(() => {
     if (!over) response.close();
   }, BODY_TIMEOUT_MS);
-  response.onAborted(() => finish({ none: 'gone' }));
+  response.onAborted(() => finish({ none: 'aborted' }));
   response.onData((chunk, isLast) => {
     if (over) return;
     bytes += chunk.byteLength;
@@ -111,9 +96,9 @@ function receive(response: HttpResponse, options: { maxBytes: number; done: (res
   });
 }
 
-function answer(options: HttpOptions, given: { response: HttpResponse; request: Request }): void {
+function answer(options: HttpOptions, given: { response: UwsResponse; request: HttpRequest }): void {
   const { response, request } = given;
-  let result: Answer;
+  let result: HttpResponse;
   try {
     result = options.handle(request);
   } catch (error) {
@@ -123,8 +108,8 @@ function answer(options: HttpOptions, given: { response: HttpResponse; request: 
   write({ response, head: request, answer: result });
 }
 
-/** An error also ends the connection, so that whoever makes them pays for a new one each time. */
-function write(given: { response: HttpResponse; head: Request; answer: Answer }): void {
+/** An error also ends the connection, so that a client that makes them pays for a new one each time. */
+function write(given: { response: UwsResponse; head: HttpRequest; answer: HttpResponse }): void {
   const { response, head, answer: result } = given;
   response.cork(() => {
     response.writeStatus(`${result.status} ${STATUS_CODES[result.status] ?? 'Unknown'}`);

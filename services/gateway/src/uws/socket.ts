@@ -1,4 +1,4 @@
-// A session's socket over uWebSockets.js: no call ever reaches a socket that has gone.
+// A session's socket over uWebSockets.js: no call ever reaches a closed socket.
 import { CLOSE, type CloseName } from '@rungrid/proto/close-codes';
 import type { SendResult, SessionSocket } from '../session/types.js';
 import type { WebSocket } from './engine.js';
@@ -34,7 +34,7 @@ export class UwsSocket<U> implements SessionSocket {
     ws?.close();
   }
 
-  /** The library says that the socket has gone. */
+  /** The library has closed the socket. */
   forget(): void {
     this.#ws = undefined;
   }

@@ -10,8 +10,8 @@ import { UwsSocket } from './socket.js';
 /** Largest message that the engine takes: above our own limit, so that a frame somewhat too large gets a clean 4413. */
 const MAX_PAYLOAD_BYTES = 1_048_576;
 /**
- * A peer that is silent for so long, pings unanswered, is gone, s. The engine derives from it how long it waits for a pong, and for a
- * peer that was told to close: 8 s, which bounds what a flood costs after its close code.
+ * A peer that is silent for this long, pings unanswered, counts as disconnected, s. The engine derives from it how long it waits for a pong,
+ * and for a peer to close after a close frame: 8 s, which bounds what a flood costs after its close code.
  */
 const IDLE_TIMEOUT_S = 24;
 
@@ -48,7 +48,7 @@ export function webSocketBehavior(options: WebSocketOptions) {
     idleTimeout: IDLE_TIMEOUT_S,
     sendPingsAutomatically: true,
     upgrade: (response: HttpResponse, request: HttpRequest, context: us_socket_context_t) => {
-      // The engine ends the process when this handler comes back without an upgrade, an answer or this.
+      // The engine ends the process when this handler returns without an upgrade, an answer or this.
       response.onAborted(() => undefined);
       try {
         upgrade(options, { response, request, context });

@@ -64,7 +64,7 @@ describe('DockerApi', () => {
   });
 
   it.each(CALLS)('aborts %s past its deadline', async (_, call) => {
-    const api = await serve(() => undefined);
+    const api = await serve(() => undefined, 200);
     await expect(call(api)).rejects.toMatchObject({ name: 'EngineError', retryable: true });
     // An open request would hold a connection that later ones need.
     await vi.waitFor(() => expect(peers.map((peer) => peer.closed)).toEqual(peers.map(() => true)));

@@ -81,7 +81,7 @@ export async function openGrpcPort(options: GrpcPortOptions): Promise<GrpcPort> 
           call.emit('error', refusal);
           return connections.refused(call.getPeer());
         }
-        // A gateway opens streams ahead of their runs: the answer's headers go ahead, too.
+        // A gateway opens streams ahead of their runs: the response headers are sent early, too.
         call.sendMetadata(new Metadata());
         options.serve(call);
       },

@@ -101,11 +101,11 @@ test('mutual TLS refuses a client without a certificate, and one that ends at TL
   const files = tlsOf('ours/gateway').tls;
   for (const options of [{ ca: files?.ca }, { ...files, maxVersion: 'TLSv1.2' as const }]) {
     const socket = connect({ host: '127.0.0.1', port: server.port, ALPNProtocols: ['h2'], ...options });
-    let heard = 0;
-    socket.on('error', () => undefined).on('data', (chunk: Buffer) => void (heard += chunk.length));
+    let received = 0;
+    socket.on('error', () => undefined).on('data', (chunk: Buffer) => void (received += chunk.length));
     socket.on('secureConnect', () => socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'));
     await until(() => socket.destroyed, { what: 'the end of it' });
-    expect(heard).toBe(0);
+    expect(received).toBe(0);
   }
   expect((await tryEcho(server.address, { security: tlsOf('ours/gateway') })).code).toBe(status.OK);
 });

@@ -13,7 +13,7 @@ import { type Call, openGrpcPort } from './port.js';
 /** A stream that has no run for so long is ended, ms; a gateway that parked it opens another. */
 const IDLE_TIMEOUT_MS = 300_000;
 
-/** How long after its claim a run that has no event yet is told of, ms: a warm start has its first event by then. */
+/** How long after its claim a run without an event is announced, ms: a warm start has its first event by then. */
 const ASSIGN_ALONE_MS = 5;
 
 export interface GrpcServerOptions {
@@ -74,7 +74,7 @@ class RunStream implements EventSink, GatewayStream {
     this.#idleTimer = setTimeout(() => this.#refuse(status.DEADLINE_EXCEEDED, 'no run'), IDLE_TIMEOUT_MS);
     call.on('data', (message: RunInput) => this.#onMessage(message));
     call.on('drain', () => this.#run?.subscription.resume(this));
-    for (const name of ['end', 'cancelled', 'error']) call.on(name, () => this.#onGone());
+    for (const name of ['end', 'cancelled', 'error']) call.on(name, () => this.#onClosed());
   }
 
   assign(run: Run): boolean {
@@ -83,7 +83,7 @@ class RunStream implements EventSink, GatewayStream {
     this.#run = run;
     this.#assigned = { runId: run.id, epoch: run.epoch };
     run.subscription.attach(this, 0);
-    // Beside the first event it costs no message of its own; a run that has nothing to say yet is told of alone.
+    // Beside the first event it costs no message of its own; a run without an event yet is announced separately.
     if (this.#assigned !== undefined) this.#assignTimer = setTimeout(() => this.#send({ seq: 0 }), ASSIGN_ALONE_MS);
     return true;
   }
@@ -107,7 +107,7 @@ class RunStream implements EventSink, GatewayStream {
   }
 
   /** The caller has ended the stream, or its connection was lost. */
-  #onGone(): void {
+  #onClosed(): void {
     const run = this.#run;
     if (!this.#leave()) return;
     this.#call.end();
@@ -173,7 +173,7 @@ class RunStream implements EventSink, GatewayStream {
     run.subscription.attach(this, attach.afterSeq);
   }
 
-  /** Tells a gateway whose client has come back what it finds. false: nothing that it may have, and the stream has ended. */
+  /** Answers a gateway whose client resumes. false: there is nothing to resume, and the stream has ended. */
   #mayResume(run: Run, afterSeq: number): boolean {
     const point = run.resumePoint(afterSeq);
     if (point === undefined) this.#refuse(status.NOT_FOUND, 'the run has ended, and its end was heard');

@@ -103,7 +103,7 @@ export async function tryEcho(address: string, given: { security?: GrpcSecurity;
   }
 }
 
-/** A TCP connection without a protocol; what comes back is read and dropped. */
+/** A TCP connection without a protocol; the response is read and dropped. */
 export async function openRaw(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => undefined);

@@ -8,7 +8,7 @@ const options = { perSecond: 1000 * KB, capacity: 1000 * KB };
 
 test('output within a run’s own allowance never waits, however much others write', () => {
   const shared = new TokenBucket(options, 0);
-  shared.overdraw(9000 * KB, 0);
+  shared.consumeOver(9000 * KB, 0);
   const budget = new OutputBudget(shared);
   expect(budget.consume(64 * KB, 0)).toBe(0);
   for (let second = 1; second < 10; second++) expect(budget.consume(64 * KB, second * 1000)).toBe(0);
@@ -31,9 +31,9 @@ test('past the shared budget, each run waits for what it consumed', () => {
 
 test('a debt is paid by waiting', () => {
   const shared = new TokenBucket(options, 0);
-  expect(shared.overdraw(1500 * KB, 0)).toBe(500);
-  expect(shared.overdraw(100 * KB, 500)).toBe(100);
-  expect(shared.overdraw(100 * KB, 5000)).toBe(0);
+  expect(shared.consumeOver(1500 * KB, 0)).toBe(500);
+  expect(shared.consumeOver(100 * KB, 500)).toBe(100);
+  expect(shared.consumeOver(100 * KB, 5000)).toBe(0);
 });
 
 test('twenty floods share the rate evenly', () => {

@@ -16,6 +16,6 @@ export class OutputBudget {
   /** Charges what the run wrote. Returns for how long to stop reading it, ms; 0: go on. */
   consume(bytes: number, nowMs: number): number {
     const beyond = this.#own.takeSome(bytes, nowMs);
-    return beyond === 0 ? 0 : this.#shared.overdraw(beyond, nowMs);
+    return beyond === 0 ? 0 : this.#shared.consumeOver(beyond, nowMs);
   }
 }

@@ -4,7 +4,7 @@ import { EventRing } from './ring.js';
 
 const text = (length: number) => ({ type: 'stdout', bytes: Buffer.alloc(length, 'x') }) as const;
 
-test('events are numbered from 1 and come back in order', () => {
+test('events are numbered from 1 and read in order', () => {
   const ring = new EventRing(1000);
   ring.add(text(1));
   ring.add(text(2));

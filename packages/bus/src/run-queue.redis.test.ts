@@ -2,23 +2,35 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createKeys, WORKER_GROUP } from './keys.js';
 import { createLogger } from '@rungrid/kit/logger';
-import { RunRegistry, type SubmitInput } from './run-registry.js';
+import { RunClaims } from './run-claims.js';
+import { type QueueLimits, RunQueue, type SubmittedRun } from './run-queue.js';
 import { connectRedis, type Redis } from './connection.js';
 import { RedisServer } from './testkit/redis-server.js';
 
 const keys = createKeys('test');
 const LANGUAGE = 'x';
+const LIMITS: QueueLimits = {
+  rateLimit: 1000,
+  rateWindowMs: 60_000,
+  maxQueue: 100,
+  maxWaitMs: 1000,
+  addressShare: 0.25,
+  siteShare: 0.8,
+  runTtlMs: 60_000,
+};
 const queue = keys.queue(LANGUAGE);
 let server: RedisServer;
 let redis: Redis;
-let runs: RunRegistry;
+let runs: RunQueue;
+let claims: RunClaims;
 let count = 0;
 
 beforeAll(async () => {
   server = await RedisServer.start();
   const logger = createLogger({ service: 'test', level: 'silent' });
   redis = connectRedis({ url: `redis://${server.address}`, logger, name: 'test' });
-  runs = new RunRegistry(redis, keys);
+  runs = new RunQueue(redis, keys, LIMITS);
+  claims = new RunClaims(redis, keys);
 });
 beforeEach(async () => {
   await redis.flushdb();
@@ -29,33 +41,14 @@ afterAll(async () => {
   await server.close();
 });
 
-function input(more: Partial<SubmitInput> = {}): SubmitInput {
+async function submit(run: Partial<SubmittedRun> = {}, limits: Partial<QueueLimits> = {}) {
   const runId = `run-${String(++count).padStart(6, '0')}`;
-  return {
-    nonceKey: runId,
-    nonceTtlMs: 60_000,
-    address: 'a',
-    site: 's',
-    rateLimit: 1000,
-    rateWindowMs: 60_000,
-    maxQueue: 100,
-    maxWaitMs: 1000,
-    addressShare: 0.25,
-    siteShare: 0.8,
-    language: LANGUAGE,
-    runId,
-    request: '{}',
-    gatewayId: 'gateway1',
-    runTtlMs: 60_000,
-    ...more,
-  };
+  const own = { runId, language: LANGUAGE, request: '{}', nonceKey: runId, nonceTtlMs: 60_000 };
+  const given = { ...own, addressHash: 'a', siteHash: 's', ...run };
+  return { ...given, result: await new RunQueue(redis, keys, { ...LIMITS, ...limits }).submit(given) };
 }
-const submit = async (more: Partial<SubmitInput> = {}) => {
-  const given = input(more);
-  return { ...given, result: await runs.submit(given) };
-};
 const claim = async (runId: string) =>
-  runs.claim({
+  claims.claim({
     runId,
     language: LANGUAGE,
     entryId: (await redis.hget(keys.run(runId), 'entry')) ?? '0-0',
@@ -77,7 +70,7 @@ async function backlog(pace: number): Promise<void> {
 
 describe('a queue that is not behind', () => {
   test('counts queued runs by address and site, and forgets them with the claim or the cancel', async () => {
-    const [first, second, third] = [await submit(), await submit(), await submit({ address: 'b', site: '' })];
+    const [first, second, third] = [await submit(), await submit(), await submit({ addressHash: 'b', siteHash: '' })];
     expect([first, second, third].map(({ result }) => result)).toEqual([
       { outcome: 'ok', position: 0 },
       { outcome: 'ok', position: 1 },
@@ -91,19 +84,19 @@ describe('a queue that is not behind', () => {
     expect(await redis.xlen(queue)).toBe(0);
   });
 
-  test('takes what comes at once, however little is known of the pace', async () => {
+  test('takes every run, however little is known of the pace', async () => {
     for (let i = 0; i < 20; i++) expect((await submit()).result).toEqual({ outcome: 'ok', position: i });
   });
 
-  test('forgets what was miscounted as soon as it is empty', async () => {
+  test('resets its counts when it is empty', async () => {
     await redis.hset(keys.waiting(LANGUAGE), 'who:a', 17);
     await submit();
     expect(await waiting()).toEqual({});
   });
 
-  test('is bounded', async () => {
-    await submit({ maxQueue: 1 });
-    expect((await submit({ maxQueue: 1 })).result).toMatchObject({ outcome: 'full' });
+  test('refuses runs past its bound', async () => {
+    await submit({}, { maxQueue: 1 });
+    expect((await submit({}, { maxQueue: 1 })).result).toMatchObject({ outcome: 'full' });
   });
 });
 
@@ -120,38 +113,38 @@ describe('a queue that is behind', () => {
 
   test('gives one address and one site their shares, and lets others in', async () => {
     await backlog(20);
-    const outcomes = async (more: Partial<SubmitInput>) => (await submit({ maxWaitMs: 2000, ...more })).result.outcome;
+    const outcomes = async (run: Partial<SubmittedRun>) => (await submit(run, { maxWaitMs: 2000 })).result.outcome;
     const first: string[] = [];
     for (let i = 0; i < 12; i++) first.push(await outcomes({}));
     expect(first.filter((outcome) => outcome === 'ok')).toHaveLength(10);
     expect(first.at(-1)).toBe('share');
-    expect(await outcomes({ address: 'b' })).toBe('ok');
+    expect(await outcomes({ addressHash: 'b' })).toBe('ok');
     const site: string[] = [];
-    for (let i = 0; i < 24; i++) site.push(await outcomes({ address: `c${i}` }));
+    for (let i = 0; i < 24; i++) site.push(await outcomes({ addressHash: `c${i}` }));
     expect(site.at(-1)).toBe('share');
-    expect(await outcomes({ address: 'd', site: 't' })).toBe('ok');
+    expect(await outcomes({ addressHash: 'd', siteHash: 't' })).toBe('ok');
   });
 
-  test('whose workers claim nothing at all is bounded by its length alone', async () => {
+  test('is bounded by its length alone while no worker claims anything', async () => {
     const [seconds] = (await redis.time()) as unknown as [string, string];
     await redis.xadd(queue, `${Number(seconds) * 1000 - 20_000}-0`, 'request', '{}');
     expect((await submit()).result).toEqual({ outcome: 'ok', position: 1 });
   });
 });
 
-describe('what is queued again', () => {
+describe('requeue', () => {
   const requeue = ({ runId }: { runId: string }, epoch: number) =>
-    runs.requeue({ language: LANGUAGE, runId, request: '{}', gatewayId: 'gateway1', runTtlMs: 60_000, epoch });
+    runs.requeue({ language: LANGUAGE, runId, request: '{}' }, epoch);
 
-  test('nothing while it waits, and nothing that was cancelled', async () => {
-    const [waits, cancelled] = [await submit(), await submit()];
+  test('leaves a queued run and a cancelled one alone', async () => {
+    const [queued, cancelled] = [await submit(), await submit()];
     await runs.cancel(cancelled.runId, LANGUAGE);
-    expect(await requeue(waits, 0)).toBeUndefined();
+    expect(await requeue(queued, 0)).toBeUndefined();
     expect(await requeue(cancelled, 0)).toBeUndefined();
     expect(await redis.xlen(queue)).toBe(1);
   });
 
-  test('what Redis has forgotten, whole or in part', async () => {
+  test('queues again what Redis has forgotten, whole or in part', async () => {
     const [whole, entry] = [await submit(), await submit()];
     await redis.flushdb();
     await requeue(whole, 0);
@@ -162,7 +155,7 @@ describe('what is queued again', () => {
     expect(await claim(entry.runId)).toBeGreaterThan(0);
   });
 
-  test('requeues the run of a lost claim with a later epoch, and reports a later claim instead', async () => {
+  test('gives the run of a lost claim a later epoch, and reports a later claim instead', async () => {
     const run = await submit();
     const first = await claim(run.runId);
     expect(await requeue(run, 0)).toEqual({ epoch: first, worker: 'worker01', address: 'host:1' });
@@ -180,10 +173,10 @@ test('remembers the holder of a run for the resume window; a queued run has none
   const epoch = await claim(run.runId);
   expect(await runs.find(run.runId)).toEqual({ epoch, worker: 'worker01', address: 'host:1' });
   expect(await redis.pttl(keys.run(run.runId))).toBeGreaterThan(80_000);
-  expect(await runs.find('nobody')).toBeUndefined();
+  expect(await runs.find('unknown')).toBeUndefined();
 });
 
-test('a note of what is not tried again is kept', async () => {
+test('keeps a note of a dead-lettered run', async () => {
   await runs.deadLetter('run-x', LANGUAGE);
   expect(await redis.xlen(keys.deadLetters)).toBe(1);
 });
