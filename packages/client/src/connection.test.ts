@@ -79,7 +79,7 @@ test('without reconnect a lost connection is closed', () => {
   expect(client.state.kind).toBe('closed');
 });
 
-test('a gateway that does not say hello in time is given up', () => {
+test('a gateway that does not send hello in time is disconnected', () => {
   const { client, socket } = rig();
   client.connect();
   const first = socket();

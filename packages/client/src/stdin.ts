@@ -65,7 +65,7 @@ export class StdinQueue {
   /** The run takes stdin on this connection. `received`: bytes that it has of earlier ones; what is missing is sent again. */
   open(received = 0): void {
     this.close();
-    this.#waiting = this.#takeBack(received) + this.#waiting;
+    this.#waiting = this.#unreceived(received) + this.#waiting;
     this.#open = true;
     this.#closeSent = false;
     this.#next();
@@ -148,7 +148,7 @@ export class StdinQueue {
   }
 
   /** The text after the first `received` bytes that were sent; from now on those are all that was. */
-  #takeBack(received: number): string {
+  #unreceived(received: number): string {
     let skip = received - this.#base;
     const missing: string[] = [];
     for (const { text, bytes } of this.#sent) {

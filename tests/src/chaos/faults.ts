@@ -3,7 +3,7 @@ import type { FaultKind, PlannedFault } from '../testkit/chaos/plan.js';
 import type { EngineProxy } from '../testkit/engine-proxy.js';
 import type { Fleet, Place } from './fleet.js';
 
-/** Ends the fault. Rejects when what should come back does not. */
+/** Ends the fault. Rejects when a process does not recover. */
 export type Mend = () => Promise<void>;
 type Fault = (fleet: Fleet, planned: PlannedFault) => Mend | Promise<Mend>;
 

@@ -47,7 +47,7 @@ describe.each(LANGUAGES)('%s', (language) => {
   });
 });
 
-test('a hundred lines come back in order', async () => {
+test('a hundred lines are echoed in order', async () => {
   const client = await stack().connect();
   const run = client.run(
     'while True:\n    try:\n        print(input())\n    except EOFError:\n        break',

@@ -116,7 +116,7 @@ test('a key of another run, or a guessed one, opens nothing and ends nothing', a
     `${id}.${secret}.${epoch}`,
     `${id}.${'A'.repeat(22)}.${epoch}`,
     `${id}.${own}.1`,
-    `nobody00.${own}.${epoch}`,
+    `unknown0.${own}.${epoch}`,
   ])
     expect(await back(thief, run, key).error(), key).toMatchObject({ code: 'resume_failed' });
   for (const handle of [run, other]) {

@@ -136,7 +136,7 @@ test.each(ANSWERED)('%s is answered with %s, and the socket lives on', async (_w
   await until(() => raw.events.some((event) => event.event === 'pong'), { what: 'a pong' });
 });
 
-test('what a ping carries comes back in its pong', async () => {
+test('a pong carries the data of its ping', async () => {
   const client = await stack().connect();
   const data = { n: 1, list: [true, null, 'ü\0'] };
   client.send('ping', data);

@@ -21,10 +21,10 @@ afterEach(() => {
 const attach = (more: { runId?: string; epoch?: number; key?: string; afterSeq?: number } = {}) =>
   inputFrame({
     $case: 'attach',
-    value: { runId: 'nobody12', epoch: 1, key: 'k'.repeat(22), afterSeq: 0, resume: false, ...more },
+    value: { runId: 'unknown1', epoch: 1, key: 'k'.repeat(22), afterSeq: 0, resume: false, ...more },
   });
 
-/** The run of a fresh client works: the port's trouble is nobody else's. */
+/** The run of a fresh client works: the port's trouble affects no other client. */
 async function served(): Promise<void> {
   const client = await stack().connect();
   const run = client.run('print("served")', 'python');
@@ -38,7 +38,7 @@ describe('a stream is ended, and not with OK, when its first message', () => {
     ['is empty', () => grpcFrame(Buffer.alloc(0))],
     ['is stop', () => inputFrame({ $case: 'stop', value: { disconnected: false } })],
     ['is a signal', () => inputFrame({ $case: 'signal', value: { name: 'SIGKILL' } })],
-    ['attaches to nobody', () => attach()],
+    ['attaches to an unknown run', () => attach()],
     ['attaches to a run named like a property', () => attach({ runId: '__proto__' })],
     ['is no protobuf', () => grpcFrame(Buffer.alloc(64, 0xff))],
     ['is compressed by something unknown', () => grpcFrame(Buffer.alloc(64, 0xff), { flags: 1 })],
@@ -47,13 +47,13 @@ describe('a stream is ended, and not with OK, when its first message', () => {
   ])('%s', async (_what, first) => {
     const stream = dial().open();
     stream.send(first());
-    // OK would be an end that somebody could take for a run's.
+    // A client could mistake OK for the end of a run.
     expect(await stream.end()).not.toBe('0');
     await served();
   });
 });
 
-test('a live run is not to be had without its key and its epoch, and does not notice', async () => {
+test('a live run cannot be attached without its key and its epoch, and is not disturbed', async () => {
   const coTenant = await CoTenant.start(stack());
   const keys = await stack().redis.client.keys(`{${stack().prefix}}:run:*`);
   const [runId = ''] = keys.map((key) => key.split(':').at(-1) ?? '');
@@ -90,7 +90,7 @@ test('thousands of streams opened ahead, left open, half sent or reset at once c
   expect((stack().worker.process.rssBytes() - before) / MIB).toBeLessThan(96);
 });
 
-test('connections that say nothing, or speak something else, are nobody’s trouble', async () => {
+test('connections that send nothing, or another protocol, disturb no client', async () => {
   for (const header of [{ ':path': '/rungrid.v1.Runner/Drop' }, { ':path': '/' }, { 'content-type': 'text/plain' }]) {
     const stream = dial().open(header);
     stream.send(attach());

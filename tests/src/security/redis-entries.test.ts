@@ -70,7 +70,7 @@ test('malformed or foreign claims on the reply stream cost at most the run that 
   await lives.output('up');
   const [replies = ''] = await client.keys(key('replies:*'));
   const claim = (more: Record<string, string>) =>
-    Object.entries({ run: 'nobody12', epoch: '1', worker: 'w', address: '127.0.0.1:1', ...more }).flat();
+    Object.entries({ run: 'unknown1', epoch: '1', worker: 'w', address: '127.0.0.1:1', ...more }).flat();
   for (const fields of [
     ['x', 'y'],
     ['run', '__proto__', 'epoch', 'NaN'],

@@ -45,7 +45,7 @@ export class SandboxLog {
     return [...this.#traces.keys()].filter((id) => this.#removed.has(id)).length;
   }
 
-  /** What is left of those that are removed, one line each. */
+  /** Leftovers of removed ones, one line each. */
   remains(): string[] {
     return [...this.#traces.values()].filter(({ id }) => this.#removed.has(id)).flatMap(remainsOf);
   }

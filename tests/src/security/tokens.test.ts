@@ -19,7 +19,7 @@ interface Parts {
 }
 let count = 0;
 
-/** A token signed with care for a payload made with none. */
+/** A correctly signed token with a malformed payload. */
 function forge(parts: Parts = {}): string {
   const { stamp = String(Date.now()), keyId = 'first', key = KEYS.first, origin = '' } = parts;
   const { nonce = `nonce-${Date.now()}-${++count}`, claims } = parts;

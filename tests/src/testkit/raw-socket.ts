@@ -1,4 +1,4 @@
-// A raw RFC 6455 client on a TCP socket: sends malformed frames, stops reading, goes away rudely. Loopback only.
+// A raw RFC 6455 client on a TCP socket: sends malformed frames, stops reading, disconnects abruptly. Loopback only.
 import { Buffer } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';

@@ -94,7 +94,7 @@ describe('a bad history is found', () => {
   test.each<[string, Rule, RunHistory]>([
     ['no end', 'terminal_missing', history([leg([queued, started, ...all])])],
     ['no answer at all on a socket that lives', 'terminal_missing', history([leg([])])],
-    ['a kept run whose client never came back', 'terminal_missing', history([leg([queued, started], lost)])],
+    ['a kept run whose client never resumed', 'terminal_missing', history([leg([queued, started], lost)])],
     [
       'a hole where there can be none',
       'terminal_missing',

@@ -155,7 +155,7 @@ function endFaults({ legs }: RunHistory, end: EndFrame): [Rule, string][] {
   return [['end_untrue', `error ${end.data.code} ${when} started: ${end.data.message}`]];
 }
 
-/** A client that lost its socket, and could not or need not come back, has the loss for an end. */
+/** A client that lost its socket, and could not or need not resume, ends with the loss. */
 function mayEndBySocket({ keep, legs }: RunHistory): boolean {
   const last = legs.at(-1);
   if (last === undefined || !last.lost) return false;
