@@ -28,6 +28,7 @@ const CHECKS: readonly { name: string; command: readonly [string, ...string[]] }
   { name: 'format', command: [bin('biome'), 'format', '.'] },
   { name: 'lint', command: [bin('oxlint'), '--type-aware', '--deny-warnings'] },
   { name: 'house', command: [process.execPath, join('tools', 'house.mjs')] },
+  { name: 'vocabulary', command: [process.execPath, join('tools', 'vocabulary.mjs')] },
 ];
 
 const SAMPLES_TEST = 'services/sandbox/src/samples.docker.test.ts';

@@ -58,7 +58,7 @@ test('a parked stream says whose runs it waits for', () => {
   parked.close();
 });
 
-test('a stream that was given a run is handed over once, and replaced a little later', () => {
+test('a stream with an assigned run is returned once, and replaced a little later', () => {
   const { opened, assigned, parked, first } = setup();
   const before = opened.length;
   first.assign('run1');

@@ -307,7 +307,7 @@ test('ends a run stopped before its claim without a worker; with the claim under
   expect(second.received).toEqual(['queued 3', 'exit stopped']);
 });
 
-test('gives up a worker that does not obey stop within five seconds', async () => {
+test('ends the run of a worker that ignores stop for five seconds', async () => {
   const { ok, claim, stream, run, received } = setup();
   await ok();
   claim();
