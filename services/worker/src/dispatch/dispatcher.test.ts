@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ScriptedSandbox } from '../testkit/scripted-sandbox.js';
 import type { ArtifactTicket, CompileFollower, KeptResult } from '../run/artifacts.js';
 import { Dispatcher } from './dispatcher.js';
+import type { GatewayStream } from './ports.js';
 import type { DispatchMetrics } from './ports.js';
 import type { RunEvent } from '../run/events.js';
 import type { Run } from '../run/run.js';
@@ -51,7 +52,7 @@ const NO_METRICS: DispatchMetrics = {
 };
 
 /** A dispatcher with a scripted world. `kept`: the result in memory; `warm`, `cold`: whether there are warm sandboxes, or cold starts succeed. */
-function make(options: { kept?: KeptResult; warm?: boolean; cold?: boolean } = {}) {
+function make(options: { kept?: KeptResult; warm?: boolean; cold?: boolean; stream?: GatewayStream } = {}) {
   const table = new RunTable({ maxDetached: 8 });
   const asked: string[] = [];
   const sandboxes: ScriptedSandbox[] = [];
@@ -99,7 +100,7 @@ function make(options: { kept?: KeptResult; warm?: boolean; cold?: boolean } = {
     },
     artifacts: { find: () => ticket },
     table,
-    streams: { take: () => undefined },
+    streams: { take: () => options.stream },
     claims: { claim: () => new Promise((resolve) => (answer = resolve)), notify: () => undefined },
     metrics: NO_METRICS,
     logger: createLogger({ service: 'test', level: 'silent' }),
@@ -193,6 +194,17 @@ test('a request delivered again while its claim is in flight is taken once; a ru
   take(request('python'));
   expect(asked).toEqual(['python', 'python']);
   expect(table.get(run.id)).not.toBe(run);
+});
+
+test('a run that its gateway attached to before the reply to the claim keeps that stream; the parked one is released', async () => {
+  const stream = { assign: vi.fn(() => true), release: vi.fn() };
+  const { take, claim } = make({ stream });
+  const { run, leave } = take(request('python'));
+  await claim();
+  expect(run.subscription.attached).toBe(true);
+  expect(stream.assign).not.toHaveBeenCalled();
+  expect(stream.release).toHaveBeenCalledTimes(1);
+  leave();
 });
 
 test('input is reported to the pool through the lease', async () => {

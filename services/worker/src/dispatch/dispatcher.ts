@@ -134,7 +134,9 @@ export class Dispatcher implements RequestHandler {
       return false;
     }
     run.claimed(epoch);
-    if (stream?.assign(run) === false) claims.notify(run, request.gateway);
+    // The gateway may have learned of the claim from Redis, and attached, before the reply arrived here.
+    if (run.subscription.attached) stream?.release();
+    else if (stream?.assign(run) === false) claims.notify(run, request.gateway);
     return true;
   }
 

@@ -29,7 +29,7 @@ export interface SandboxSource {
 export interface GatewayStream {
   /** Sends all of the run's events there. false: the stream is closed. */
   assign(run: Run): boolean;
-  /** The claim was refused: parks the stream again. */
+  /** The run is not assigned, because the claim was refused or another stream has attached: parks the stream again. */
   release(): void;
 }
 
