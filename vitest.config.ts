@@ -1,9 +1,11 @@
-// The kinds of tests, and how many of their files run beside each other: unit tests, then those over real services, then those that need the machine.
+// The kinds of tests, and how many of their files run beside each other: unit tests, then those over real services, then chaos, then those that need the machine.
 import { configDefaults, defineConfig } from 'vitest/config';
 
 const SOURCES = '{proto,packages/*,services/*,loadtest}/src/**';
 /** Files of long tests are for `./rungrid test --all`, which sets this variable; nothing else reads it. */
 const LONG = process.env['RUNGRID_TEST_LONG'] === '1' ? [] : ['**/*.long.test.ts'];
+/** One process runs many files: half of the time of unit tests went into starting one for each. Tests leave no state behind in modules. */
+const isolate = false;
 const exclude = [...configDefaults.exclude, ...LONG];
 /** They measure time, memory or echo latency, take the engine away, or look at all of its containers: nothing may run beside them. */
 const EXCLUSIVE = '**/*.exclusive.{test,long.test}.ts';
@@ -26,6 +28,7 @@ function overRealServices(name: string, { include, files = FILES_AT_ONCE, order,
       name,
       include,
       exclude: exclusive ? exclude : [...exclude, EXCLUSIVE],
+      isolate,
       maxWorkers: files,
       fileParallelism: files > 1,
       maxConcurrency: TESTS_AT_ONCE,
@@ -46,19 +49,20 @@ export default defineConfig({
           name: 'unit',
           include: [`${SOURCES}/*.test.ts`, 'tests/src/testkit/**/*.test.ts'],
           exclude: [...exclude, '**/*.{docker,redis}.*'],
+          isolate,
           sequence: { groupOrder: 0 },
         },
       },
       overRealServices('redis', { include: [`${SOURCES}/*.redis.test.ts`], order: 1 }),
-      overRealServices('docker', { include: [`${SOURCES}/*.docker.test.ts`], order: 2 }),
-      overRealServices('e2e', { include: ['tests/src/e2e/**/*.test.ts'], order: 2 }),
-      overRealServices('security', { include: ['tests/src/security/**/*.test.ts'], order: 2 }),
-      overRealServices('browser', { include: ['tests/src/browser/**/*.test.ts'], order: 2 }),
-      overRealServices('chaos', { include: ['tests/src/chaos/**/*.test.ts'], files: 3, order: 3 }),
+      overRealServices('docker', { include: [`${SOURCES}/*.docker.test.ts`], order: 1 }),
+      overRealServices('e2e', { include: ['tests/src/e2e/**/*.test.ts'], order: 1 }),
+      overRealServices('security', { include: ['tests/src/security/**/*.test.ts'], order: 1 }),
+      overRealServices('browser', { include: ['tests/src/browser/**/*.test.ts'], order: 1 }),
+      overRealServices('chaos', { include: ['tests/src/chaos/**/*.test.ts'], order: 2 }),
       overRealServices('exclusive', {
         include: [`${SOURCES}/*.docker.exclusive.{test,long.test}.ts`, 'tests/src/**/*.exclusive.{test,long.test}.ts'],
         files: 1,
-        order: 4,
+        order: 3,
         exclusive: true,
       }),
     ],
